@@ -1,0 +1,1 @@
+//! Operations that gRPC, web and engine share: load, decide, write.

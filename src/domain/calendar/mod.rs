@@ -1,0 +1,1 @@
+//! Billing dates: zones, intervals, anchors and periods.

@@ -1,0 +1,30 @@
+//! Rondo, a recurring-billing scheduler: the map of the crate.
+//!
+//! Who may know whom (a test guards it):
+//!
+//! ```text
+//!                main.rs ─ cli
+//!   ┌───────────┬──────┴────┐
+//!  grpc        web        engine      driven by requests, people, time
+//!   └─────┬─────┴─────┬─────┘
+//!                    app               operations: load → domain → write
+//!         ┌───────────┼───────────┐
+//!       store      gateway       mail  ports: traits, and their real implementations
+//!         └───────────┼───────────┘
+//!                  domain              pure: knows nobody
+//! ```
+//!
+//! Absent on purpose: SQL outside `store`, HTTP to a gateway outside `gateway`, and the machine's
+//! clock or dice anywhere but in [`security::chance`] and [`app::clock`].
+
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod domain;
+pub mod engine;
+pub mod gateway;
+pub mod grpc;
+pub mod mail;
+pub mod security;
+pub mod store;
+pub mod web;
