@@ -159,16 +159,6 @@ pub struct Refunds {
     pub after_settlement_only: bool,
 }
 
-/// Who set a charge off (RULES §2.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Initiator {
-    /// The customer, present.
-    Customer,
-    /// The merchant, by a stored credential: renewals and dunning retries.
-    Merchant,
-}
-
 /// One charge, complete. Everything in it was committed before the first byte leaves (RULES CHG-2).
 #[derive(Debug, Clone)]
 pub struct ChargeOrder {
@@ -362,7 +352,7 @@ pub struct StoredMethod {
     pub fingerprint: Option<String>,
 }
 
-pub use crate::domain::payment::method::Expiry;
+pub use crate::domain::payment::{attempt::Initiator, method::Expiry};
 
 /// A webhook as it came.
 #[derive(Debug, Clone)]

@@ -1,0 +1,90 @@
+//! Those who pay, and what they pay with.
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    calendar::Zone,
+    ids::{Id, kind},
+    payment::{decline::DeclineClass, method::Expiry},
+    version::Version,
+};
+use crate::domain::payment::decline::Network;
+
+/// Someone who pays a merchant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Customer {
+    /// The merchant.
+    pub merchant: Id<kind::Merchant>,
+    /// Its id.
+    pub id: Id<kind::Customer>,
+    /// Where mails go.
+    pub email: String,
+    /// How mails address them.
+    pub name: String,
+    /// BCP 47 tag; the merchant's if absent.
+    pub locale: Option<String>,
+    /// Where they live; the merchant's if absent.
+    pub zone: Option<Zone>,
+    /// ISO 3166 country, two capitals, if known.
+    pub country: Option<String>,
+    /// What is charged unless a subscription names another.
+    pub default_method: Option<Id<kind::PaymentMethod>>,
+    /// What is tried when the default fails and the policy says so; the customer agreed to it.
+    pub backup_method: Option<Id<kind::PaymentMethod>>,
+    /// Set when mails to this address bounced for good (RULES EML-4).
+    pub email_suppressed: bool,
+    /// The portal's own id of them, if it gave one; unique per merchant.
+    pub external_id: Option<String>,
+    /// When they were made.
+    pub created_at: DateTime<Utc>,
+    /// When they were deleted, softly.
+    pub deleted_at: Option<DateTime<Utc>>,
+    /// How often they were written.
+    pub version: Version,
+}
+
+/// A gateway's token for a card or account, and what may be shown of it. Never a card number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentMethod {
+    /// The merchant.
+    pub merchant: Id<kind::Merchant>,
+    /// Its id.
+    pub id: Id<kind::PaymentMethod>,
+    /// Whose it is.
+    pub customer: Id<kind::Customer>,
+    /// The gateway account that knows the token, by its name in the configuration.
+    pub gateway: String,
+    /// The token.
+    pub token: String,
+    /// The gateway's own reference of the customer, where it has one.
+    pub customer_reference: Option<String>,
+    /// The network.
+    pub network: Network,
+    /// The brand to show.
+    pub brand: String,
+    /// The last four digits to show.
+    pub last_four: String,
+    /// When it stops working, for cards.
+    pub expiry: Option<Expiry>,
+    /// Equal for equal cards (RULES RET-2).
+    pub fingerprint: Option<String>,
+    /// The network's id of the payment that the customer made with it (RULES MIT-1).
+    pub original_transaction: Option<String>,
+    /// When the customer agreed to its later use (RULES MIT-1).
+    pub consented_at: DateTime<Utc>,
+    /// Why it must not be charged again, if so.
+    pub blocked: Option<DeclineClass>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was detached.
+    pub deleted_at: Option<DateTime<Utc>>,
+    /// How often it was written.
+    pub version: Version,
+}
+
+impl PaymentMethod {
+    /// Whether it may be charged without the customer present.
+    pub fn is_chargeable(&self) -> bool {
+        self.blocked.is_none() && self.deleted_at.is_none()
+    }
+}

@@ -1,0 +1,208 @@
+//! Which message is due when, and why: the outbox of e-mails.
+//!
+//! A notice holds the facts as they were; names, cards and links are added when it is sent.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ids::{Id, kind},
+    money::Money,
+    payment::decline::DeclineClass,
+    version::Version,
+};
+
+/// One e-mail to one customer about one fact, written in the fact's own transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// The merchant.
+    pub merchant: Id<kind::Merchant>,
+    /// Its id, and the mail's Message-ID.
+    pub id: Id<kind::Mail>,
+    /// Who gets it.
+    pub customer: Id<kind::Customer>,
+    /// The subscription it is about.
+    pub subscription: Option<Id<kind::Subscription>>,
+    /// The invoice it is about.
+    pub invoice: Option<Id<kind::Invoice>>,
+    /// The dunning case whose thread it belongs to.
+    pub thread: Option<Id<kind::DunningCase>>,
+    /// Names the fact: unique per customer, so that no fact is told twice (RULES EML-5).
+    pub fact_key: String,
+    /// What it says.
+    pub facts: Facts,
+    /// Where it stands.
+    pub state: NoticeState,
+    /// When it is sent or tried next, by the merchant's clock.
+    pub due_at: Option<DateTime<Utc>>,
+    /// How often it was tried.
+    pub tries: u32,
+    /// The world's time until which a worker may be busy with it.
+    pub leased_until: Option<DateTime<Utc>>,
+    /// When the mail server took it.
+    pub sent_at: Option<DateTime<Utc>>,
+    /// What the mail server said, if it refused.
+    pub failure: Option<String>,
+    /// When it was written.
+    pub created_at: DateTime<Utc>,
+    /// How often it was written.
+    pub version: Version,
+}
+
+/// Where a notice stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeState {
+    /// To be sent.
+    Queued,
+    /// Taken by the mail server.
+    Sent,
+    /// Refused for good.
+    Failed,
+    /// Not true any more when its turn came: never "failed" after "paid".
+    Superseded,
+}
+
+/// What a notice says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Facts {
+    /// The subscription has begun.
+    Welcome {
+        /// What was taken at once.
+        paid: Option<Money>,
+        /// When the first or next charge is due.
+        next_charge_at: Option<DateTime<Utc>>,
+        /// What it will be.
+        next_amount: Money,
+    },
+    /// The free trial ends soon (RULES VISA-TRIAL, MC-TRIAL).
+    TrialEnding {
+        /// When it ends and the first charge is due.
+        ends_at: DateTime<Utc>,
+        /// What that charge will be.
+        amount: Money,
+    },
+    /// A long cycle renews soon (RULES MC-LONG).
+    UpcomingRenewal {
+        /// When.
+        renews_at: DateTime<Utc>,
+        /// For how much.
+        amount: Money,
+    },
+    /// A charge was taken (RULES MC-RECEIPT).
+    Receipt {
+        /// How much.
+        amount: Money,
+        /// When.
+        paid_at: DateTime<Utc>,
+        /// When the next charge is due, if one is.
+        next_charge_at: Option<DateTime<Utc>>,
+        /// The method that paid, as shown: brand and last four.
+        paid_with: Option<String>,
+    },
+    /// A charge was refused.
+    PaymentFailed {
+        /// How much.
+        amount: Money,
+        /// When.
+        failed_at: DateTime<Utc>,
+        /// What we understood of why.
+        class: DeclineClass,
+        /// When we try again by ourselves, if we do.
+        next_try_at: Option<DateTime<Utc>>,
+        /// Until when what was bought stays open.
+        access_until: Option<DateTime<Utc>>,
+        /// The method that failed, as shown.
+        tried: Option<String>,
+    },
+    /// The customer must authenticate.
+    AuthenticationNeeded {
+        /// How much.
+        amount: Money,
+        /// By when.
+        confirm_by: Option<DateTime<Utc>>,
+        /// The method, as shown.
+        tried: Option<String>,
+    },
+    /// The card stops working before the next charge.
+    CardExpiring {
+        /// The card, as shown.
+        card: String,
+        /// The last instant of its last month.
+        expires_at: DateTime<Utc>,
+        /// When the next charge is due.
+        next_charge_at: DateTime<Utc>,
+        /// What it will be.
+        next_amount: Money,
+    },
+    /// An overdue payment came.
+    Recovered {
+        /// How much.
+        amount: Money,
+        /// When.
+        paid_at: DateTime<Utc>,
+        /// When the next charge is due, if one is.
+        next_charge_at: Option<DateTime<Utc>>,
+        /// The method that paid, as shown.
+        paid_with: Option<String>,
+    },
+    /// Dunning gave up; access is closed.
+    Suspended {
+        /// What is open.
+        amount: Money,
+        /// Since when.
+        overdue_since: DateTime<Utc>,
+    },
+    /// The subscription ends or has ended.
+    Cancelled {
+        /// When it was asked for.
+        requested_at: DateTime<Utc>,
+        /// When it ends.
+        ends_at: DateTime<Utc>,
+        /// What stays open, if anything.
+        open_amount: Option<Money>,
+        /// Whether it can still be undone.
+        can_undo: bool,
+    },
+    /// The plan will change (RULES MC, CAL).
+    PlanChanging {
+        /// When.
+        changes_at: DateTime<Utc>,
+        /// What it is called from then on.
+        new_plan_name: String,
+        /// What a cycle costs now.
+        old_amount: Money,
+        /// What a cycle costs from then on.
+        new_amount: Money,
+    },
+    /// Money is on its way back.
+    Refund {
+        /// How much.
+        amount: Money,
+        /// When it was sent.
+        refunded_at: DateTime<Utc>,
+        /// The method it goes back to, as shown.
+        to: Option<String>,
+    },
+}
+
+impl Facts {
+    /// The kind, as tables and templates name it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Welcome { .. } => "welcome",
+            Self::TrialEnding { .. } => "trial_ending",
+            Self::UpcomingRenewal { .. } => "upcoming_renewal",
+            Self::Receipt { .. } => "receipt",
+            Self::PaymentFailed { .. } => "payment_failed",
+            Self::AuthenticationNeeded { .. } => "authentication_needed",
+            Self::CardExpiring { .. } => "card_expiring",
+            Self::Recovered { .. } => "recovered",
+            Self::Suspended { .. } => "suspended",
+            Self::Cancelled { .. } => "cancelled",
+            Self::PlanChanging { .. } => "plan_changing",
+            Self::Refund { .. } => "refund",
+        }
+    }
+}
