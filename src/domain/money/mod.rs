@@ -1,6 +1,9 @@
 //! Money: a whole number of minor units in an ISO 4217 currency. Never a float.
 
 mod currency;
+mod parse;
+mod rounding;
+mod split;
 
 use std::fmt;
 
@@ -8,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use currency::{Currency, UnknownCurrency};
+pub use rounding::{Rounding, round_to_minor};
 
 /// An amount in minor units (cents, for most currencies). Negative amounts are credits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -16,7 +20,7 @@ pub struct Money {
     currency: Currency,
 }
 
-/// Why two amounts do not combine.
+/// Why there is no such amount: two do not combine, or one is not written as it must be.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum MoneyError {
     /// The amounts are in different currencies.
@@ -25,6 +29,35 @@ pub enum MoneyError {
     /// The result does not fit in 64 bits of minor units.
     #[error("the amount is too large")]
     Overflow,
+    /// The text has no space between an amount and a currency.
+    #[error("must be an amount and its currency, such as 20.00 EUR")]
+    NoCurrency,
+    /// The text names no currency that one can be billed in.
+    #[error(transparent)]
+    UnknownCurrency(#[from] UnknownCurrency),
+    /// The text is not how this currency's amounts are written.
+    #[error("must be written as in {example}")]
+    Miswritten {
+        /// An amount in the currency that was named.
+        example: Money,
+    },
+    /// The API's nanos make a whole unit or more (RULES API-9).
+    #[error("nanos must lie between -999999999 and 999999999")]
+    NanosRange,
+    /// The API's units and nanos pull in different directions (RULES API-9).
+    #[error("units and nanos must have the same sign: -1.75 is -1 and -750000000")]
+    MixedSigns,
+    /// The API's nanos are finer than the currency's minor unit (RULES API-9).
+    #[error("nanos must be a multiple of {step}, the smallest part of {currency}")]
+    FinerThanMinor {
+        /// The currency that has no such small unit.
+        currency: Currency,
+        /// How many nanos one minor unit has.
+        step: i32,
+    },
+    /// The API's nanos are not zero, in a currency without minor units (RULES API-9).
+    #[error("nanos must be 0, as {0} has no smaller part")]
+    NoMinorUnit(Currency),
 }
 
 impl Money {
@@ -75,9 +108,13 @@ impl Money {
     }
 
     /// The same amount in the other direction.
+    ///
+    /// # Panics
+    /// At `i64::MIN` minor units, which has no counterpart: wrapped round, a credit would stay one.
     #[must_use]
     pub const fn negated(self) -> Self {
-        Self { minor: -self.minor, currency: self.currency }
+        let minor = self.minor.checked_neg().expect("no amount comes near the ends of 64 bits");
+        Self { minor, currency: self.currency }
     }
 
     fn combined(
@@ -108,5 +145,49 @@ impl fmt::Display for Money {
 impl fmt::Debug for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn euros(minor: i64) -> Money {
+        Money::new(minor, "EUR".parse().unwrap())
+    }
+
+    #[test]
+    fn amounts_in_different_currencies_do_not_combine() {
+        let (yen, euros) = (Money::new(500, "JPY".parse().unwrap()), euros(500));
+        let refusal = euros.plus(yen).unwrap_err();
+        assert_eq!(refusal.to_string(), "EUR and JPY do not add up: they are different currencies");
+        assert_eq!(euros.minus(yen), Err(refusal));
+    }
+
+    #[test]
+    fn an_amount_shows_as_many_digits_as_its_currency_has() {
+        for (minor, code, text) in [
+            (2000, "EUR", "20.00 EUR"),
+            (-5, "EUR", "-0.05 EUR"),
+            (500, "JPY", "500 JPY"),
+            (1, "KWD", "0.001 KWD"),
+            (0, "EUR", "0.00 EUR"),
+            (i64::MIN, "EUR", "-92233720368547758.08 EUR"),
+        ] {
+            assert_eq!(Money::new(minor, code.parse().unwrap()).to_string(), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arithmetic_is_exact_or_refused(a: i64, b: i64) {
+            let exact = |wide: i128| i64::try_from(wide).map(euros).map_err(|_| MoneyError::Overflow);
+            let (wide_a, wide_b) = (i128::from(a), i128::from(b));
+            prop_assert_eq!(euros(a).plus(euros(b)), exact(wide_a + wide_b));
+            prop_assert_eq!(euros(a).minus(euros(b)), exact(wide_a - wide_b));
+            prop_assert_eq!(euros(a).times(b), exact(wide_a * wide_b));
+        }
     }
 }
