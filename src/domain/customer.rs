@@ -4,11 +4,14 @@ use chrono::{DateTime, Utc};
 
 use super::{
     calendar::Zone,
-    ids::{Id, kind},
-    payment::{decline::DeclineClass, method::Expiry},
+    event::{Event, EventKind, Subject},
+    ids::{Id, Mint, kind},
+    payment::{
+        decline::{DeclineClass, Network},
+        method::{Expiry, Shown, StoredMethod},
+    },
     version::Version,
 };
-use crate::domain::payment::decline::Network;
 
 /// Someone who pays a merchant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,5 +89,61 @@ impl PaymentMethod {
     /// Whether it may be charged without the customer present.
     pub fn is_chargeable(&self) -> bool {
         self.blocked.is_none() && self.deleted_at.is_none()
+    }
+
+    /// What may be shown of it.
+    pub fn shown(&self) -> Shown {
+        Shown { brand: self.brand.clone(), last_four: self.last_four.clone() }
+    }
+
+    /// What the network counts its tries by: the card, or else its token (RULES RET-2).
+    pub fn card_key(&self) -> &str {
+        self.fingerprint.as_deref().unwrap_or(&self.token)
+    }
+
+    /// A method that a gateway has just stored, with the customer's consent to its later use.
+    pub fn from_stored(
+        merchant: Id<kind::Merchant>,
+        id: Id<kind::PaymentMethod>,
+        customer: Id<kind::Customer>,
+        gateway: String,
+        stored: StoredMethod,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            merchant,
+            id,
+            customer,
+            gateway,
+            token: stored.token,
+            customer_reference: stored.customer_reference,
+            network: stored.network,
+            brand: stored.brand,
+            last_four: stored.last_four,
+            expiry: stored.expiry,
+            fingerprint: stored.fingerprint,
+            original_transaction: None,
+            consented_at: now,
+            blocked: None,
+            created_at: now,
+            deleted_at: None,
+            version: Version::NEW,
+        }
+    }
+
+    /// An event about it as it stands, which will be committed with it.
+    pub fn event(&self, kind: EventKind, now: DateTime<Utc>, mint: &Mint) -> Event {
+        Event {
+            merchant: self.merchant,
+            id: mint.id(now),
+            sequence: None,
+            at: now,
+            kind,
+            subject: Subject::PaymentMethod(self.id),
+            subject_version: self.version.next(),
+            customer: Some(self.customer),
+            amount: None,
+            reason: None,
+        }
     }
 }

@@ -14,7 +14,6 @@ use thiserror::Error;
 use crate::domain::{
     ids::{Id, kind},
     money::Money,
-    payment::decline::{Decline, Network},
 };
 
 /// A payment gateway's account, ready to be called.
@@ -234,45 +233,6 @@ pub struct ChargeTrace {
     pub first_sent_at: DateTime<Utc>,
 }
 
-/// How a charge stands, by the gateway's own word.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Outcome {
-    /// Money was taken.
-    Paid(Paid),
-    /// Accepted; the answer comes later.
-    Pending {
-        /// The gateway's reference.
-        reference: String,
-    },
-    /// The customer must authenticate before it can go on.
-    ActionRequired {
-        /// The gateway's reference.
-        reference: String,
-        /// Where, if the gateway has a page for it.
-        url: Option<String>,
-    },
-    /// Refused.
-    Declined {
-        /// The gateway's reference: even a failed charge can leave an object behind.
-        reference: Option<String>,
-        /// Why, raw and understood.
-        decline: Decline,
-    },
-}
-
-/// A charge that took money.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Paid {
-    /// The gateway's reference.
-    pub reference: String,
-    /// What was really taken; compared with the order, never assumed.
-    pub amount: Money,
-    /// The network's id of the transaction, kept for later charges.
-    pub network_transaction: Option<String>,
-    /// The method that paid, if the customer chose it on the gateway's page.
-    pub method: Option<StoredMethod>,
-}
-
 /// What a look-up saw.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sighting {
@@ -333,26 +293,11 @@ pub enum SetupState {
     Failed,
 }
 
-/// A method in the gateway's vault: never a card number.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredMethod {
-    /// The gateway's token.
-    pub token: String,
-    /// The gateway's reference of the customer it belongs to, where it has one.
-    pub customer_reference: Option<String>,
-    /// The network.
-    pub network: Network,
-    /// The brand to show, for example `Visa`.
-    pub brand: String,
-    /// The last four digits to show.
-    pub last_four: String,
-    /// The month of expiry, if it has one.
-    pub expiry: Option<Expiry>,
-    /// The same card has the same fingerprint, whatever its token (RULES RET-2).
-    pub fingerprint: Option<String>,
-}
-
-pub use crate::domain::payment::{attempt::Initiator, method::Expiry};
+pub use crate::domain::payment::{
+    attempt::Initiator,
+    method::{Expiry, StoredMethod},
+    outcome::{Outcome, Paid},
+};
 
 /// A webhook as it came.
 #[derive(Debug, Clone)]

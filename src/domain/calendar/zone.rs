@@ -16,6 +16,11 @@ use super::{CalendarError, LAST_YEAR};
 pub struct Zone(Tz);
 
 impl Zone {
+    /// The zone as `chrono_tz` knows it.
+    pub const fn tz(self) -> Tz {
+        self.0
+    }
+
     /// Coordinated universal time: no summer, no gaps.
     pub const UTC: Self = Self(Tz::UTC);
 

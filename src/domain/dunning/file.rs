@@ -2,10 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Case, Ladder};
+use super::{AccessLevel, Case, Ladder};
 use crate::domain::{
+    calendar::Zone,
     catalog::VersionNumber,
-    ids::{Id, kind},
+    event::{Event, EventKind, Subject},
+    ids::{Id, Mint, kind},
+    subscription::Access,
     version::Version,
 };
 
@@ -59,4 +62,67 @@ pub struct DunningCase {
     pub closed_at: Option<DateTime<Utc>>,
     /// How often it was written.
     pub version: Version,
+}
+
+/// What dunning goes by when it opens a case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// The policy; none for the built-in ladder.
+    pub policy: Option<Id<kind::DunningPolicy>>,
+    /// The policy's version.
+    pub number: VersionNumber,
+    /// The ladder.
+    pub ladder: Ladder,
+    /// The payer's time zone.
+    pub zone: Zone,
+}
+
+impl Setting {
+    /// The built-in ladder (RULES RET-5), for merchants who set none.
+    pub fn standard(zone: Zone) -> Self {
+        let number = VersionNumber::FIRST;
+        Self { policy: None, number, ladder: Ladder::standard(), zone }
+    }
+
+    /// A merchant's own policy.
+    pub fn of(policy: &DunningPolicy, zone: Zone) -> Self {
+        let (number, ladder) = (policy.number, policy.ladder.clone());
+        Self { policy: Some(policy.id), number, ladder, zone }
+    }
+}
+
+impl DunningCase {
+    /// The file with its case as it is now: when it is due, and whether it is closed, follow.
+    #[must_use]
+    pub fn moved(self, case: Case, now: DateTime<Utc>) -> Self {
+        let due_at = case.next_at();
+        let closed_at = case.is_over().then_some(now);
+        Self { case, due_at, closed_at, ..self }
+    }
+
+    /// An event about it as it stands, which will be committed with it.
+    pub fn event(&self, kind: EventKind, now: DateTime<Utc>, mint: &Mint) -> Event {
+        Event {
+            merchant: self.merchant,
+            id: mint.id(now),
+            sequence: None,
+            at: now,
+            kind,
+            subject: Subject::DunningCase(self.id),
+            subject_version: self.version.next(),
+            customer: Some(self.customer),
+            amount: None,
+            reason: Some(self.case.class().name().to_owned()),
+        }
+    }
+}
+
+impl From<AccessLevel> for Access {
+    fn from(level: AccessLevel) -> Self {
+        match level {
+            AccessLevel::None => Self::None,
+            AccessLevel::Grace => Self::Grace,
+            AccessLevel::Full => Self::Full,
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! What is owed, and how each line came about.
 
+pub mod closing;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 

@@ -2,13 +2,16 @@
 //!
 //! A notice holds the facts as they were; names, cards and links are added when it is sent.
 
+pub mod reminder;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ids::{Id, kind},
+    ids::{Id, Mint, kind},
+    invoice::Invoice,
     money::Money,
-    payment::decline::DeclineClass,
+    payment::{decline::DeclineClass, method::Shown},
     version::Version,
 };
 
@@ -47,6 +50,55 @@ pub struct Notice {
     pub created_at: DateTime<Utc>,
     /// How often it was written.
     pub version: Version,
+}
+
+impl Notice {
+    /// A notice to be sent at once. `fact_key` names the fact, so that it is told but once.
+    pub fn new(
+        merchant: Id<kind::Merchant>,
+        customer: Id<kind::Customer>,
+        facts: Facts,
+        fact_key: String,
+        now: DateTime<Utc>,
+        mint: &Mint,
+    ) -> Self {
+        Self {
+            merchant,
+            id: mint.id(now),
+            customer,
+            subscription: None,
+            invoice: None,
+            thread: None,
+            fact_key,
+            facts,
+            state: NoticeState::Queued,
+            due_at: Some(now),
+            tries: 0,
+            leased_until: None,
+            sent_at: None,
+            failure: None,
+            created_at: now,
+            version: Version::NEW,
+        }
+    }
+
+    /// The same, about this subscription.
+    #[must_use]
+    pub fn about_subscription(self, subscription: Id<kind::Subscription>) -> Self {
+        Self { subscription: Some(subscription), ..self }
+    }
+
+    /// The same, about this invoice, and the subscription that it bills.
+    #[must_use]
+    pub fn about_invoice(self, invoice: &Invoice) -> Self {
+        Self { invoice: Some(invoice.id), subscription: invoice.subscription, ..self }
+    }
+
+    /// The same, in the thread of this dunning case.
+    #[must_use]
+    pub fn in_thread(self, case: Option<Id<kind::DunningCase>>) -> Self {
+        Self { thread: case, ..self }
+    }
 }
 
 /// Where a notice stands.
@@ -99,7 +151,7 @@ pub enum Facts {
         /// When the next charge is due, if one is.
         next_charge_at: Option<DateTime<Utc>>,
         /// The method that paid, as shown: brand and last four.
-        paid_with: Option<String>,
+        paid_with: Option<Shown>,
     },
     /// A charge was refused.
     PaymentFailed {
@@ -114,7 +166,7 @@ pub enum Facts {
         /// Until when what was bought stays open.
         access_until: Option<DateTime<Utc>>,
         /// The method that failed, as shown.
-        tried: Option<String>,
+        tried: Option<Shown>,
     },
     /// The customer must authenticate.
     AuthenticationNeeded {
@@ -123,12 +175,12 @@ pub enum Facts {
         /// By when.
         confirm_by: Option<DateTime<Utc>>,
         /// The method, as shown.
-        tried: Option<String>,
+        tried: Option<Shown>,
     },
     /// The card stops working before the next charge.
     CardExpiring {
         /// The card, as shown.
-        card: String,
+        card: Shown,
         /// The last instant of its last month.
         expires_at: DateTime<Utc>,
         /// When the next charge is due.
@@ -145,7 +197,7 @@ pub enum Facts {
         /// When the next charge is due, if one is.
         next_charge_at: Option<DateTime<Utc>>,
         /// The method that paid, as shown.
-        paid_with: Option<String>,
+        paid_with: Option<Shown>,
     },
     /// Dunning gave up; access is closed.
     Suspended {
@@ -183,7 +235,7 @@ pub enum Facts {
         /// When it was sent.
         refunded_at: DateTime<Utc>,
         /// The method it goes back to, as shown.
-        to: Option<String>,
+        to: Option<Shown>,
     },
 }
 

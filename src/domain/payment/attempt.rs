@@ -3,7 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::decline::{Decline, Network};
+use super::{
+    decline::{Decline, Network},
+    outcome::{Outcome, Paid},
+};
 use crate::domain::{
     ids::{Id, kind},
     money::Money,
@@ -101,5 +104,148 @@ impl AttemptState {
             Self::InFlight | Self::Pending | Self::ActionRequired | Self::Unknown => true,
             Self::Succeeded | Self::Declined | Self::Rejected | Self::NotExecuted => false,
         }
+    }
+}
+
+/// What was heard of an attempt, from its own reply, a look-up or a webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// The money was taken.
+    Paid(Paid),
+    /// Refused.
+    Declined {
+        /// The gateway's reference, if it left one.
+        reference: Option<String>,
+        /// Why.
+        decline: Decline,
+    },
+    /// Accepted; the answer comes later.
+    Pending {
+        /// The gateway's reference.
+        reference: String,
+    },
+    /// The customer must act.
+    ActionRequired {
+        /// The gateway's reference.
+        reference: String,
+        /// Where.
+        url: Option<String>,
+    },
+    /// No usable answer: the charge may exist (RULES CHG-6).
+    Silence,
+    /// Refused before it was tried.
+    Rejected {
+        /// The gateway's words.
+        reason: String,
+    },
+    /// Proven never to have been carried out.
+    NeverHappened,
+}
+
+impl From<Outcome> for News {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Paid(paid) => Self::Paid(paid),
+            Outcome::Pending { reference } => Self::Pending { reference },
+            Outcome::ActionRequired { reference, url } => Self::ActionRequired { reference, url },
+            Outcome::Declined { reference, decline } => Self::Declined { reference, decline },
+        }
+    }
+}
+
+/// What news does to an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// It stands so from now on.
+    Moved(AttemptState),
+    /// Money came although the attempt was closed (RULES CHG-7): it succeeded after all.
+    LateSuccess,
+    /// Old or repeated news; nothing changes.
+    Nothing,
+    /// The gateway contradicts itself about money that it said it took: a person's turn.
+    Contradiction,
+}
+
+impl AttemptState {
+    /// What `news` does to an attempt in this state. News repeats and comes late and out of order:
+    /// evidence of success always wins, and nothing else reopens what is settled (RULES §3, WIN-5).
+    pub fn hear(self, news: &News) -> Step {
+        let told = match news {
+            News::Paid(_) => Self::Succeeded,
+            News::Declined { .. } => Self::Declined,
+            News::Pending { .. } => Self::Pending,
+            News::ActionRequired { .. } => Self::ActionRequired,
+            News::Silence => Self::Unknown,
+            News::Rejected { .. } => Self::Rejected,
+            News::NeverHappened => Self::NotExecuted,
+        };
+        match (self, told) {
+            (Self::Declined | Self::Rejected | Self::NotExecuted, Self::Succeeded) => {
+                Step::LateSuccess
+            }
+            (Self::Succeeded, Self::Declined | Self::NotExecuted) => Step::Contradiction,
+            (Self::Succeeded | Self::Declined | Self::Rejected | Self::NotExecuted, _)
+            // Silence adds nothing to what we know to be under way, nor does a repetition.
+            | (Self::Pending | Self::ActionRequired | Self::Unknown, Self::Unknown)
+            | (Self::Pending, Self::Pending)
+            | (Self::ActionRequired, Self::ActionRequired)
+            // It was accepted, so it was carried out.
+            | (Self::Pending | Self::ActionRequired, Self::Rejected | Self::NotExecuted)
+            // The look-up was refused, not the charge.
+            | (Self::Unknown, Self::Rejected) => Step::Nothing,
+            (Self::InFlight | Self::Pending | Self::ActionRequired | Self::Unknown, told) => {
+                Step::Moved(told)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{money::Currency, payment::decline::DeclineClass};
+
+    fn paid() -> News {
+        let eur = Currency::from_code("EUR").unwrap();
+        News::Paid(Paid {
+            reference: "ch_1".into(),
+            amount: Money::new(2_000, eur),
+            network_transaction: None,
+            method: None,
+        })
+    }
+
+    fn declined() -> News {
+        News::Declined { reference: None, decline: Decline::of(DeclineClass::Generic) }
+    }
+
+    #[test]
+    fn evidence_of_success_always_wins() {
+        use AttemptState::{
+            ActionRequired, Declined, InFlight, NotExecuted, Pending, Rejected, Succeeded, Unknown,
+        };
+        for open in [InFlight, Pending, ActionRequired, Unknown] {
+            assert_eq!(open.hear(&paid()), Step::Moved(Succeeded), "{open:?}");
+        }
+        for closed in [Declined, Rejected, NotExecuted] {
+            assert_eq!(closed.hear(&paid()), Step::LateSuccess, "{closed:?}");
+        }
+        assert_eq!(Succeeded.hear(&paid()), Step::Nothing);
+    }
+
+    #[test]
+    fn silence_is_not_failure() {
+        assert_eq!(AttemptState::InFlight.hear(&News::Silence), Step::Moved(AttemptState::Unknown));
+        assert_eq!(AttemptState::Pending.hear(&News::Silence), Step::Nothing);
+    }
+
+    #[test]
+    fn a_decline_after_success_is_for_a_person() {
+        assert_eq!(AttemptState::Succeeded.hear(&declined()), Step::Contradiction);
+    }
+
+    #[test]
+    fn an_older_decline_does_not_touch_what_is_settled() {
+        assert_eq!(AttemptState::NotExecuted.hear(&declined()), Step::Nothing);
     }
 }

@@ -1,6 +1,11 @@
 //! A stored way to pay: a gateway's token and what may be shown of the card, never its number.
 
+use std::fmt;
+
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+
+use super::decline::Network;
 
 /// The month in which a card stops working; it works to that month's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -9,4 +14,60 @@ pub struct Expiry {
     pub year: u16,
     /// The month, 1 to 12.
     pub month: u8,
+}
+
+impl Expiry {
+    /// The last microsecond of its last month, in UTC.
+    ///
+    /// ```
+    /// # use rondo::domain::payment::method::Expiry;
+    /// let expiry = Expiry { year: 2026, month: 12 };
+    /// assert_eq!(expiry.last_instant().to_string(), "2026-12-31 23:59:59.999999 UTC");
+    /// ```
+    pub fn last_instant(self) -> DateTime<Utc> {
+        let first_month_after = i32::from(self.year) * 12 + i32::from(self.month);
+        let (year, month0) = (first_month_after.div_euclid(12), first_month_after.rem_euclid(12));
+        let month = u32::try_from(month0 + 1).expect("a month lies between 1 and 12");
+        let next = NaiveDate::from_ymd_opt(year, month, 1).unwrap_or(NaiveDate::MAX);
+        next.and_time(NaiveTime::MIN).and_utc() - TimeDelta::microseconds(1)
+    }
+
+    /// Whether the card no longer works at `at`.
+    pub fn is_over_at(self, at: DateTime<Utc>) -> bool {
+        self.last_instant() < at
+    }
+}
+
+/// A method in the gateway's vault: never a card number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredMethod {
+    /// The gateway's token.
+    pub token: String,
+    /// The gateway's reference of the customer it belongs to, where it has one.
+    pub customer_reference: Option<String>,
+    /// The network.
+    pub network: Network,
+    /// The brand to show, for example `Visa`.
+    pub brand: String,
+    /// The last four digits to show.
+    pub last_four: String,
+    /// The month of expiry, if it has one.
+    pub expiry: Option<Expiry>,
+    /// The same card has the same fingerprint, whatever its token (RULES RET-2).
+    pub fingerprint: Option<String>,
+}
+
+/// What may be shown of a method.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// The brand, for example `Visa`.
+    pub brand: String,
+    /// The last four digits.
+    pub last_four: String,
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.brand, self.last_four)
+    }
 }

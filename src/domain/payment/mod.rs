@@ -3,7 +3,12 @@
 pub mod attempt;
 pub mod decline;
 pub mod method;
+pub mod network;
+pub mod outcome;
+pub mod probe;
 pub mod refund;
+pub mod rules;
+pub mod settle;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

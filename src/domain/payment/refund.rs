@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    ids::{Id, kind},
+    event::{Event, EventKind, Subject},
+    ids::{Id, Mint, kind},
     money::Money,
     version::Version,
 };
@@ -72,4 +73,22 @@ pub enum RefundState {
     Succeeded,
     /// Refused; staff decides.
     Failed,
+}
+
+impl Refund {
+    /// An event about it as it stands, which will be committed with it.
+    pub fn event(&self, kind: EventKind, now: DateTime<Utc>, mint: &Mint) -> Event {
+        Event {
+            merchant: self.merchant,
+            id: mint.id(now),
+            sequence: None,
+            at: now,
+            kind,
+            subject: Subject::Refund(self.id),
+            subject_version: self.version.next(),
+            customer: Some(self.customer),
+            amount: Some(self.amount),
+            reason: None,
+        }
+    }
 }

@@ -1,5 +1,8 @@
 //! A customer's running agreement to a plan.
 
+pub mod lifecycle;
+pub mod renewal;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +35,7 @@ pub struct Subscription {
     pub state: SubscriptionState,
     /// What all cycles count from; it outlives short months.
     pub anchor: BillingAnchor,
-    /// The cycle that is billed next, counted from the anchor.
+    /// The cycle that is billed next, counted from the anchor; from 0 again when the anchor moves.
     pub next_cycle: u32,
     /// The period that was billed last.
     pub current_period: Option<Period>,
@@ -121,6 +124,18 @@ pub enum CancellationCause {
     PlanRetired,
     /// The payer withdrew consent at the bank.
     MandateStopped,
+}
+
+impl CancellationCause {
+    /// The name in events.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Dunning => "dunning",
+            Self::PlanRetired => "plan_retired",
+            Self::MandateStopped => "mandate_stopped",
+        }
+    }
 }
 
 /// What changes at the next renewal.

@@ -1,0 +1,601 @@
+//! One invoice's way through dunning: a state machine whose every move answers a piece of news
+//! with a [`Decision`]. It never asks for the time or for a row: [`Circumstances`] bring both.
+//!
+//! Who may be charged again follows from the decline's class (RULES §1): a barred method is never
+//! retried, the remaining steps only remind, and the final action comes at the ladder's end all the
+//! same.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{
+    decision::{Action, Decision, DueMail, DunningMail, Method, Reason, StaffTask},
+    ladder::{AccessLevel, FinalAction, Ladder, StepMail},
+    track::{Track, asking_mail},
+};
+use crate::domain::payment::{
+    decline::{Decline, DeclineClass, Flag, Remedy},
+    network::When,
+};
+
+pub use super::track::{Circumstances, MethodFacts};
+
+/// A case: an invoice that was declined and is not yet paid or given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    track: Track,
+    state: CaseState,
+}
+
+/// Where a case is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum CaseState {
+    /// The schedule runs.
+    Open {
+        /// When the next turn comes.
+        next_at: DateTime<Utc>,
+        /// What it will be.
+        turn: Turn,
+    },
+    /// The method may not be charged by itself; steps remind until the customer acts.
+    WaitingForCustomer {
+        /// When the next step comes.
+        next_at: DateTime<Utc>,
+    },
+    /// The set-up is wrong; the ladder's clock stands still until staff asks for a retry.
+    WaitingForStaff,
+    /// Someone asked for patience; the ladder's clock stands still.
+    Held {
+        /// Until then.
+        until: DateTime<Utc>,
+        /// What comes after.
+        turn: Turn,
+    },
+    /// An attempt was ordered and has no outcome yet. Only its outcome moves the case on.
+    Retrying {
+        /// The turn that ordered it.
+        turn: Turn,
+        /// On which method.
+        method: Method,
+        /// Whether the primary method was replaced meanwhile: then that is tried next.
+        was_replaced: bool,
+    },
+    /// Paid.
+    Recovered {
+        /// By what.
+        by: RecoveredBy,
+        /// When we learned of it.
+        at: DateTime<Utc>,
+    },
+    /// The ladder's end.
+    Exhausted {
+        /// What was done then.
+        final_action: FinalAction,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Nothing is owed any more, without a payment: voided, written off or cancelled by people.
+    Closed {
+        /// When.
+        at: DateTime<Utc>,
+    },
+}
+
+/// What a turn does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Turn {
+    /// The ladder's next step: a retry on that method, or a reminder alone.
+    Step(Option<Method>),
+    /// A quick retry after a technical decline; takes no step.
+    Technical(Method),
+    /// The first try of a method that the customer just stored; takes no step.
+    NewMethod,
+    /// A retry that a person asked for; takes no step.
+    Asked,
+}
+
+impl Turn {
+    /// The method that the turn tries to collect on, if on any.
+    pub const fn method(self) -> Option<Method> {
+        match self {
+            Self::Step(method) => method,
+            Self::Technical(method) => Some(method),
+            Self::NewMethod | Self::Asked => Some(Method::Primary),
+        }
+    }
+}
+
+/// What brought the money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecoveredBy {
+    /// A retry of the primary method.
+    Retry,
+    /// The backup method.
+    BackupMethod,
+    /// A method that the customer stored anew.
+    NewMethod,
+    /// The customer's own payment, by link, portal or any other channel.
+    Customer,
+    /// Money that came outside Rondo, as staff told.
+    Outside,
+}
+
+/// Why a case does not move as asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// The case is over.
+    #[error("the case is over")]
+    Over,
+    /// Its next turn has not come.
+    #[error("nothing is due now")]
+    NotDue,
+    /// An attempt has no outcome yet (RULES CHG-1).
+    #[error("an attempt has no outcome yet; wait for it")]
+    AttemptInFlight,
+    /// No attempt was ordered whose outcome this could be.
+    #[error("no attempt was ordered")]
+    NoAttempt,
+    /// Staff's own work has no clock to hold.
+    #[error("the case waits for staff already; ask for a retry when the set-up is mended")]
+    WaitsForStaff,
+    /// It is not on hold.
+    #[error("the case is not on hold")]
+    NotHeld,
+    /// The method may not be charged without the customer.
+    #[error("the method was declined for good; the customer must replace it or pay by link")]
+    MethodBarred(DeclineClass),
+    /// Too early for the network, its advice or a notice.
+    #[error("an attempt is not allowed before {0}")]
+    NotBefore(DateTime<Utc>),
+    /// The network allows no more attempts for this invoice on this card.
+    #[error("the network allows no more attempts for this invoice on this card")]
+    NetworkCapSpent,
+}
+
+impl Case {
+    /// Opens a case at the first decline of an invoice's payment, with the ladder of that day.
+    pub fn open(decline: &Decline, ladder: Ladder, around: &Circumstances<'_>) -> Decision {
+        heard(Track::new(ladder, around), decline, Method::Primary, None, around)
+    }
+
+    /// Takes the turn that has come: orders an attempt, reminds, ends the case; or puts the turn
+    /// off, where a bound moved meanwhile.
+    pub fn step_due(mut self, around: &Circumstances<'_>) -> Result<Decision, Refusal> {
+        let turn = match self.state {
+            CaseState::Open { next_at, turn } if next_at <= around.now => turn,
+            CaseState::WaitingForCustomer { next_at } if next_at <= around.now => Turn::Step(None),
+            CaseState::Held { until, .. } if until <= around.now => return self.release(around),
+            CaseState::Open { .. }
+            | CaseState::WaitingForCustomer { .. }
+            | CaseState::WaitingForStaff
+            | CaseState::Held { .. } => return Err(Refusal::NotDue),
+            CaseState::Retrying { .. } => return Err(Refusal::AttemptInFlight),
+            CaseState::Recovered { .. }
+            | CaseState::Exhausted { .. }
+            | CaseState::Closed { .. } => return Err(Refusal::Over),
+        };
+        around.rules.version().clone_into(&mut self.track.rule_version);
+        let mut reasons = Vec::new();
+        let state = planned(&mut self.track, turn, around, &mut reasons);
+        Ok(match state {
+            CaseState::Open { next_at, turn } if next_at <= around.now => match turn.method() {
+                Some(method) => attempt(self.track, turn, method, reasons, around),
+                None => remind(self.track, reasons, around),
+            },
+            CaseState::WaitingForCustomer { next_at } if next_at <= around.now => {
+                remind(self.track, reasons, around)
+            }
+            state => settled(self.track, state, reasons),
+        })
+    }
+
+    /// Hears that the ordered attempt was declined.
+    pub fn after_decline(
+        mut self,
+        decline: &Decline,
+        around: &Circumstances<'_>,
+    ) -> Result<Decision, Refusal> {
+        match self.state {
+            CaseState::Retrying { turn, method: Method::Primary, was_replaced: true } => {
+                // The decline was the old card's; what it forbids binds nobody any more.
+                if matches!(turn, Turn::Step(_)) {
+                    self.track.pass_step(around);
+                }
+                Ok(try_new_method(self.track, around))
+            }
+            CaseState::Retrying { turn, method, .. } => {
+                Ok(heard(self.track, decline, method, Some(turn), around))
+            }
+            CaseState::Recovered { .. }
+            | CaseState::Exhausted { .. }
+            | CaseState::Closed { .. } => Err(Refusal::Over),
+            CaseState::Open { .. }
+            | CaseState::WaitingForCustomer { .. }
+            | CaseState::WaitingForStaff
+            | CaseState::Held { .. } => Err(Refusal::NoAttempt),
+        }
+    }
+
+    /// Hears that the invoice is paid, through whatever channel: every pending retry is void from
+    /// this value on (RULES RET-7). Late evidence wins over a case that had ended (RULES CHG-7).
+    pub fn paid(mut self, by: RecoveredBy, now: DateTime<Utc>) -> Decision {
+        let is_news = !matches!(self.state, CaseState::Recovered { .. });
+        if is_news {
+            self.state = CaseState::Recovered { by, at: now };
+        }
+        self.track.access = AccessLevel::Full;
+        // Who was never told of trouble is not told that it is over.
+        let was_told = self.track.last_mail_at.is_some();
+        let mail = (is_news && was_told).then(|| DueMail {
+            kind: DunningMail::Recovered,
+            class: self.track.class(),
+            at: now,
+        });
+        Decision { mail, ..settled(self.track, self.state, Vec::new()) }
+    }
+
+    /// Lets the case rest until `until`; a hold on a held case moves its end.
+    pub fn hold(mut self, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<Decision, Refusal> {
+        let turn = match self.state {
+            CaseState::Open { turn, .. } | CaseState::Held { turn, .. } => turn,
+            CaseState::WaitingForCustomer { .. } => Turn::Step(None),
+            CaseState::WaitingForStaff => return Err(Refusal::WaitsForStaff),
+            CaseState::Retrying { .. } => return Err(Refusal::AttemptInFlight),
+            CaseState::Recovered { .. }
+            | CaseState::Exhausted { .. }
+            | CaseState::Closed { .. } => return Err(Refusal::Over),
+        };
+        self.track.stop_clock(now);
+        Ok(settled(self.track, CaseState::Held { until, turn }, Vec::new()))
+    }
+
+    /// Ends a hold. What came due meanwhile comes next; the ladder's end moved by the hold.
+    pub fn release(mut self, around: &Circumstances<'_>) -> Result<Decision, Refusal> {
+        let CaseState::Held { turn, .. } = self.state else { return Err(Refusal::NotHeld) };
+        match turn {
+            Turn::Step(_) | Turn::NewMethod | Turn::Asked => {
+                self.track.start_clock(around.now);
+            }
+            // Its clock stood still before the hold, and goes on standing.
+            Turn::Technical(_) => {}
+        }
+        let mut reasons = Vec::new();
+        let state = planned(&mut self.track, turn, around, &mut reasons);
+        Ok(settled(self.track, state, reasons))
+    }
+
+    /// Tries the primary method now, because a person asked. The network, its advice and a barred
+    /// method bind them too; the ladder's time and the payer's hours do not. Takes no step.
+    pub fn retry_now(self, around: &Circumstances<'_>) -> Result<Decision, Refusal> {
+        self.idle()?;
+        if let Some(bar) = self.track.primary.bar() {
+            return Err(Refusal::MethodBarred(bar.class));
+        }
+        match self.track.earliest_asked(around) {
+            When::Now => Ok(attempt(self.track, Turn::Asked, Method::Primary, Vec::new(), around)),
+            When::At(instant) => Err(Refusal::NotBefore(instant)),
+            When::Never => Err(Refusal::NetworkCapSpent),
+        }
+    }
+
+    /// Hears that the customer stored another primary method, or that its data changed. What the
+    /// old one's declines forbade is forgotten, the networks' counters are not (RULES UPD-3). It is
+    /// tried as soon as the network allows.
+    pub fn method_replaced(mut self, around: &Circumstances<'_>) -> Result<Decision, Refusal> {
+        if let CaseState::Retrying { turn, method, .. } = self.state {
+            self.track.replace_primary(around);
+            let state = CaseState::Retrying { turn, method, was_replaced: true };
+            return Ok(settled(self.track, state, Vec::new()));
+        }
+        self.idle()?;
+        self.track.replace_primary(around);
+        Ok(try_new_method(self.track, around))
+    }
+
+    /// Hears that nothing is owed any more, without a payment.
+    pub fn close(self, now: DateTime<Utc>) -> Result<Decision, Refusal> {
+        if self.is_over() {
+            return Err(Refusal::Over);
+        }
+        Ok(settled(self.track, CaseState::Closed { at: now }, Vec::new()))
+    }
+
+    /// Where it is.
+    pub const fn state(&self) -> CaseState {
+        self.state
+    }
+
+    /// When [`Case::step_due`] is to be called, if ever.
+    pub const fn next_at(&self) -> Option<DateTime<Utc>> {
+        match self.state {
+            CaseState::Open { next_at, .. } | CaseState::WaitingForCustomer { next_at } => {
+                Some(next_at)
+            }
+            CaseState::Held { until, .. } => Some(until),
+            CaseState::WaitingForStaff
+            | CaseState::Retrying { .. }
+            | CaseState::Recovered { .. }
+            | CaseState::Exhausted { .. }
+            | CaseState::Closed { .. } => None,
+        }
+    }
+
+    /// When the next automatic retry is planned, and on which method: what a mail may promise.
+    pub fn next_retry(&self) -> Option<(DateTime<Utc>, Method)> {
+        match self.state {
+            CaseState::Open { next_at, turn } => turn.method().map(|method| (next_at, method)),
+            CaseState::WaitingForCustomer { .. }
+            | CaseState::WaitingForStaff
+            | CaseState::Held { .. }
+            | CaseState::Retrying { .. }
+            | CaseState::Recovered { .. }
+            | CaseState::Exhausted { .. }
+            | CaseState::Closed { .. } => None,
+        }
+    }
+
+    /// Whether nothing will happen in it any more.
+    pub const fn is_over(&self) -> bool {
+        match self.state {
+            CaseState::Recovered { .. }
+            | CaseState::Exhausted { .. }
+            | CaseState::Closed { .. } => true,
+            CaseState::Open { .. }
+            | CaseState::WaitingForCustomer { .. }
+            | CaseState::WaitingForStaff
+            | CaseState::Held { .. }
+            | CaseState::Retrying { .. } => false,
+        }
+    }
+
+    /// How many of the ladder's steps are behind.
+    pub const fn steps_taken(&self) -> usize {
+        self.track.step
+    }
+
+    /// The ladder, as it was when the case was opened.
+    pub const fn ladder(&self) -> &Ladder {
+        &self.track.ladder
+    }
+
+    /// When it was opened.
+    pub const fn opened_at(&self) -> DateTime<Utc> {
+        self.track.opened_at
+    }
+
+    /// After this instant no retry comes by itself. Moves when the ladder's clock stood still.
+    pub const fn ends_at(&self) -> DateTime<Utc> {
+        self.track.ends_at
+    }
+
+    /// What the member may use.
+    pub const fn access(&self) -> AccessLevel {
+        self.track.access
+    }
+
+    /// What the primary method's last decline meant.
+    pub fn class(&self) -> DeclineClass {
+        self.track.class()
+    }
+
+    /// The version of the rules by which it was last decided.
+    pub fn rule_version(&self) -> &str {
+        &self.track.rule_version
+    }
+
+    /// Refuses where an attempt is in the air, or nothing can be any more.
+    fn idle(&self) -> Result<(), Refusal> {
+        match self.state {
+            CaseState::Open { .. }
+            | CaseState::WaitingForCustomer { .. }
+            | CaseState::WaitingForStaff
+            | CaseState::Held { .. } => Ok(()),
+            CaseState::Retrying { .. } => Err(Refusal::AttemptInFlight),
+            CaseState::Recovered { .. }
+            | CaseState::Exhausted { .. }
+            | CaseState::Closed { .. } => Err(Refusal::Over),
+        }
+    }
+}
+
+/// The state after a decline: of the first charge (without a `turn`), or of a turn's attempt.
+fn heard(
+    mut track: Track,
+    decline: &Decline,
+    method: Method,
+    turn: Option<Turn>,
+    around: &Circumstances<'_>,
+) -> Decision {
+    let remedy = around.rules.remedy(decline.class);
+    around.rules.version().clone_into(&mut track.rule_version);
+    let standing = track.standing_mut(method, around);
+    standing.declined(decline, remedy, around.now);
+    let bar = standing.bar().map(|bar| (method, bar));
+    let mut staff = staff_tasks(decline);
+
+    if remedy == Remedy::StaffMustMend {
+        staff.push(StaffTask::SetUpIsWrong);
+        track.stop_clock(around.now);
+        let decision = settled(track, CaseState::WaitingForStaff, Vec::new());
+        return Decision { staff, ..decision };
+    }
+    let step_mail = match turn {
+        Some(Turn::Step(_)) => track.pass_step(around),
+        Some(Turn::Technical(_) | Turn::NewMethod | Turn::Asked) | None => None,
+    };
+    let mut reasons = Vec::new();
+    if let Remedy::Technical { hours } = remedy
+        && let Some(state) = track.plan_technical(method, hours, around, &mut reasons)
+    {
+        let mail = step_mail.map(|mail| track.step_mail_kind(mail));
+        let mail = mail.map(|kind| track.mail(kind, around));
+        return Decision { mail, staff, ..settled(track, state, reasons) };
+    }
+    match turn {
+        Some(Turn::Technical(_) | Turn::NewMethod | Turn::Asked) => track.rejoin(around),
+        None | Some(Turn::Step(_)) => {
+            track.start_clock(around.now);
+        }
+    }
+    if track.is_at_end() {
+        let finished = exhausted(track, step_mail, reasons, around);
+        return Decision { bar, staff, ..finished };
+    }
+    let is_customers_turn = bar.is_some() && method == Method::Primary;
+    let is_first_word = track.last_mail_at.is_none() || turn == Some(Turn::NewMethod);
+    let kind = match step_mail {
+        Some(StepMail::Suspended) => Some(DunningMail::Suspended),
+        Some(StepMail::Reminder | StepMail::FinalWarning) | None
+            if is_customers_turn || is_first_word =>
+        {
+            Some(asking_mail(decline.class))
+        }
+        Some(mail @ (StepMail::Reminder | StepMail::FinalWarning)) => {
+            Some(track.step_mail_kind(mail))
+        }
+        None => None,
+    };
+    let mail = kind.map(|kind| track.mail(kind, around));
+    let state = track.plan_step(around, &mut reasons);
+    Decision { mail, bar, staff, ..settled(track, state, reasons) }
+}
+
+/// When `turn` comes, seen from now. A turn that cannot come any more gives way to the ladder.
+fn planned(
+    track: &mut Track,
+    turn: Turn,
+    around: &Circumstances<'_>,
+    reasons: &mut Vec<Reason>,
+) -> CaseState {
+    match turn {
+        Turn::Step(_) => track.plan_step(around, reasons),
+        Turn::Technical(method) => match track.earliest(method, around.now, around) {
+            Ok((next_at, why)) => {
+                reasons.extend(why);
+                CaseState::Open { next_at, turn }
+            }
+            Err(why) => {
+                reasons.push(why);
+                track.rejoin(around);
+                track.plan_step(around, reasons)
+            }
+        },
+        Turn::NewMethod | Turn::Asked => match track.earliest_asked(around) {
+            When::Now => CaseState::Open { next_at: around.now, turn },
+            When::At(next_at) => {
+                reasons.push(Reason::NetworkWindow(next_at));
+                CaseState::Open { next_at, turn }
+            }
+            When::Never => {
+                reasons.push(Reason::NetworkCapSpent(Method::Primary));
+                track.rejoin(around);
+                track.plan_step(around, reasons)
+            }
+        },
+    }
+}
+
+/// Orders an attempt. The case waits for its outcome, and for nothing else.
+fn attempt(
+    mut track: Track,
+    turn: Turn,
+    method: Method,
+    reasons: Vec<Reason>,
+    around: &Circumstances<'_>,
+) -> Decision {
+    match turn {
+        Turn::Step(_) | Turn::Technical(_) => track.standing_mut(method, around).retried(),
+        // Not by itself: a person is behind it.
+        Turn::NewMethod | Turn::Asked => {}
+    }
+    let state = CaseState::Retrying { turn, method, was_replaced: false };
+    Decision { action: Action::Attempt(method), ..settled(track, state, reasons) }
+}
+
+/// Takes a step that collects nothing.
+fn remind(mut track: Track, mut reasons: Vec<Reason>, around: &Circumstances<'_>) -> Decision {
+    let step_mail = track.pass_step(around);
+    if track.is_at_end() {
+        return exhausted(track, step_mail, reasons, around);
+    }
+    let kind = step_mail.map(|mail| track.step_mail_kind(mail));
+    let mail = kind.map(|kind| track.mail(kind, around));
+    let state = track.plan_step(around, &mut reasons);
+    Decision { mail, ..settled(track, state, reasons) }
+}
+
+/// Tries a method that was just stored; the customer is at hand, so that no hour is too late.
+fn try_new_method(mut track: Track, around: &Circumstances<'_>) -> Decision {
+    let mut reasons = Vec::new();
+    match planned(&mut track, Turn::NewMethod, around, &mut reasons) {
+        CaseState::Open { next_at, turn: Turn::NewMethod } if next_at <= around.now => {
+            attempt(track, Turn::NewMethod, Method::Primary, reasons, around)
+        }
+        state => settled(track, state, reasons),
+    }
+}
+
+/// The ladder's end.
+fn exhausted(
+    mut track: Track,
+    step_mail: Option<StepMail>,
+    reasons: Vec<Reason>,
+    around: &Circumstances<'_>,
+) -> Decision {
+    let final_action = track.ladder.final_action();
+    let kind = match final_action {
+        FinalAction::Cancel => Some(DunningMail::Canceled),
+        FinalAction::MarkUnpaid => Some(DunningMail::Suspended),
+        FinalAction::WriteOff => step_mail.map(|mail| track.step_mail_kind(mail)),
+    };
+    match final_action {
+        FinalAction::Cancel | FinalAction::MarkUnpaid => track.access = AccessLevel::None,
+        // The subscription goes on; the last step said with how much.
+        FinalAction::WriteOff => {}
+    }
+    let mail = kind.map(|kind| track.mail(kind, around));
+    let state = CaseState::Exhausted { final_action, at: around.now };
+    Decision { action: Action::Finish(final_action), mail, ..settled(track, state, reasons) }
+}
+
+/// A decision that asks for nothing but to be remembered.
+fn settled(track: Track, state: CaseState, reasons: Vec<Reason>) -> Decision {
+    let access = track.access;
+    Decision {
+        case: Case { track, state },
+        action: Action::Nothing,
+        mail: None,
+        access,
+        bar: None,
+        staff: Vec::new(),
+        reasons,
+    }
+}
+
+fn staff_tasks(decline: &Decline) -> Vec<StaffTask> {
+    decline
+        .flags
+        .iter()
+        .filter_map(|flag| match flag {
+            Flag::ComplianceHold => Some(StaffTask::ComplianceHold),
+            Flag::UnknownNetworkAdvice => Some(StaffTask::UnknownAdvice),
+            Flag::UnknownResponseCode
+            | Flag::UnknownVisaCategory
+            | Flag::NothingSaid
+            | Flag::AskUpdater
+            | Flag::RefreshToken
+            | Flag::PrepaidFixed
+            | Flag::SingleUse
+            | Flag::MultiUse
+            | Flag::Unauthorised
+            | Flag::RefundedAfterSettlement => None,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,332 @@
+//! A case's way along its ladder, and the one place where the time of a turn is computed: the
+//! latest of every bound, never squeezed earlier (RULES RET-4).
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    case::{CaseState, Turn},
+    decision::{DueMail, DunningMail, Method, Reason},
+    ladder::{AccessLevel, Ladder, StepMail},
+    standing::Standing,
+};
+use crate::domain::{
+    money::Money,
+    payment::{
+        attempt::Initiator,
+        decline::{DeclineClass, Network},
+        network::{Planned, SentAttempt, When, free_at},
+        rules::Rules,
+    },
+};
+
+/// The world around a case when news comes.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'a> {
+    /// The present.
+    pub now: DateTime<Utc>,
+    /// The payer's time zone.
+    pub zone: Tz,
+    /// The case's own number, for example a hash of its id: it decides the jitter.
+    pub seed: u64,
+    /// What is still due.
+    pub amount: Money,
+    /// The method that the subscription is charged to, as it is now.
+    pub primary: MethodFacts<'a>,
+    /// The method that stands in for it, if the customer stored one.
+    pub backup: Option<MethodFacts<'a>>,
+    /// When the last notice or lead time has passed that an attempt must respect (RULES RET-4).
+    pub not_before: Option<DateTime<Utc>>,
+    /// The rules of the day.
+    pub rules: &'a Rules,
+}
+
+/// What a stored method's network knows of it.
+#[derive(Debug, Clone, Copy)]
+pub struct MethodFacts<'a> {
+    /// Its network.
+    pub network: Network,
+    /// Everything that was sent on it, and everything that was sent for the invoice (RULES RET-1).
+    pub history: &'a [SentAttempt],
+}
+
+/// Where a case stands on its ladder. Its rules of motion are here; who moves it is
+/// [`super::case`]'s business.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Track {
+    pub(super) ladder: Ladder,
+    pub(super) opened_at: DateTime<Utc>,
+    /// No retry comes later than this.
+    pub(super) ends_at: DateTime<Utc>,
+    /// The next step, from 0; the number of steps, when all are behind.
+    pub(super) step: usize,
+    /// When the ladder alone would have that step.
+    step_at: DateTime<Utc>,
+    /// Technical retries so far. They are given once a case, whatever happens in between.
+    technical: usize,
+    /// Since when the ladder's clock stands still: technical retries, staff's work, a hold.
+    off_since: Option<DateTime<Utc>>,
+    pub(super) primary: Standing,
+    backup: Option<Standing>,
+    pub(super) access: AccessLevel,
+    pub(super) last_mail_at: Option<DateTime<Utc>>,
+    /// The version of the rules by which it was last decided.
+    pub(super) rule_version: String,
+}
+
+/// A retry's earliest time, with its bounds; or why there is none.
+type Earliest = Result<(DateTime<Utc>, Vec<Reason>), Reason>;
+
+impl Track {
+    pub(super) fn new(ladder: Ladder, around: &Circumstances<'_>) -> Self {
+        let access = match ladder.steps()[0].access {
+            AccessLevel::Full => AccessLevel::Full,
+            AccessLevel::Grace | AccessLevel::None => AccessLevel::Grace,
+        };
+        Self {
+            opened_at: around.now,
+            ends_at: around.now + ladder.longest(),
+            step: 0,
+            step_at: around.now + ladder.gap(0, around.seed),
+            technical: 0,
+            off_since: None,
+            primary: Standing::fresh(around.primary.network),
+            backup: None,
+            access,
+            last_mail_at: None,
+            rule_version: around.rules.version().to_owned(),
+            ladder,
+        }
+    }
+
+    pub(super) fn is_at_end(&self) -> bool {
+        self.step >= self.ladder.steps().len()
+    }
+
+    /// The record of `method`, begun if there is none yet.
+    pub(super) fn standing_mut(
+        &mut self,
+        method: Method,
+        around: &Circumstances<'_>,
+    ) -> &mut Standing {
+        match method {
+            Method::Primary => &mut self.primary,
+            Method::Backup => self.backup.get_or_insert_with(|| {
+                let facts = around.backup.unwrap_or(around.primary);
+                Standing::fresh(facts.network)
+            }),
+        }
+    }
+
+    /// Begins the primary method's record anew.
+    pub(super) fn replace_primary(&mut self, around: &Circumstances<'_>) {
+        self.primary = Standing::fresh(around.primary.network);
+    }
+
+    /// Leaves the present step behind, with its access; tells its mail.
+    pub(super) fn pass_step(&mut self, around: &Circumstances<'_>) -> Option<StepMail> {
+        let step = *self.ladder.steps().get(self.step)?;
+        self.access = self.access.min(step.access);
+        self.step += 1;
+        if !self.is_at_end() {
+            self.step_at = around.now + self.ladder.gap(self.step, around.seed);
+        }
+        step.mail
+    }
+
+    /// Stops the ladder's clock.
+    pub(super) fn stop_clock(&mut self, now: DateTime<Utc>) {
+        self.off_since.get_or_insert(now);
+    }
+
+    /// Sets the ladder's clock going again after an attempt outside it. If it stood still, the
+    /// present step's gap begins anew; else the step keeps its time, but not within a day.
+    pub(super) fn rejoin(&mut self, around: &Circumstances<'_>) {
+        if self.is_at_end() {
+            return;
+        }
+        if self.start_clock(around.now) {
+            self.step_at = around.now + self.ladder.gap(self.step, around.seed);
+        }
+        self.step_at = self.step_at.max(around.now + around.rules.mail_spacing());
+    }
+
+    /// Sets the ladder's clock going again; whether it stood still.
+    pub(super) fn start_clock(&mut self, now: DateTime<Utc>) -> bool {
+        let Some(since) = self.off_since.take() else { return false };
+        self.ends_at += now - since;
+        true
+    }
+
+    /// When the next technical retry of `method` comes, if there is one left and it can come.
+    pub(super) fn plan_technical(
+        &mut self,
+        method: Method,
+        hours: [u32; 3],
+        around: &Circumstances<'_>,
+        reasons: &mut Vec<Reason>,
+    ) -> Option<CaseState> {
+        let gap = TimeDelta::hours((*hours.get(self.technical)?).into());
+        match self.earliest(method, around.now + gap, around) {
+            Ok((next_at, why)) => {
+                reasons.extend(why);
+                self.technical += 1;
+                self.stop_clock(around.now);
+                Some(CaseState::Open { next_at, turn: Turn::Technical(method) })
+            }
+            Err(why) => {
+                reasons.push(why);
+                None
+            }
+        }
+    }
+
+    /// When the present step comes, and on which method it tries to collect, if on any.
+    pub(super) fn plan_step(
+        &self,
+        around: &Circumstances<'_>,
+        reasons: &mut Vec<Reason>,
+    ) -> CaseState {
+        let policy = self.step_at.max(around.now);
+        for method in self.step_methods(around) {
+            match self.earliest(method, policy, around) {
+                Ok((next_at, why)) => {
+                    reasons.extend(why);
+                    return CaseState::Open { next_at, turn: Turn::Step(Some(method)) };
+                }
+                Err(why) => reasons.push(why),
+            }
+        }
+        let next_at = self.ladder.window().clamp(policy, around.zone);
+        reasons.push(Reason::PolicyTime(policy));
+        if next_at > policy {
+            reasons.push(Reason::SendWindow(next_at));
+        }
+        if self.primary.bar().is_some() {
+            CaseState::WaitingForCustomer { next_at }
+        } else {
+            CaseState::Open { next_at, turn: Turn::Step(None) }
+        }
+    }
+
+    /// The methods that the present step would try, best first.
+    fn step_methods(&self, around: &Circumstances<'_>) -> Vec<Method> {
+        let Some(step) = self.ladder.steps().get(self.step) else { return Vec::new() };
+        let is_backup_wanted =
+            step.try_backup && self.ladder.tries_backup_method() && around.backup.is_some();
+        let backup = is_backup_wanted.then_some(Method::Backup);
+        backup.into_iter().chain(step.retry.then_some(Method::Primary)).collect()
+    }
+
+    /// The earliest time of an automatic retry on `method`, not before `policy`: the latest of
+    /// every bound (RULES RET-4).
+    pub(super) fn earliest(
+        &self,
+        method: Method,
+        policy: DateTime<Utc>,
+        around: &Circumstances<'_>,
+    ) -> Earliest {
+        let standing = self.standing(method);
+        if let Some(bar) = standing.and_then(Standing::bar) {
+            return Err(Reason::MethodBarred(method, bar.class));
+        }
+        if standing.is_some_and(Standing::is_spent) {
+            return Err(Reason::RetriesSpent(method));
+        }
+        let mut reasons = vec![Reason::PolicyTime(policy)];
+        let mut at = policy.max(around.now);
+        if let Some(wait) = standing.and_then(Standing::wait_until) {
+            reasons.push(Reason::AdviceWait(wait));
+            at = at.max(wait);
+        }
+        if let Some(notice) = around.not_before {
+            reasons.push(Reason::NoticeOrLeadTime(notice));
+            at = at.max(notice);
+        }
+        at = match network_frees(method, around, at) {
+            When::Now => at,
+            When::At(free) => {
+                reasons.push(Reason::NetworkWindow(free));
+                at.max(free)
+            }
+            When::Never => return Err(Reason::NetworkCapSpent(method)),
+        };
+        let opening = self.ladder.window().clamp(at, around.zone);
+        if opening > at {
+            reasons.push(Reason::SendWindow(opening));
+            at = opening;
+        }
+        // A debit's last day may pass while its payer sleeps.
+        if network_frees(method, around, at) == When::Never {
+            return Err(Reason::NetworkCapSpent(method));
+        }
+        if at > self.ends_at {
+            return Err(Reason::PastLadderEnd(method, at));
+        }
+        Ok((at, reasons))
+    }
+
+    /// The earliest time of an attempt on the primary method that a person asked for: advice,
+    /// notices and the network bind them too, the ladder and the payer's hours do not.
+    pub(super) fn earliest_asked(&self, around: &Circumstances<'_>) -> When {
+        let mut at = around.now;
+        at = at.max(self.primary.wait_until().unwrap_or(at));
+        at = at.max(around.not_before.unwrap_or(at));
+        let bound = if at > around.now { When::At(at) } else { When::Now };
+        bound.later(network_frees(Method::Primary, around, at))
+    }
+
+    /// What a step's mail is called, given why the money does not come.
+    pub(super) fn step_mail_kind(&self, mail: StepMail) -> DunningMail {
+        match mail {
+            StepMail::Reminder => asking_mail(self.class()),
+            StepMail::FinalWarning => DunningMail::FinalWarning,
+            StepMail::Suspended => DunningMail::Suspended,
+        }
+    }
+
+    /// A mail of this case, at a distance from the one before.
+    pub(super) fn mail(&mut self, kind: DunningMail, around: &Circumstances<'_>) -> DueMail {
+        let spaced = self.last_mail_at.map(|last| last + around.rules.mail_spacing());
+        let at = spaced.map_or(around.now, |spaced| spaced.max(around.now));
+        self.last_mail_at = Some(at);
+        DueMail { kind, class: self.class(), at }
+    }
+
+    /// What the primary method's last decline meant.
+    pub(super) fn class(&self) -> DeclineClass {
+        self.primary.class().unwrap_or(DeclineClass::Generic)
+    }
+
+    fn standing(&self, method: Method) -> Option<&Standing> {
+        match method {
+            Method::Primary => Some(&self.primary),
+            Method::Backup => self.backup.as_ref(),
+        }
+    }
+}
+
+/// The mail that asks for what would help against a decline of `class`.
+pub(super) fn asking_mail(class: DeclineClass) -> DunningMail {
+    match class {
+        DeclineClass::Never | DeclineClass::StopMandate | DeclineClass::FixData => {
+            DunningMail::CardNeedsReplacing
+        }
+        DeclineClass::NeedsSca => DunningMail::AuthenticationNeeded,
+        DeclineClass::Generic
+        | DeclineClass::WaitIssuer
+        | DeclineClass::WaitFunds
+        | DeclineClass::HoldRisk
+        | DeclineClass::Config => DunningMail::PaymentFailed,
+    }
+}
+
+fn network_frees(method: Method, around: &Circumstances<'_>, at: DateTime<Utc>) -> When {
+    let facts = match method {
+        Method::Primary => around.primary,
+        Method::Backup => around.backup.unwrap_or(around.primary),
+    };
+    let planned = Planned { amount: around.amount, initiator: Initiator::Merchant };
+    free_at(facts.history, planned, around.rules.limits(facts.network), at)
+}

@@ -1,0 +1,384 @@
+//! No money came: what dunning answers, carried out on payment, invoice and subscription.
+
+use chrono::{DateTime, Utc};
+
+use super::{Owed, Settled, Standing};
+use crate::domain::{
+    changes::Changes,
+    dunning::{
+        Action, Case, CaseState, Circumstances, Decision, DunningCase, DunningMail, FinalAction,
+        Method, MethodFacts, Reach, Refusal,
+    },
+    event::EventKind,
+    ids::{Id, Mint, kind},
+    invoice::{InvoiceState, closing},
+    notice::{Facts, Notice},
+    payment::{
+        PaymentState,
+        attempt::{AttemptState, Initiator},
+        decline::{Decline, DeclineClass, Network},
+        method::Shown,
+        rules::RuleBook,
+    },
+    subscription::{CancellationCause, SubscriptionState},
+    version::Version,
+};
+
+pub(super) fn settle(
+    mut s: Standing,
+    decline: Decline,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) -> Settled {
+    s.attempt.state = AttemptState::Declined;
+    s.attempt.close(now);
+    let class = decline.class;
+    s.attempt.decline = Some(decline.clone());
+    let mut changes = Changes::default();
+    let reason = Some(class.name().to_owned());
+    changes.events.push(s.owed.payment.event(EventKind::PaymentDeclined, reason, now, mint));
+    let by_customer = s.attempt.initiator == Initiator::Customer;
+    let occasion = s.attempt.id.to_string();
+    changes.attempts.push(s.attempt);
+
+    if !s.owed.invoice.open_amount().is_positive() {
+        s.owed.payment.state = PaymentState::Abandoned;
+        changes.payments.push(s.owed.payment);
+        return Settled { changes, for_staff: None };
+    }
+    s.owed.payment.state = PaymentState::Waiting;
+    if by_customer {
+        // They saw it on the page; the ladder goes on where it was.
+        if s.owed.case.as_ref().is_some_and(|case| case.case.is_retrying()) {
+            s.owed.payment.state = PaymentState::Scheduled;
+            s.owed.payment.collect_at = Some(now);
+        }
+        changes.payments.push(s.owed.payment);
+        return Settled { changes, for_staff: None };
+    }
+    let for_staff = follow(s.owed, &decline, &occasion, &mut changes, now, mint);
+    Settled { changes, for_staff }
+}
+
+/// There is no method that may be charged without the customer: they are asked for one at once.
+pub fn without_method(mut owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Changes {
+    let mut changes = Changes::default();
+    owed.payment.state = PaymentState::Waiting;
+    owed.payment.collect_at = None;
+    let class = owed.method.as_ref().and_then(|m| m.blocked).unwrap_or(DeclineClass::FixData);
+    let decline = Decline::of(class);
+    let occasion = format!("{}:{}", owed.payment.id, owed.payment.attempts);
+    follow(owed, &decline, &occasion, &mut changes, now, mint);
+    changes
+}
+
+/// Takes the turn of a case whose time has come. Nothing, while an attempt is open.
+pub fn take_step(mut owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Result<Changes, Refusal> {
+    let mut changes = Changes::default();
+    let Some(file) = owed.case.take() else { return Ok(changes) };
+    if owed.payment.state == PaymentState::Collecting {
+        // The customer is paying just now; look again when that is over.
+        let due_at = Some(now + chrono::TimeDelta::hours(1));
+        changes.dunning_cases.push(DunningCase { due_at, ..file });
+        return Ok(changes);
+    }
+    let decision = file.case.clone().step_due(&owed.circumstances(file.id, now))?;
+    let occasion = format!("step {}", decision.case.steps_taken());
+    changes.events.push(file.event(EventKind::DunningStepTaken, now, mint));
+    carry_out(owed, file, decision, &occasion, &mut changes, now, mint);
+    Ok(changes)
+}
+
+/// Moves a case as a person or a new card wants it; `moved` is the case's answer.
+pub fn move_case(
+    mut owed: Owed,
+    kind: Option<EventKind>,
+    now: DateTime<Utc>,
+    mint: &Mint,
+    moved: impl FnOnce(Case, &Circumstances<'_>) -> Result<Decision, Refusal>,
+) -> Result<Changes, Refusal> {
+    let mut changes = Changes::default();
+    let Some(file) = owed.case.take() else { return Err(Refusal::Over) };
+    let decision = moved(file.case.clone(), &owed.circumstances(file.id, now))?;
+    if let Some(kind) = kind {
+        changes.events.push(file.event(kind, now, mint));
+    }
+    let occasion = format!("moved {}", file.version.count());
+    carry_out(owed, file, decision, &occasion, &mut changes, now, mint);
+    Ok(changes)
+}
+
+/// What dunning makes of a decline. Why a person must look, if they must.
+fn follow(
+    mut owed: Owed,
+    decline: &Decline,
+    occasion: &str,
+    changes: &mut Changes,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) -> Option<String> {
+    let is_first_payment = owed
+        .subscription
+        .as_ref()
+        .is_some_and(|(subscription, _)| subscription.state == SubscriptionState::Incomplete);
+    if is_first_payment {
+        // Nothing is served yet, so nothing is dunned: the customer pays by the link, or not.
+        block(&mut owed, Method::Primary, decline.class, changes);
+        changes.notices.push(first_failure(&owed, decline.class, occasion, now, mint));
+        changes.payments.push(owed.payment);
+        return None;
+    }
+    let (file, decision) = match owed.case.take() {
+        None => {
+            let id = mint.id(now);
+            let ladder = owed.dunning.ladder.clone();
+            let decision = Case::open(decline, ladder, &owed.circumstances(id, now));
+            let file = DunningCase {
+                merchant: owed.invoice.merchant,
+                id,
+                invoice: owed.invoice.id,
+                payment: owed.payment.id,
+                subscription: owed.invoice.subscription,
+                customer: owed.customer.id,
+                policy: owed.dunning.policy,
+                policy_version: owed.dunning.number,
+                case: decision.case.clone(),
+                due_at: None,
+                opened_at: now,
+                closed_at: None,
+                version: Version::NEW,
+            };
+            changes.events.push(file.event(EventKind::DunningOpened, now, mint));
+            (file, decision)
+        }
+        Some(file) => {
+            match file.case.clone().after_decline(decline, &owed.circumstances(file.id, now)) {
+                Ok(decision) => (file, decision),
+                // No attempt of the ladder's: it goes on where it was.
+                Err(_) => {
+                    changes.payments.push(owed.payment);
+                    return None;
+                }
+            }
+        }
+    };
+    let for_staff = (!decision.staff.is_empty()).then(|| format!("{:?}", decision.staff));
+    carry_out(owed, file, decision, occasion, changes, now, mint);
+    for_staff
+}
+
+fn carry_out(
+    mut owed: Owed,
+    file: DunningCase,
+    decision: Decision,
+    occasion: &str,
+    changes: &mut Changes,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) {
+    if let Some((method, bar)) = decision.bar {
+        match bar.reach {
+            Reach::Agreement | Reach::Credential => block(&mut owed, method, bar.class, changes),
+            Reach::ThisInvoice => {}
+        }
+    }
+    if let Some((subscription, _)) = &mut owed.subscription
+        && subscription.state == SubscriptionState::Active
+    {
+        subscription.state = SubscriptionState::PastDue;
+        changes.events.push(subscription.event(EventKind::SubscriptionPastDue, now, mint));
+    }
+    if let Some((subscription, _)) = &mut owed.subscription
+        && subscription.state == SubscriptionState::PastDue
+    {
+        subscription.access = decision.access.into();
+    }
+    let file = file.moved(decision.case, now);
+    if let Some(mail) = decision.mail {
+        let facts = mail_facts(&owed, &file, mail.kind, mail.class, now);
+        let key = format!("{}:{}:{occasion}", facts.kind(), file.id);
+        let mut notice =
+            Notice::new(owed.invoice.merchant, owed.customer.id, facts, key, now, mint)
+                .about_invoice(&owed.invoice)
+                .in_thread(Some(file.id));
+        notice.due_at = Some(mail.at);
+        changes.notices.push(notice);
+    }
+    match decision.action {
+        Action::Nothing => {}
+        Action::Attempt(method) => {
+            owed.payment.state = PaymentState::Scheduled;
+            owed.payment.collect_at = Some(now);
+            owed.payment.method = match method {
+                Method::Primary => None,
+                Method::Backup => owed.customer.backup_method,
+            };
+        }
+        Action::Finish(action) => finish(&mut owed, &file, action, changes, now, mint),
+    }
+    changes.dunning_cases.push(file);
+    changes.payments.push(owed.payment);
+    changes.invoices.extend((owed.invoice.state != InvoiceState::Open).then_some(owed.invoice));
+    changes.subscriptions.extend(owed.subscription.map(|(subscription, _)| subscription));
+}
+
+/// The ladder's end.
+fn finish(
+    owed: &mut Owed,
+    file: &DunningCase,
+    action: FinalAction,
+    changes: &mut Changes,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) {
+    changes.events.push(file.event(EventKind::DunningExhausted, now, mint));
+    match action {
+        FinalAction::Cancel | FinalAction::WriteOff => {
+            changes.journals.push(closing::write_off(&mut owed.invoice, now, mint));
+            changes.events.push(owed.invoice.event(EventKind::InvoiceUncollectible, now, mint));
+            owed.payment.state = PaymentState::Abandoned;
+            let kind = EventKind::PaymentAbandoned;
+            changes.events.push(owed.payment.event(kind, None, now, mint));
+        }
+        FinalAction::MarkUnpaid => {}
+    }
+    let Some((subscription, _)) = &mut owed.subscription else { return };
+    match action {
+        FinalAction::Cancel => {
+            let cause = CancellationCause::Dunning;
+            if subscription
+                .cancel(crate::domain::subscription::lifecycle::EndWhen::Now, cause, now)
+                .is_ok()
+            {
+                changes.events.push(subscription.event(EventKind::SubscriptionCanceled, now, mint));
+            }
+        }
+        FinalAction::MarkUnpaid if !subscription.state.is_over() => {
+            subscription.suspend();
+            changes.events.push(subscription.event(EventKind::SubscriptionUnpaid, now, mint));
+        }
+        FinalAction::WriteOff
+            if subscription.state == SubscriptionState::PastDue && !owed.other_overdue =>
+        {
+            subscription.activate();
+        }
+        FinalAction::MarkUnpaid | FinalAction::WriteOff => {}
+    }
+}
+
+/// Keeps a method from being charged by itself until it is replaced or its data changed.
+fn block(owed: &mut Owed, which: Method, class: DeclineClass, changes: &mut Changes) {
+    let is_for_good = match class {
+        DeclineClass::Never | DeclineClass::StopMandate | DeclineClass::FixData => true,
+        DeclineClass::Generic
+        | DeclineClass::WaitIssuer
+        | DeclineClass::WaitFunds
+        | DeclineClass::HoldRisk
+        | DeclineClass::Config
+        | DeclineClass::NeedsSca => false,
+    };
+    // An attempt on the backup has charged what stands as `method`.
+    let _ = which;
+    if let Some(method) = owed.method.as_mut().filter(|m| is_for_good && m.blocked.is_none()) {
+        method.blocked = Some(class);
+        changes.payment_methods.push(method.clone());
+    }
+}
+
+fn mail_facts(
+    owed: &Owed,
+    file: &DunningCase,
+    kind: DunningMail,
+    class: DeclineClass,
+    now: DateTime<Utc>,
+) -> Facts {
+    let amount = owed.invoice.open_amount();
+    let tried = owed.method.as_ref().map(crate::domain::customer::PaymentMethod::shown);
+    match kind {
+        DunningMail::PaymentFailed
+        | DunningMail::CardNeedsReplacing
+        | DunningMail::FinalWarning
+        | DunningMail::Recovered => Facts::PaymentFailed {
+            amount,
+            failed_at: now,
+            class,
+            next_try_at: file.case.next_retry().map(|(at, _)| at),
+            access_until: Some(file.case.ends_at()),
+            tried,
+        },
+        DunningMail::AuthenticationNeeded => {
+            Facts::AuthenticationNeeded { amount, confirm_by: Some(file.case.ends_at()), tried }
+        }
+        DunningMail::Suspended => Facts::Suspended { amount, overdue_since: owed.invoice.due_at },
+        DunningMail::Canceled => {
+            Facts::Cancelled { requested_at: now, ends_at: now, open_amount: None, can_undo: false }
+        }
+    }
+}
+
+fn first_failure(
+    owed: &Owed,
+    class: DeclineClass,
+    occasion: &str,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) -> Notice {
+    let tried = owed.method.as_ref().map(crate::domain::customer::PaymentMethod::shown);
+    let amount = owed.invoice.open_amount();
+    let confirm_by = owed.subscription.as_ref().and_then(|(subscription, _)| subscription.due_at);
+    let facts = if class == DeclineClass::NeedsSca {
+        Facts::AuthenticationNeeded { amount, confirm_by, tried }
+    } else {
+        Facts::PaymentFailed {
+            amount,
+            failed_at: now,
+            class,
+            next_try_at: None,
+            access_until: None,
+            tried,
+        }
+    };
+    let key = format!("{}:{occasion}", facts.kind());
+    Notice::new(owed.invoice.merchant, owed.customer.id, facts, key, now, mint)
+        .about_invoice(&owed.invoice)
+}
+
+/// Asks the customer to confirm with their bank what a charge has begun.
+pub(super) fn authentication_notice(
+    s: &Standing,
+    confirm_by: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) -> Notice {
+    let tried: Option<Shown> = s.owed.method.as_ref().map(|method| method.shown());
+    let amount = s.owed.invoice.open_amount();
+    let facts = Facts::AuthenticationNeeded { amount, confirm_by, tried };
+    let key = format!("{}:{}", facts.kind(), s.attempt.id);
+    Notice::new(s.owed.invoice.merchant, s.owed.customer.id, facts, key, now, mint)
+        .about_invoice(&s.owed.invoice)
+        .in_thread(s.owed.case.as_ref().map(|case| case.id))
+}
+
+impl Owed {
+    /// The world around its dunning case.
+    fn circumstances(&self, case: Id<kind::DunningCase>, now: DateTime<Utc>) -> Circumstances<'_> {
+        let facts = |network: Network| MethodFacts { network, history: &self.sent };
+        Circumstances {
+            now,
+            zone: self.dunning.zone.tz(),
+            seed: case.uuid().as_u64_pair().1,
+            amount: self.invoice.open_amount(),
+            primary: facts(self.method.as_ref().map_or(Network::Other, |method| method.network)),
+            backup: self.backup.as_ref().map(|method| facts(method.network)),
+            not_before: None,
+            rules: RuleBook::at(now.date_naive()),
+        }
+    }
+}
+
+impl Case {
+    /// Whether it waits for the outcome of an attempt that it has ordered.
+    pub fn is_retrying(&self) -> bool {
+        matches!(self.state(), CaseState::Retrying { .. })
+    }
+}

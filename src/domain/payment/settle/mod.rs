@@ -1,0 +1,238 @@
+//! What follows from news of an attempt: for the attempt, its payment, invoice and subscription, for
+//! dunning, the ledger, mails and events, all in one set of changes (RULES CHG-5).
+
+mod declined;
+mod paid;
+
+use chrono::{DateTime, Utc};
+
+pub use declined::{take_step, without_method};
+pub use paid::WrongAmount;
+
+use super::{
+    Payment, PaymentState,
+    attempt::{Attempt, AttemptState, News, Step},
+    network::SentAttempt,
+    probe::{self, Absence},
+};
+use crate::domain::{
+    catalog::Terms,
+    changes::Changes,
+    customer::{Customer, PaymentMethod},
+    dunning::{DunningCase, Setting},
+    event::{Event, EventKind, Subject},
+    ids::Mint,
+    invoice::Invoice,
+    subscription::Subscription,
+};
+
+/// An attempt and all that its outcome touches, as read in one transaction.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// What it is about.
+    pub owed: Owed,
+}
+
+/// A payment and all that belongs to it.
+#[derive(Debug, Clone)]
+pub struct Owed {
+    /// The payment.
+    pub payment: Payment,
+    /// Its invoice.
+    pub invoice: Invoice,
+    /// Who pays.
+    pub customer: Customer,
+    /// What was charged, unless the customer chose it on the gateway's page; without an attempt,
+    /// what would be charged.
+    pub method: Option<PaymentMethod>,
+    /// What could be charged instead.
+    pub backup: Option<PaymentMethod>,
+    /// The subscription that the invoice bills, and its terms.
+    pub subscription: Option<(Subscription, Terms)>,
+    /// Whether the subscription has other invoices in dunning.
+    pub other_overdue: bool,
+    /// The invoice's open dunning case.
+    pub case: Option<DunningCase>,
+    /// What dunning goes by if a case must be opened.
+    pub dunning: Setting,
+    /// All that was sent on the method and for the invoice.
+    pub sent: Vec<SentAttempt>,
+}
+
+/// What was decided, and what a person must look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// To be committed.
+    pub changes: Changes,
+    /// Why a person must look at the payment, if they must.
+    pub for_staff: Option<String>,
+}
+
+/// Decides what follows from `news` heard at `now`.
+pub fn settle(
+    mut standing: Standing,
+    news: News,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) -> Result<Settled, WrongAmount> {
+    match (standing.attempt.state.hear(&news), news) {
+        (Step::Nothing, News::Silence | News::Pending { .. } | News::ActionRequired { .. }) => {
+            Ok(ask_later(standing.attempt, now))
+        }
+        (Step::Nothing, _) => {
+            standing.attempt.leased_until = None;
+            Ok(quiet(standing.attempt))
+        }
+        (Step::Contradiction, _) => {
+            let attempt = standing.attempt.id;
+            let reason = format!("the gateway took back its word that {attempt} was paid");
+            Ok(Settled { for_staff: Some(reason), ..quiet(standing.attempt) })
+        }
+        (step @ (Step::Moved(_) | Step::LateSuccess), News::Paid(paid)) => {
+            paid::settle(standing, paid, step == Step::LateSuccess, now, mint)
+        }
+        (_, News::Paid(_)) => unreachable!("success is heard as a move or as late success"),
+        (_, News::Declined { reference, decline }) => {
+            standing.attempt.reference = reference.or(standing.attempt.reference);
+            Ok(declined::settle(standing, decline, now, mint))
+        }
+        (_, News::Rejected { reason }) => Ok(rejected(standing, reason, now)),
+        (_, News::NeverHappened) => Ok(never_happened(standing, now)),
+        (_, News::Silence) => Ok(waiting(standing, AttemptState::Unknown, now, mint)),
+        (_, News::Pending { reference }) => {
+            standing.attempt.reference = Some(reference);
+            Ok(waiting(standing, AttemptState::Pending, now, mint))
+        }
+        (_, News::ActionRequired { reference, url }) => {
+            standing.attempt.reference = Some(reference);
+            standing.attempt.action_url = url;
+            Ok(waiting(standing, AttemptState::ActionRequired, now, mint))
+        }
+    }
+}
+
+/// A look-up that saw no charge: proof that there is none, or nothing yet.
+pub fn not_found(mut standing: Standing, now: DateTime<Utc>, mint: &Mint) -> Settled {
+    match probe::weigh_absence(&standing.attempt, now) {
+        Absence::NeverHappened => settle(standing, News::NeverHappened, now, mint)
+            .expect("only money that came can be of a wrong amount"),
+        Absence::AskAgain(_) if standing.attempt.state == AttemptState::InFlight => {
+            settle(standing, News::Silence, now, mint)
+                .expect("only money that came can be of a wrong amount")
+        }
+        Absence::AskAgain(not_before) => {
+            let counts = now >= standing.attempt.sent_at + probe::ABSENCE_PROVES_AFTER;
+            if counts {
+                standing.attempt.not_found_at.get_or_insert(now);
+            }
+            let mut settled = ask_later(standing.attempt, now);
+            for attempt in &mut settled.changes.attempts {
+                if counts {
+                    attempt.probe_at = Some(not_before);
+                }
+            }
+            settled
+        }
+    }
+}
+
+fn quiet(attempt: Attempt) -> Settled {
+    let changes = Changes { attempts: vec![attempt], ..Changes::default() };
+    Settled { changes, for_staff: None }
+}
+
+fn ask_later(mut attempt: Attempt, now: DateTime<Utc>) -> Settled {
+    attempt.leased_until = None;
+    attempt.probes += 1;
+    attempt.probe_at = probe::next(attempt.state, attempt.probes, now);
+    let for_staff = attempt.probe_at.is_none().then(|| {
+        format!("{} was asked after {} times and is still undecided", attempt.id, attempt.probes)
+    });
+    Settled { for_staff, ..quiet(attempt) }
+}
+
+fn waiting(mut s: Standing, state: AttemptState, now: DateTime<Utc>, mint: &Mint) -> Settled {
+    let kind = match state {
+        AttemptState::Pending => EventKind::PaymentPending,
+        AttemptState::ActionRequired => EventKind::PaymentActionRequired,
+        AttemptState::Unknown => EventKind::PaymentUnknown,
+        AttemptState::InFlight
+        | AttemptState::Succeeded
+        | AttemptState::Declined
+        | AttemptState::Rejected
+        | AttemptState::NotExecuted => unreachable!("only states that wait come here"),
+    };
+    s.attempt.state = state;
+    s.attempt.leased_until = None;
+    s.attempt.probes = 0;
+    s.attempt.probe_at = probe::next(state, 0, now);
+    let mut changes = Changes::default();
+    if state == AttemptState::ActionRequired && s.owed.invoice.open_amount().is_positive() {
+        changes.notices.push(declined::authentication_notice(&s, None, now, mint));
+    }
+    changes.events.push(s.owed.payment.event(kind, None, now, mint));
+    changes.attempts.push(s.attempt);
+    Settled { changes, for_staff: None }
+}
+
+/// Our order or set-up was wrong: staff mends it; no step of the customer's is used up (CONFIG).
+fn rejected(mut s: Standing, reason: String, now: DateTime<Utc>) -> Settled {
+    s.attempt.state = AttemptState::Rejected;
+    s.attempt.close(now);
+    s.owed.payment.state = PaymentState::Scheduled;
+    s.owed.payment.collect_at = Some(now);
+    let for_staff = Some(format!("the gateway refused the order: {reason}"));
+    let changes =
+        Changes { attempts: vec![s.attempt], payments: vec![s.owed.payment], ..Changes::default() };
+    Settled { changes, for_staff }
+}
+
+fn never_happened(mut s: Standing, now: DateTime<Utc>) -> Settled {
+    s.attempt.state = AttemptState::NotExecuted;
+    s.attempt.close(now);
+    if s.owed.invoice.open_amount().is_positive() {
+        s.owed.payment.state = PaymentState::Scheduled;
+        s.owed.payment.collect_at = Some(now);
+    } else {
+        s.owed.payment.state = PaymentState::Abandoned;
+    }
+    let changes =
+        Changes { attempts: vec![s.attempt], payments: vec![s.owed.payment], ..Changes::default() };
+    Settled { changes, for_staff: None }
+}
+
+impl Attempt {
+    /// Nothing more is asked or awaited.
+    fn close(&mut self, now: DateTime<Utc>) {
+        self.leased_until = None;
+        self.probe_at = None;
+        self.action_url = None;
+        self.settled_at = Some(now);
+    }
+}
+
+impl Payment {
+    /// An event about it as it stands, which will be committed with it.
+    pub fn event(
+        &self,
+        kind: EventKind,
+        reason: Option<String>,
+        now: DateTime<Utc>,
+        mint: &Mint,
+    ) -> Event {
+        Event {
+            merchant: self.merchant,
+            id: mint.id(now),
+            sequence: None,
+            at: now,
+            kind,
+            subject: Subject::Payment(self.id),
+            subject_version: self.version.next(),
+            customer: Some(self.customer),
+            amount: Some(self.amount),
+            reason,
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Money came.
+
+use chrono::{DateTime, Utc};
+use thiserror::Error;
+
+use super::{Settled, Standing};
+use crate::domain::{
+    changes::Changes,
+    customer::PaymentMethod,
+    dunning::RecoveredBy,
+    event::EventKind,
+    ids::Mint,
+    invoice::InvoiceState,
+    ledger::Heading,
+    money::Money,
+    notice::{Facts, Notice, reminder},
+    payment::{
+        PaymentState,
+        attempt::{AttemptState, Initiator},
+        outcome::Paid,
+        refund::{Refund, RefundOrigin, RefundState},
+    },
+    subscription::SubscriptionState,
+    version::Version,
+};
+
+/// The gateway says that it took another amount than ordered. From the charge's own reply it is no
+/// usable answer; from a look-up it is a person's turn.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("{ordered} was ordered, and the gateway says that it took {taken}")]
+pub struct WrongAmount {
+    /// What was ordered.
+    pub ordered: Money,
+    /// What was taken, by the gateway's word.
+    pub taken: Money,
+}
+
+pub(super) fn settle(
+    mut s: Standing,
+    paid: Paid,
+    is_late: bool,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) -> Result<Settled, WrongAmount> {
+    if paid.amount != s.attempt.amount {
+        return Err(WrongAmount { ordered: s.attempt.amount, taken: paid.amount });
+    }
+    s.attempt.state = AttemptState::Succeeded;
+    s.attempt.reference = Some(paid.reference.clone());
+    s.attempt.close(now);
+    let mut changes = Changes::default();
+    if is_late {
+        changes.events.push(s.owed.payment.event(EventKind::PaymentLateSuccess, None, now, mint));
+    }
+    if s.owed.invoice.state == InvoiceState::Open {
+        settle_invoice(&mut s, &paid, &mut changes, now, mint);
+    } else {
+        give_back(&mut s, &mut changes, now, mint);
+    }
+    changes.attempts.push(s.attempt);
+    let for_staff = is_late.then(|| "money came after the attempt was closed".to_owned());
+    Ok(Settled { changes, for_staff })
+}
+
+fn settle_invoice(
+    s: &mut Standing,
+    paid: &Paid,
+    changes: &mut Changes,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) {
+    let heading = Heading { id: mint.id(now), at: now, invoice: &s.owed.invoice };
+    changes.journals.push(heading.paid(s.attempt.id, &s.attempt.gateway, paid.amount));
+    s.owed.invoice.paid = s.owed.invoice.total;
+    s.owed.invoice.state = InvoiceState::Paid;
+    s.owed.invoice.closed_at = Some(now);
+    s.owed.payment.state = PaymentState::Succeeded;
+    s.owed.payment.collect_at = None;
+    s.owed.payment.succeeded_at = Some(now);
+    changes.events.push(s.owed.payment.event(EventKind::PaymentSucceeded, None, now, mint));
+    changes.events.push(s.owed.invoice.event(EventKind::InvoicePaid, now, mint));
+
+    remember_method(s, paid, changes, now, mint);
+    let paid_with = s.owed.method.as_ref().map(PaymentMethod::shown);
+    let was_in_dunning = s.owed.case.is_some();
+    if let Some(case) = s.owed.case.take() {
+        let by = recovered_by(s);
+        let decision = case.case.clone().paid(by, now);
+        let recovered = case.moved(decision.case, now);
+        changes.events.push(recovered.event(EventKind::DunningRecovered, now, mint));
+        changes.dunning_cases.push(recovered);
+    }
+    let next_charge_at = reopen(s, changes, now, mint);
+    let facts = if was_in_dunning {
+        Facts::Recovered { amount: paid.amount, paid_at: now, next_charge_at, paid_with }
+    } else {
+        Facts::Receipt { amount: paid.amount, paid_at: now, next_charge_at, paid_with }
+    };
+    let key = format!("{}:{}", facts.kind(), s.owed.payment.id);
+    let (merchant, customer) = (s.owed.invoice.merchant, s.owed.customer.id);
+    let notice =
+        Notice::new(merchant, customer, facts, key, now, mint).about_invoice(&s.owed.invoice);
+    changes.notices.push(notice);
+    if let Some((subscription, _)) = &s.owed.subscription {
+        changes.subscriptions.push(subscription.clone());
+    }
+    changes.invoices.push(s.owed.invoice.clone());
+    changes.payments.push(s.owed.payment.clone());
+}
+
+fn recovered_by(s: &Standing) -> RecoveredBy {
+    let is_backup = s.owed.customer.backup_method.is_some()
+        && s.attempt.method == s.owed.customer.backup_method;
+    match s.attempt.initiator {
+        Initiator::Customer => RecoveredBy::Customer,
+        Initiator::Merchant if is_backup => RecoveredBy::BackupMethod,
+        Initiator::Merchant => RecoveredBy::Retry,
+    }
+}
+
+/// Opens what was bought, now that it is paid. When the next charge is due, if one is.
+fn reopen(
+    s: &mut Standing,
+    changes: &mut Changes,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) -> Option<DateTime<Utc>> {
+    let card_expiry = s.owed.method.as_ref().and_then(|method| method.expiry);
+    let (subscription, terms) = s.owed.subscription.as_mut()?;
+    let event = match subscription.state {
+        SubscriptionState::Incomplete => {
+            subscription.activate();
+            let next_amount = terms
+                .recurring_total(subscription.currency, subscription.quantity)
+                .unwrap_or(Money::zero(subscription.currency));
+            let facts = Facts::Welcome {
+                paid: Some(s.owed.payment.amount),
+                next_charge_at: subscription.due_at,
+                next_amount,
+            };
+            let key = format!("welcome:{}", subscription.id);
+            changes.notices.push(
+                Notice::new(subscription.merchant, s.owed.customer.id, facts, key, now, mint)
+                    .about_subscription(subscription.id),
+            );
+            Some(EventKind::SubscriptionActivated)
+        }
+        SubscriptionState::PastDue if !s.owed.other_overdue => {
+            subscription.activate();
+            Some(EventKind::SubscriptionRecovered)
+        }
+        SubscriptionState::Unpaid if !s.owed.other_overdue => {
+            let ran_out = subscription.current_period.is_none_or(|period| period.end() <= now);
+            if ran_out {
+                // What was missed while it was closed is not billed: a new cycle begins now.
+                subscription.current_period = None;
+            }
+            subscription.activate();
+            if ran_out && subscription.count_anew(terms, now).is_err() {
+                // Beyond the calendar there is nothing to bill.
+                subscription.due_at = None;
+            }
+            Some(EventKind::SubscriptionRecovered)
+        }
+        SubscriptionState::PastDue
+        | SubscriptionState::Unpaid
+        | SubscriptionState::Trialing
+        | SubscriptionState::Active
+        | SubscriptionState::Paused
+        | SubscriptionState::Canceled
+        | SubscriptionState::Expired => None,
+    };
+    if let Some(kind) = event {
+        changes.events.push(subscription.event(kind, now, mint));
+    }
+    reminder::plan(subscription, card_expiry, now);
+    subscription.due_at.filter(|_| subscription.cancellation.is_none())
+}
+
+/// Keeps the card that the customer chose on the gateway's page, if they asked for that, and the
+/// network's id of a payment that they made themselves (RULES MIT-1).
+fn remember_method(
+    s: &mut Standing,
+    paid: &Paid,
+    changes: &mut Changes,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) {
+    if let Some(stored) = paid.method.as_ref().filter(|_| s.attempt.store_method) {
+        let mut method = PaymentMethod::from_stored(
+            s.owed.customer.merchant,
+            mint.id(now),
+            s.owed.customer.id,
+            s.attempt.gateway.clone(),
+            stored.clone(),
+            now,
+        );
+        method.original_transaction.clone_from(&paid.network_transaction);
+        s.owed.customer.default_method = Some(method.id);
+        if let Some((subscription, _)) = &mut s.owed.subscription {
+            subscription.payment_method = None;
+        }
+        changes.events.push(method.event(EventKind::PaymentMethodAttached, now, mint));
+        changes.customers.push(s.owed.customer.clone());
+        changes.payment_methods.push(method.clone());
+        s.owed.method = Some(method);
+    } else if let Some(method) = &mut s.owed.method
+        && method.original_transaction.is_none()
+        && paid.network_transaction.is_some()
+    {
+        method.original_transaction.clone_from(&paid.network_transaction);
+        changes.payment_methods.push(method.clone());
+    }
+}
+
+/// Nothing was owed any more: what came goes back (RULES CHG-7).
+fn give_back(s: &mut Standing, changes: &mut Changes, now: DateTime<Utc>, mint: &Mint) {
+    let heading = Heading { id: mint.id(now), at: now, invoice: &s.owed.invoice };
+    changes.journals.push(heading.overpaid(s.attempt.id, &s.attempt.gateway, s.attempt.amount));
+    let refund = Refund {
+        merchant: s.owed.invoice.merchant,
+        id: mint.id(now),
+        payment: s.owed.payment.id,
+        invoice: s.owed.invoice.id,
+        customer: s.owed.customer.id,
+        attempt: s.attempt.id,
+        amount: s.attempt.amount,
+        reason: "it came when nothing was owed any more".to_owned(),
+        origin: RefundOrigin::LateSuccess,
+        state: RefundState::Queued,
+        reference: None,
+        failure: None,
+        due_at: Some(now),
+        tries: 0,
+        leased_until: None,
+        created_at: now,
+        settled_at: None,
+        version: Version::NEW,
+    };
+    changes.events.push(refund.event(EventKind::RefundCreated, now, mint));
+    changes.refunds.push(refund);
+    if s.owed.payment.state == PaymentState::Collecting {
+        s.owed.payment.state = PaymentState::Abandoned;
+        changes.payments.push(s.owed.payment.clone());
+    }
+}
