@@ -3,6 +3,7 @@
 //! `validate_only` request) and leaves no trace.
 
 mod act;
+
 mod error;
 
 pub use act::Act;

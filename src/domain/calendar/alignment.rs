@@ -130,8 +130,9 @@ fn calendar_boundary(date: NaiveDate, interval: Interval) -> Result<NaiveDate, C
 
 /// The first day of the stretch of `months` months, counted from January, that `date` lies in.
 fn first_of_month(date: NaiveDate, months: u32) -> NaiveDate {
-    let month0 = date.month0() - date.month0() % months;
-    NaiveDate::from_ymd_opt(date.year(), month0 + 1, 1).expect("every month has a first day")
+    let since_first = date.month0() % months;
+    NaiveDate::from_ymd_opt(date.year(), date.month() - since_first, 1)
+        .expect("every month has a first day")
 }
 
 fn one_interval_up_to(

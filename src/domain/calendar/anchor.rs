@@ -107,8 +107,8 @@ impl BillingAnchor {
     /// After the last boundary of the year 9999, the period that this boundary starts.
     pub fn cycle_at(self, interval: Interval, instant: DateTime<Utc>) -> u32 {
         let mut cycle = self.cycles_by_date(interval, self.zone.local_date(instant)) + 1;
-        let is_later = |boundary: Result<_, _>| boundary.is_ok_and(|boundary| boundary <= instant);
-        while cycle > 0 && !is_later(self.boundary(interval, cycle)) {
+        let has_begun = |boundary: Result<_, _>| boundary.is_ok_and(|boundary| boundary <= instant);
+        while cycle > 0 && !has_begun(self.boundary(interval, cycle)) {
             cycle -= 1;
         }
         cycle

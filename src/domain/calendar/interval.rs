@@ -149,7 +149,7 @@ mod tests {
         let interval: Interval = serde_json::from_str(written).unwrap();
         assert_eq!(serde_json::to_string(&interval).unwrap(), written);
         for (written, sentence) in [
-            (r#"{"unit":"month","count":0}"#, "must count at least 1, such as every 1 month"),
+            (r#"{"unit":"month","count":0}"#, "must count at least 1, not 0"),
             (
                 r#"{"unit":"month","count":121}"#,
                 "an interval must last ten years at most: every 120 months, but not 121",

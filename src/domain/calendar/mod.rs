@@ -32,7 +32,7 @@ pub enum CalendarError {
     #[error("must be an IANA time zone such as Europe/Berlin, not {0:?}")]
     UnknownZone(String),
     /// An interval of no length.
-    #[error("an interval must count at least 1, such as every 1 month")]
+    #[error("an interval must count at least 1, not 0")]
     NoInterval,
     /// An interval longer than ten years.
     #[error("an interval must last ten years at most: {most}, but not {asked}")]
@@ -46,7 +46,7 @@ pub enum CalendarError {
     #[error("an anchor day must lie between 1 and 31, not {0}")]
     AnchorDay(u32),
     /// A kept day of the month that the anchor's own date is not the result of.
-    #[error("the anchor {date} cannot keep day {day}: that month has the day, or a later last day")]
+    #[error("the anchor's date {date} is not what day {day} comes to in its month")]
     AnchorDate {
         /// The anchor's date.
         date: NaiveDate,

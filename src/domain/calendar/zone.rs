@@ -40,7 +40,7 @@ impl Zone {
 
     /// The civil date at `instant`.
     ///
-    /// 07:01 UTC on 1 December 2015 is still 30 November in America/Los_Angeles.
+    /// 07:01 UTC on 1 December 2015 is still 30 November in `America/Los_Angeles`.
     pub fn local_date(self, instant: DateTime<Utc>) -> NaiveDate {
         self.local(instant).date()
     }
@@ -49,7 +49,7 @@ impl Zone {
     ///
     /// - A reading that a clock skips is moved forward by what it skips. Berlin has no 02:30 on
     ///   29 March 2026, when 02:00 becomes 03:00: it is taken for 03:30, which is 01:30 UTC. A day
-    ///   that starts with the gap starts right after it: 5 September 2027 in America/Santiago
+    ///   that starts with the gap starts right after it: 5 September 2027 in `America/Santiago`
     ///   starts at 01:00.
     /// - Of a reading that comes twice, the earlier is meant. Berlin shows 02:30 twice on
     ///   25 October 2026: it is taken for 00:30 UTC, in summer time.
@@ -73,7 +73,7 @@ impl Zone {
 
     /// The same reading of the wall clock, `days` civil days after `instant`.
     ///
-    /// 30 days after 1 March 2017 at 23:30 in America/Los_Angeles is 31 March at 23:30, although
+    /// 30 days after 1 March 2017 at 23:30 in `America/Los_Angeles` is 31 March at 23:30, although
     /// summer time took an hour in between.
     pub fn days_after(
         self,

@@ -9,8 +9,8 @@ impl Money {
     ///
     /// Each part is first cut towards zero; the minor units left over go one by one to the parts
     /// that lost most, and to the earlier position where they lost the same: 5 JPY by `[1, 1, 1]`
-    /// are 2, 2 and 1. A negative amount splits as its positive twin does. Where all weights are zero, nobody
-    /// has a better claim than the others, so they share alike.
+    /// are 2, 2 and 1. A negative amount splits as its positive twin does. Where all weights are
+    /// zero, nobody has a better claim than the others, so they share alike.
     ///
     /// # Panics
     /// If there are no weights: then no parts could sum to the whole.

@@ -65,6 +65,13 @@ pub struct Attempt {
     pub version: Version,
 }
 
+impl Attempt {
+    /// Whether a worker noted that nothing of it has left yet, so that its first sending is planned.
+    pub fn was_not_sent(&self) -> bool {
+        self.state == AttemptState::InFlight && self.probe_at.is_some()
+    }
+}
+
 /// Who set a charge off (RULES §2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,0 +1,218 @@
+//! Collects due payments: intents are committed, then the gateways are called, then outcomes are
+//! recorded as they come (RULES CHG-2, CHG-5).
+
+use std::collections::BTreeSet;
+
+use futures::StreamExt;
+
+use super::{
+    Rondo,
+    index::{by_id, ids_of},
+    order::{self, Errand},
+    record,
+    sent,
+    turn::{self, TurnError},
+};
+use crate::{
+    domain::{
+        changes::Changes,
+        customer::PaymentMethod,
+        invoice::Invoice,
+        merchant::Merchant,
+        payment::{
+            Payment, PaymentState,
+            attempt::{Attempt, AttemptState, Initiator},
+            network::{self, Planned, SentAttempt, When},
+            rules::RuleBook,
+        },
+        subscription::Subscription,
+        version::Version,
+    },
+    store::{Repository, StoreError, Times, Work},
+};
+
+/// Outcomes that are recorded in one transaction at most.
+const RECORDED_TOGETHER: usize = 200;
+
+/// Collects up to `limit` due payments of `merchant`. How many were due.
+pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<usize, TurnError> {
+    let (count, errands) = start(rondo, merchant, limit).await?;
+    let mut answers = futures::stream::iter(errands)
+        .map(|errand| order::send(rondo, errand))
+        .buffer_unordered(rondo.pace.calls_in_flight)
+        .ready_chunks(RECORDED_TOGETHER);
+    while let Some(heard) = answers.next().await {
+        record::record(rondo, merchant, heard).await?;
+    }
+    Ok(count)
+}
+
+/// Commits the attempts that may start now.
+async fn start(
+    rondo: &Rondo,
+    merchant: &Merchant,
+    limit: usize,
+) -> Result<(usize, Vec<Errand>), TurnError> {
+    let times = rondo.times(merchant);
+    let mut repo = rondo.store.begin().await?;
+    let claim = repo.claim_due_payments(merchant.id, times, limit).await?;
+    turn::set_broken_aside(repo.as_mut(), merchant, Work::Collect, times, &claim.broken).await?;
+    let count = claim.rows.len() + claim.broken.len();
+    let objects = claim.rows.iter().map(|payment| payment.id.to_string()).collect();
+
+    let mut changes = Changes::default();
+    let mut without_method = Vec::new();
+    let mut errands = Vec::new();
+    let mut cards_in_use = BTreeSet::new();
+    for due in load(repo.as_mut(), merchant, claim.rows, times).await? {
+        match decide(due, times, &cards_in_use) {
+            Start::Attempt(due, method) => {
+                cards_in_use.insert(method.card_key().to_owned());
+                let (payment, attempt) = intend(rondo, &due, &method, times);
+                errands.push(Errand::charge(&attempt, &due.invoice, method));
+                changes.payments.push(payment);
+                changes.attempts.push(attempt);
+            }
+            Start::NotOwed(mut payment) => {
+                payment.state = PaymentState::Abandoned;
+                payment.collect_at = None;
+                changes.payments.push(payment);
+            }
+            Start::Later(mut payment, at) => {
+                payment.collect_at = Some(at);
+                changes.payments.push(payment);
+            }
+            Start::NoMethod(payment) => without_method.push(payment.id),
+            Start::NextTurn => {}
+        }
+    }
+    changes.append(record::nothing_to_charge(rondo, repo.as_mut(), merchant, times, &without_method).await?);
+    repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
+    repo.commit().await?;
+    Ok((count, errands))
+}
+
+/// A payment whose time has come, and what its next attempt needs.
+struct DuePayment {
+    payment: Payment,
+    invoice: Invoice,
+    method: Option<PaymentMethod>,
+    sent_before: Vec<SentAttempt>,
+}
+
+enum Start {
+    Attempt(Box<DuePayment>, PaymentMethod),
+    /// The invoice was paid or taken back meanwhile (RULES RET-7).
+    NotOwed(Payment),
+    /// The network's window is full until then (RULES RET-4).
+    Later(Payment, chrono::DateTime<chrono::Utc>),
+    /// There is nothing that may be charged without the customer.
+    NoMethod(Payment),
+    /// The same card is being charged in this batch already.
+    NextTurn,
+}
+
+fn decide(due: DuePayment, times: Times, cards_in_use: &BTreeSet<String>) -> Start {
+    if !due.invoice.open_amount().is_positive() {
+        return Start::NotOwed(due.payment);
+    }
+    let Some(method) = due.method.clone().filter(PaymentMethod::is_chargeable) else {
+        return Start::NoMethod(due.payment);
+    };
+    if cards_in_use.contains(method.card_key()) {
+        return Start::NextTurn;
+    }
+    let planned = Planned { amount: due.invoice.open_amount(), initiator: Initiator::Merchant };
+    let limits = RuleBook::at(times.now.date_naive()).limits(method.network);
+    match network::free_at(&due.sent_before, planned, limits, times.now) {
+        When::Now => Start::Attempt(Box::new(due), method),
+        When::At(at) => Start::Later(due.payment, at),
+        When::Never => Start::NoMethod(due.payment),
+    }
+}
+
+fn intend(
+    rondo: &Rondo,
+    due: &DuePayment,
+    method: &PaymentMethod,
+    times: Times,
+) -> (Payment, Attempt) {
+    let mut payment = due.payment.clone();
+    payment.state = PaymentState::Collecting;
+    payment.collect_at = None;
+    payment.attempts += 1;
+    let attempt = Attempt {
+        merchant: payment.merchant,
+        id: rondo.mint.id(times.now),
+        payment: payment.id,
+        invoice: payment.invoice,
+        customer: payment.customer,
+        method: Some(method.id),
+        gateway: method.gateway.clone(),
+        amount: due.invoice.open_amount(),
+        initiator: Initiator::Merchant,
+        state: AttemptState::InFlight,
+        reference: None,
+        decline: None,
+        network: method.network,
+        card_key: method.card_key().to_owned(),
+        action_url: None,
+        store_method: false,
+        sent_at: times.now,
+        leased_until: Some(rondo.lease_until(times.world)),
+        probe_at: None,
+        probes: 0,
+        not_found_at: None,
+        settled_at: None,
+        version: Version::NEW,
+    };
+    (payment, attempt)
+}
+
+async fn load(
+    repo: &mut dyn Repository,
+    merchant: &Merchant,
+    payments: Vec<Payment>,
+    times: Times,
+) -> Result<Vec<DuePayment>, StoreError> {
+    let invoices = repo.invoices(merchant.id, &ids_of(&payments, |p| p.invoice)).await?;
+    let invoices = by_id(invoices, |invoice| invoice.id);
+    let customers = repo.customers(merchant.id, &ids_of(&payments, |p| p.customer)).await?;
+    let customers = by_id(customers, |customer| customer.id);
+    let subscriptions: Vec<_> = invoices.values().filter_map(|i| i.subscription).collect();
+    let subscriptions = repo.subscriptions(merchant.id, &subscriptions).await?;
+    let subscriptions = by_id(subscriptions, |subscription| subscription.id);
+    let chosen = |payment: &Payment| {
+        let subscription: Option<&Subscription> =
+            invoices[&payment.invoice].subscription.and_then(|id| subscriptions.get(&id));
+        payment
+            .method
+            .or_else(|| subscription.and_then(|s| s.payment_method))
+            .or(customers[&payment.customer].default_method)
+    };
+    let methods: Vec<_> = payments.iter().filter_map(chosen).collect();
+    let methods = repo.payment_methods(merchant.id, &methods).await?;
+    let methods = by_id(methods, |method| method.id);
+    let mut sent = sent::on_cards_and_invoices(
+        repo,
+        merchant,
+        payments.iter().filter_map(|payment| {
+            let method = methods.get(&chosen(payment)?)?;
+            Some((payment.clone(), method.card_key().to_owned()))
+        }),
+        times.now,
+    )
+    .await?;
+    Ok(payments
+        .into_iter()
+        .map(|payment| {
+            let method = chosen(&payment).and_then(|id| methods.get(&id)).cloned();
+            DuePayment {
+                invoice: invoices[&payment.invoice].clone(),
+                sent_before: sent.remove(&payment.id).unwrap_or_default(),
+                method,
+                payment,
+            }
+        })
+        .collect())
+}

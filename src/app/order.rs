@@ -1,0 +1,88 @@
+//! One call to a gateway: what is ordered, and what its answer or silence is taken for.
+
+use std::time::Duration;
+
+use super::{Rondo, record::Heard};
+use crate::{
+    domain::{
+        customer::PaymentMethod,
+        ids::{Id, kind},
+        invoice::Invoice,
+        payment::attempt::{Attempt, News},
+    },
+    gateway::{ChargeOrder, GatewayError, Remedy},
+};
+
+/// A charge to be sent, all of it committed.
+#[derive(Debug, Clone)]
+pub(super) struct Errand {
+    attempt: Id<kind::Attempt>,
+    gateway: String,
+    order: ChargeOrder,
+}
+
+impl Errand {
+    /// The order of an attempt: the same for every sending.
+    pub(super) fn charge(
+        attempt: &Attempt,
+        invoice: &Invoice,
+        method: PaymentMethod,
+    ) -> Self {
+        let description = invoice.number.clone().unwrap_or_else(|| invoice.id.to_string());
+        Self {
+            attempt: attempt.id,
+            gateway: attempt.gateway.clone(),
+            order: ChargeOrder {
+                attempt: attempt.id,
+                invoice: attempt.invoice,
+                amount: attempt.amount,
+                method_token: method.token,
+                customer_reference: method.customer_reference,
+                initiator: attempt.initiator,
+                original_transaction: method.original_transaction,
+                description,
+            },
+        }
+    }
+}
+
+/// Sends a charge and tells what was heard. Never fails: silence is an answer of its own.
+pub(super) async fn send(rondo: &Rondo, errand: Errand) -> Heard {
+    let Errand { attempt, gateway, order } = errand;
+    let Some(port) = rondo.gateways.get(&gateway) else {
+        let reason = format!("no gateway named `{gateway}` is configured");
+        return Heard { attempt, word: Word::News(News::Rejected { reason }) };
+    };
+    let word = match port.charge(&order).await {
+        Ok(outcome) => Word::News(outcome.into()),
+        Err(error) => of_error(&error),
+    };
+    Heard { attempt, word }
+}
+
+/// What came back of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Word {
+    /// News of the attempt.
+    News(News),
+    /// A look-up saw no such charge.
+    NotFound,
+    /// Nothing left, or the gateway did nothing: the same key is sent again after a while.
+    SendAgain(Option<Duration>),
+}
+
+/// What an error says of the attempt. Only what surely did nothing may be sent again (RULES §3).
+pub(super) fn of_error(error: &GatewayError) -> Word {
+    match error.remedy() {
+        Remedy::SendSameKeyAgain => Word::SendAgain(match error {
+            GatewayError::RateLimited { retry_after } => *retry_after,
+            GatewayError::NotSent(_)
+            | GatewayError::Rejected { .. }
+            | GatewayError::Unauthorised
+            | GatewayError::Unknown(_)
+            | GatewayError::Unsupported(_) => None,
+        }),
+        Remedy::ResolveFirst => Word::News(News::Silence),
+        Remedy::TellStaff => Word::News(News::Rejected { reason: error.to_string() }),
+    }
+}

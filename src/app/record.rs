@@ -1,0 +1,184 @@
+//! Records what was heard of attempts: the one path for replies, look-ups, webhooks and pages.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{
+    Rondo,
+    order::Word,
+    standing,
+    turn::{self, TurnError},
+};
+use crate::{
+    domain::{
+        changes::Changes,
+        ids::{Id, Mint, kind},
+        merchant::Merchant,
+        payment::{
+            attempt::{AttemptState, News},
+            settle::{self, Settled, Standing},
+        },
+    },
+    store::{Repository, StoreError, Times, Work},
+};
+
+/// What was heard of one attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Heard {
+    /// The attempt.
+    pub attempt: Id<kind::Attempt>,
+    /// What came back.
+    pub word: Word,
+}
+
+/// How often a group is decided anew when someone else wrote first.
+const TRIES: usize = 5;
+
+/// Records a group of answers, each with all that follows from it, in one transaction. Two that
+/// concern one customer go one after the other, so that each sees what the other did.
+pub(super) async fn record(
+    rondo: &Rondo,
+    merchant: &Merchant,
+    mut group: Vec<Heard>,
+) -> Result<(), TurnError> {
+    let mut tries = 0;
+    while !group.is_empty() {
+        match record_once(rondo, merchant, &group).await {
+            Ok(left) => {
+                group = left;
+                tries = 0;
+            }
+            Err(TurnError::Later(error)) => {
+                tries += 1;
+                if tries == TRIES {
+                    // Nothing is lost: the attempts are in flight, and their leases run out.
+                    return Err(TurnError::Later(error));
+                }
+            }
+            Err(TurnError::Poisoned { objects, source }) if group.len() == 1 => {
+                for object in objects {
+                    let reason = source.to_string();
+                    turn::set_poison_aside(rondo, merchant, Work::Resolve, &object, &reason)
+                        .await?;
+                }
+                return Ok(());
+            }
+            // Find the one that cannot be written; the others go through.
+            Err(TurnError::Poisoned { .. }) => {
+                for heard in std::mem::take(&mut group) {
+                    Box::pin(record(rondo, merchant, vec![heard])).await?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Records what it can of `group` in one transaction and returns what must wait for the next.
+async fn record_once(
+    rondo: &Rondo,
+    merchant: &Merchant,
+    group: &[Heard],
+) -> Result<Vec<Heard>, TurnError> {
+    let times = rondo.times(merchant);
+    let mut repo = rondo.store.begin().await?;
+    let ids: Vec<_> = group.iter().map(|heard| heard.attempt).collect();
+    let mut standings = standing::load(repo.as_mut(), merchant, &ids, times.now).await?;
+    let known: BTreeSet<_> = standings.keys().copied().collect();
+    let mut customers = BTreeSet::new();
+    let mut changes = Changes::default();
+    let mut for_staff = Vec::new();
+    let mut left = Vec::new();
+    for heard in group {
+        if !known.contains(&heard.attempt) {
+            tracing::warn!(attempt = %heard.attempt, "news of an attempt that we do not know");
+            continue;
+        }
+        let standing = standings
+            .remove(&heard.attempt)
+            .filter(|standing| customers.insert(standing.owed.customer.id));
+        let Some(standing) = standing else {
+            left.push(heard.clone());
+            continue;
+        };
+        let attempt = standing.attempt.id;
+        let settled = decide(standing, heard.word.clone(), times, &rondo.mint);
+        if let Some(reason) = settled.for_staff {
+            let object = settled
+                .changes
+                .payments
+                .first()
+                .filter(|payment| payment.collect_at.is_some())
+                .map_or_else(|| attempt.to_string(), |payment| payment.id.to_string());
+            for_staff.push((object, reason));
+        }
+        changes.append(settled.changes);
+    }
+    observe(&changes);
+    let objects = ids.iter().map(ToString::to_string).collect();
+    repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
+    for (object, reason) in for_staff {
+        turn::set_aside(repo.as_mut(), merchant, Work::Resolve, times, &object, &reason).await?;
+    }
+    repo.commit().await?;
+    Ok(left)
+}
+
+fn decide(standing: Standing, word: Word, times: Times, mint: &Mint) -> Settled {
+    match word {
+        Word::SendAgain(wait) => send_again(standing, wait, times.now),
+        Word::NotFound => settle::not_found(standing, times.now, mint),
+        Word::News(news) => {
+            let is_reply = standing.attempt.state == AttemptState::InFlight;
+            settle::settle(standing.clone(), news, times.now, mint).unwrap_or_else(|wrong| {
+                // A reply with a wrong amount is no usable answer; a look-up that insists on it is
+                // for a person.
+                let mut settled = settle::settle(standing, News::Silence, times.now, mint)
+                    .expect("silence has no amount");
+                settled.for_staff = (!is_reply).then(|| wrong.to_string());
+                settled
+            })
+        }
+    }
+}
+
+/// The wait before the n-th sending of one key: twice as long each time, from 5 seconds to 15
+/// minutes (RULES RET-8).
+fn backoff(sendings: u32) -> TimeDelta {
+    let seconds = 5_i64.saturating_mul(1 << sendings.min(8));
+    TimeDelta::seconds(seconds.min(900))
+}
+
+fn send_again(mut standing: Standing, wait: Option<Duration>, now: DateTime<Utc>) -> Settled {
+    let attempt = &mut standing.attempt;
+    let asked = wait.and_then(|wait| TimeDelta::from_std(wait).ok()).unwrap_or_default();
+    attempt.leased_until = None;
+    attempt.probe_at = Some(now + backoff(attempt.probes).max(asked));
+    attempt.probes += 1;
+    let changes = Changes { attempts: vec![standing.attempt], ..Changes::default() };
+    Settled { changes, for_staff: None }
+}
+
+fn observe(changes: &Changes) {
+    for attempt in &changes.attempts {
+        let state = format!("{:?}", attempt.state);
+        metrics::counter!("rondo_attempts_total", "state" => state).increment(1);
+    }
+}
+
+/// What follows for payments that have nothing that may be charged: the customer is asked for a
+/// card at once, as after a decline that says so.
+pub(super) async fn nothing_to_charge(
+    rondo: &Rondo,
+    repo: &mut dyn Repository,
+    merchant: &Merchant,
+    times: Times,
+    payments: &[Id<kind::Payment>],
+) -> Result<Changes, StoreError> {
+    let mut changes = Changes::default();
+    for owed in standing::load_owed(repo, merchant, payments, times.now).await? {
+        changes.append(settle::without_method(owed, times.now, &rondo.mint));
+    }
+    Ok(changes)
+}

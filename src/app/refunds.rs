@@ -1,0 +1,291 @@
+//! Sends refunds, and asks after those whose answer was lost or comes later. The refund's id is the
+//! key of every sending, so that a repetition never sends twice.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::StreamExt;
+
+use super::{
+    Act, AppError, Result, Rondo,
+    index::{by_id, ids_of},
+    turn::{self, TurnError},
+};
+use crate::{
+    domain::{
+        changes::Changes,
+        customer::PaymentMethod,
+        event::EventKind,
+        ids::{Id, kind},
+        ledger::Heading,
+        merchant::Merchant,
+        money::Money,
+        notice::{Facts, Notice},
+        payment::{
+            PaymentState,
+            refund::{Refund, RefundOrigin, RefundState},
+        },
+        version::Version,
+    },
+    gateway::{GatewayError, RefundOrder, RefundOutcome, RefundSighting},
+    store::Work,
+};
+
+/// After so many tries without an answer a person looks.
+const MOST_TRIES: u32 = 20;
+
+/// Asks for `amount` of a payment to go back, all that is left of it if absent.
+pub async fn request(
+    act: &mut Act<'_>,
+    payment: Id<kind::Payment>,
+    amount: Option<Money>,
+    reason: String,
+) -> Result<Refund> {
+    let mut payment = act.payment(payment).await?;
+    if payment.state != PaymentState::Succeeded {
+        let message = "only a payment that succeeded can be refunded";
+        return Err(AppError::precondition("PAYMENT_NOT_SUCCEEDED", payment.id, message));
+    }
+    let left = payment.amount.minus(payment.refunded).expect("a payment has one currency");
+    let amount = amount.unwrap_or(left);
+    if amount.currency() != left.currency() {
+        let message = format!("must be in {}, the currency of the payment", left.currency());
+        return Err(AppError::invalid("amount", message));
+    }
+    if !amount.is_positive() || amount.minor() > left.minor() {
+        let message = format!("must be more than nothing and at most {left}, which is left of it");
+        return Err(AppError::invalid("amount", message));
+    }
+    let attempts = act.repo.attempts_of_payments(act.merchant_id(), &[payment.id]).await?;
+    let paid = crate::domain::payment::attempt::AttemptState::Succeeded;
+    let Some(attempt) = attempts.into_iter().find(|attempt| attempt.state == paid) else {
+        let message = "no charge of this payment is known";
+        return Err(AppError::precondition("NO_CHARGE", payment.id, message));
+    };
+    let now = act.now();
+    let refund = Refund {
+        merchant: payment.merchant,
+        id: act.id(),
+        payment: payment.id,
+        invoice: payment.invoice,
+        customer: payment.customer,
+        attempt: attempt.id,
+        amount,
+        reason,
+        origin: RefundOrigin::Requested,
+        state: RefundState::Queued,
+        reference: None,
+        failure: None,
+        due_at: Some(now),
+        tries: 0,
+        leased_until: None,
+        created_at: now,
+        settled_at: None,
+        version: Version::NEW,
+    };
+    // Reserved at once, so that two requests never promise the same money.
+    payment.refunded = payment.refunded.plus(amount).expect("at most what was paid");
+    let event = refund.event(EventKind::RefundCreated, now, act.mint);
+    act.write(Changes {
+        refunds: vec![refund.clone()],
+        payments: vec![payment],
+        events: vec![event],
+        ..Changes::default()
+    })
+    .await?;
+    let written = act.repo.refunds(act.merchant_id(), &[refund.id]).await?;
+    written.into_iter().next().ok_or_else(|| AppError::not_found(refund.id))
+}
+
+/// Sends or asks after up to `limit` due refunds of `merchant`. How many were due.
+pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<usize, TurnError> {
+    let (count, errands) = claim(rondo, merchant, limit).await?;
+    let mut answers = futures::stream::iter(errands)
+        .map(|errand| send(rondo, errand))
+        .buffer_unordered(rondo.pace.calls_in_flight);
+    while let Some((refund, answer)) = answers.next().await {
+        record(rondo, merchant, refund, answer).await?;
+    }
+    Ok(count)
+}
+
+struct Errand {
+    refund: Id<kind::Refund>,
+    gateway: String,
+    order: RefundOrder,
+    was_sent: bool,
+}
+
+async fn claim(
+    rondo: &Rondo,
+    merchant: &Merchant,
+    limit: usize,
+) -> Result<(usize, Vec<Errand>), TurnError> {
+    let times = rondo.times(merchant);
+    let mut repo = rondo.store.begin().await?;
+    let claim = repo.claim_due_refunds(merchant.id, times, limit).await?;
+    turn::set_broken_aside(repo.as_mut(), merchant, Work::Collect, times, &claim.broken).await?;
+    let count = claim.rows.len() + claim.broken.len();
+    let objects = claim.rows.iter().map(|refund| refund.id.to_string()).collect();
+    let attempts = repo.attempts(merchant.id, &ids_of(&claim.rows, |r| r.attempt)).await?;
+    let attempts = by_id(attempts, |attempt| attempt.id);
+    let mut changes = Changes::default();
+    let mut errands = Vec::new();
+    for mut refund in claim.rows {
+        let attempt = &attempts[&refund.attempt];
+        errands.push(Errand {
+            refund: refund.id,
+            gateway: attempt.gateway.clone(),
+            order: RefundOrder {
+                refund: refund.id,
+                charge_reference: attempt.reference.clone().unwrap_or_default(),
+                amount: refund.amount,
+            },
+            was_sent: refund.tries > 0,
+        });
+        refund.leased_until = Some(rondo.lease_until(times.world));
+        refund.tries += 1;
+        // Whoever finds the lease run out goes on from here.
+        refund.due_at = Some(times.now);
+        changes.refunds.push(refund);
+    }
+    repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
+    repo.commit().await?;
+    Ok((count, errands))
+}
+
+async fn send(
+    rondo: &Rondo,
+    errand: Errand,
+) -> (Id<kind::Refund>, Result<RefundOutcome, GatewayError>) {
+    let Some(gateway) = rondo.gateways.get(&errand.gateway) else {
+        let reason = format!("no gateway named `{}` is configured", errand.gateway);
+        return (errand.refund, Err(GatewayError::Rejected { reason }));
+    };
+    if errand.was_sent {
+        match gateway.find_refund(&errand.order).await {
+            Ok(RefundSighting::Found(outcome)) => return (errand.refund, Ok(outcome)),
+            Ok(RefundSighting::NotFound) => {}
+            Err(error) => return (errand.refund, Err(error)),
+        }
+    }
+    (errand.refund, gateway.refund(&errand.order).await)
+}
+
+/// Records how a refund stands: by its own reply, a look-up or a webhook.
+pub(super) async fn record(
+    rondo: &Rondo,
+    merchant: &Merchant,
+    refund: Id<kind::Refund>,
+    answer: Result<RefundOutcome, GatewayError>,
+) -> Result<(), TurnError> {
+    let times = rondo.times(merchant);
+    let mut repo = rondo.store.begin().await?;
+    let Some(refund) = repo.refunds(merchant.id, &[refund]).await?.into_iter().next() else {
+        return Ok(());
+    };
+    let object = refund.id.to_string();
+    let mut act = Act { repo: repo.as_mut(), merchant, times, mint: &rondo.mint };
+    let for_staff = settle(&mut act, refund, answer)
+        .await
+        .map_err(|error| TurnError::of(vec![object.clone()], error))?;
+    if let Some(reason) = for_staff {
+        turn::set_aside(repo.as_mut(), merchant, Work::Collect, times, &object, &reason).await?;
+    }
+    repo.commit().await?;
+    Ok(())
+}
+
+async fn settle(
+    act: &mut Act<'_>,
+    mut refund: Refund,
+    answer: Result<RefundOutcome, GatewayError>,
+) -> Result<Option<String>> {
+    let now = act.now();
+    refund.leased_until = None;
+    match (refund.state, answer) {
+        // Old or repeated news.
+        (RefundState::Succeeded | RefundState::Failed, _) => Ok(None),
+        (_, Ok(RefundOutcome::Refunded { reference })) => {
+            refund.reference = Some(reference);
+            succeeded(act, refund, now).await.map(|()| None)
+        }
+        (_, Ok(RefundOutcome::Pending { reference })) => {
+            refund.reference = Some(reference);
+            refund.state = RefundState::Pending;
+            refund.due_at = Some(now + TimeDelta::days(1));
+            act.write(Changes { refunds: vec![refund], ..Changes::default() }).await?;
+            Ok(None)
+        }
+        (_, Ok(RefundOutcome::Failed { reason })) => {
+            failed(act, refund, reason.clone(), now).await?;
+            Ok(Some(format!("the gateway refused the refund: {reason}")))
+        }
+        (_, Err(error)) => {
+            tracing::warn!(refund = %refund.id, %error, "the refund has no answer yet");
+            let for_staff = match error {
+                GatewayError::Rejected { .. }
+                | GatewayError::Unauthorised
+                | GatewayError::Unsupported(_) => Some(error.to_string()),
+                GatewayError::NotSent(_)
+                | GatewayError::RateLimited { .. }
+                | GatewayError::Unknown(_) => (refund.tries >= MOST_TRIES)
+                    .then(|| format!("{} tries brought no answer", refund.tries)),
+            };
+            let wait = TimeDelta::seconds((5_i64 << refund.tries.min(10)).min(3_600));
+            refund.due_at = Some(now + wait);
+            act.write(Changes { refunds: vec![refund], ..Changes::default() }).await?;
+            Ok(for_staff)
+        }
+    }
+}
+
+async fn succeeded(act: &mut Act<'_>, mut refund: Refund, now: DateTime<Utc>) -> Result<()> {
+    refund.state = RefundState::Succeeded;
+    refund.due_at = None;
+    refund.settled_at = Some(now);
+    let invoice = act.invoice(refund.invoice).await?;
+    let attempts = act.repo.attempts(act.merchant_id(), &[refund.attempt]).await?;
+    let attempt = attempts.into_iter().next().ok_or_else(|| AppError::not_found(refund.attempt))?;
+    let to = match attempt.method {
+        Some(method) => act.payment_method(method).await.ok().as_ref().map(PaymentMethod::shown),
+        None => None,
+    };
+    let heading = Heading { id: act.id(), at: now, invoice: &invoice };
+    let journal = match refund.origin {
+        RefundOrigin::Requested => heading.refunded(refund.id, &attempt.gateway, refund.amount),
+        RefundOrigin::LateSuccess => heading.returned(refund.id, &attempt.gateway, refund.amount),
+    };
+    let facts = Facts::Refund { amount: refund.amount, refunded_at: now, to };
+    let key = format!("refund:{}", refund.id);
+    let notice = Notice::new(refund.merchant, refund.customer, facts, key, now, act.mint)
+        .about_invoice(&invoice);
+    let event = refund.event(EventKind::RefundSucceeded, now, act.mint);
+    act.write(Changes {
+        refunds: vec![refund],
+        journals: vec![journal],
+        notices: vec![notice],
+        events: vec![event],
+        ..Changes::default()
+    })
+    .await
+}
+
+async fn failed(
+    act: &mut Act<'_>,
+    mut refund: Refund,
+    reason: String,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    refund.state = RefundState::Failed;
+    refund.failure = Some(reason);
+    refund.due_at = None;
+    refund.settled_at = Some(now);
+    let event = refund.event(EventKind::RefundFailed, now, act.mint);
+    let mut changes = Changes { events: vec![event], ..Changes::default() };
+    if refund.origin == RefundOrigin::Requested {
+        let mut payment = act.payment(refund.payment).await?;
+        payment.refunded = payment.refunded.minus(refund.amount).expect("one currency");
+        changes.payments.push(payment);
+    }
+    changes.refunds.push(refund);
+    act.write(changes).await
+}

@@ -1,0 +1,52 @@
+//! Writes the reminders that are due before charges.
+
+use super::{
+    Rondo,
+    index::{by_id, ids_of},
+    renew::{next_terms, terms_of},
+    turn::{self, TurnError},
+};
+use crate::{
+    domain::{changes::Changes, merchant::Merchant, notice::reminder, subscription::Subscription},
+    store::Work,
+};
+
+/// Writes up to `limit` due reminders of `merchant`. How many were due.
+pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<usize, TurnError> {
+    let times = rondo.times(merchant);
+    let mut repo = rondo.store.begin().await?;
+    let claim = repo.claim_reminders(merchant.id, times, limit).await?;
+    turn::set_broken_aside(repo.as_mut(), merchant, Work::Remind, times, &claim.broken).await?;
+    let count = claim.rows.len() + claim.broken.len();
+    let objects = claim.rows.iter().map(|subscription| subscription.id.to_string()).collect();
+
+    let customers = repo.customers(merchant.id, &ids_of(&claim.rows, |s| s.customer)).await?;
+    let customers = by_id(customers, |customer| customer.id);
+    let paying = |s: &Subscription| s.payment_method.or(customers[&s.customer].default_method);
+    let methods: Vec<_> = claim.rows.iter().filter_map(paying).collect();
+    let methods = repo.payment_methods(merchant.id, &ids_of(&methods, |id| *id)).await?;
+    let methods = by_id(methods, |method| method.id);
+    let keys = claim.rows.iter().map(next_terms).collect();
+    let terms = terms_of(repo.as_mut(), merchant, keys).await?;
+
+    let mut changes = Changes::default();
+    for mut subscription in claim.rows {
+        let method = paying(&subscription).and_then(|id| methods.get(&id));
+        let terms = &terms[&next_terms(&subscription)];
+        match reminder::remind(&subscription, terms, method, times.now, &rondo.mint) {
+            Ok(notices) => {
+                subscription.remind_at = None;
+                changes.notices.extend(notices);
+                changes.subscriptions.push(subscription);
+            }
+            Err(error) => {
+                let (object, reason) = (subscription.id.to_string(), error.to_string());
+                turn::set_aside(repo.as_mut(), merchant, Work::Remind, times, &object, &reason)
+                    .await?;
+            }
+        }
+    }
+    repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
+    repo.commit().await?;
+    Ok(count)
+}

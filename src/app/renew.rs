@@ -1,0 +1,103 @@
+//! Renews a batch of due subscriptions: one read of all that is needed, one decision each, one write.
+
+use std::collections::BTreeMap;
+
+use super::{
+    AppError, Rondo,
+    index::{by_id, ids_of},
+    turn::{self, TurnError},
+};
+use crate::{
+    domain::{
+        catalog::{Terms, VersionNumber},
+        changes::Changes,
+        ids::{Id, kind},
+        merchant::Merchant,
+        subscription::{
+            Subscription,
+            renewal::{self, Due},
+        },
+    },
+    store::{Repository, StoreError, Work},
+};
+
+/// Renews up to `limit` subscriptions of `merchant`. How many were due: a full batch means, turn
+/// again before you sleep.
+pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<usize, TurnError> {
+    let times = rondo.times(merchant);
+    let mut repo = rondo.store.begin().await?;
+    let claim = repo.claim_due_subscriptions(merchant.id, times, limit).await?;
+    turn::set_broken_aside(repo.as_mut(), merchant, Work::Renew, times, &claim.broken).await?;
+    let count = claim.rows.len() + claim.broken.len();
+    let objects = claim.rows.iter().map(|subscription| subscription.id.to_string()).collect();
+
+    let mut changes = Changes::default();
+    for due in load(repo.as_mut(), merchant, claim.rows).await? {
+        let id = due.subscription.id;
+        match renewal::renew(due, times.now, &rondo.mint) {
+            Ok(renewed) => changes.append(renewed),
+            Err(error) => {
+                let (object, reason) = (id.to_string(), error.to_string());
+                turn::set_aside(repo.as_mut(), merchant, Work::Renew, times, &object, &reason)
+                    .await?;
+            }
+        }
+    }
+    metrics::counter!("rondo_renewals_total").increment(changes.invoices.len() as u64);
+    repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
+    repo.commit().await?;
+    Ok(count)
+}
+
+/// The terms by which a subscription's next cycle is billed: those of its planned change, if any.
+pub(super) fn next_terms(subscription: &Subscription) -> (Id<kind::Plan>, VersionNumber) {
+    subscription
+        .scheduled_change
+        .map_or((subscription.plan, subscription.plan_version), |c| (c.plan, c.plan_version))
+}
+
+/// Reads the terms of these versions of plans.
+pub(super) async fn terms_of(
+    repo: &mut dyn Repository,
+    merchant: &Merchant,
+    mut keys: Vec<(Id<kind::Plan>, VersionNumber)>,
+) -> Result<BTreeMap<(Id<kind::Plan>, VersionNumber), Terms>, StoreError> {
+    keys.sort_unstable();
+    keys.dedup();
+    let versions = repo.plan_versions(merchant.id, &keys).await?;
+    Ok(versions.into_iter().map(|v| ((v.plan, v.number), v.terms)).collect())
+}
+
+async fn load(
+    repo: &mut dyn Repository,
+    merchant: &Merchant,
+    subscriptions: Vec<Subscription>,
+) -> Result<Vec<Due>, StoreError> {
+    let customers = repo.customers(merchant.id, &ids_of(&subscriptions, |s| s.customer)).await?;
+    let customers = by_id(customers, |customer| customer.id);
+    let keys: Vec<_> = subscriptions.iter().map(next_terms).collect();
+    let plans = repo.plans(merchant.id, &ids_of(&keys, |(plan, _)| *plan)).await?;
+    let plans = by_id(plans, |plan| plan.id);
+    let terms = terms_of(repo, merchant, keys).await?;
+    let paying = |s: &Subscription| s.payment_method.or(customers[&s.customer].default_method);
+    let methods: Vec<_> = subscriptions.iter().filter_map(paying).collect();
+    let methods = repo.payment_methods(merchant.id, &ids_of(&methods, |id| *id)).await?;
+    let methods = by_id(methods, |method| method.id);
+    let open = open_invoices(repo, merchant, &subscriptions).await?;
+
+    Ok(subscriptions
+        .into_iter()
+        .map(|subscription| {
+            let key = next_terms(&subscription);
+            let method = paying(&subscription).and_then(|id| methods.get(&id));
+            Due {
+                customer: customers[&subscription.customer].clone(),
+                plan_name: plans[&key.0].name.clone(),
+                terms: terms[&key].clone(),
+                card_expiry: method.and_then(|method| method.expiry),
+                open: open.get(&subscription.id).cloned().unwrap_or_default(),
+                subscription,
+            }
+        })
+        .collect())
+}

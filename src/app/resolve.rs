@@ -1,0 +1,152 @@
+//! Resolves attempts whose outcome is open: asks the gateway, and sends the same key again only where
+//! that is surely safe (RULES §3, PRB).
+
+use chrono::{DateTime, Utc};
+use futures::StreamExt;
+
+use super::{
+    Rondo,
+    index::{by_id, ids_of},
+    order::{self, Errand, Word},
+    record::{self, Heard},
+    turn::{self, TurnError},
+};
+use crate::{
+    domain::{
+        changes::Changes,
+        merchant::Merchant,
+        payment::attempt::{Attempt, AttemptState, Initiator, News},
+    },
+    gateway::{ChargeTrace, Gateway, Sighting},
+    store::{Repository, StoreError, Work},
+};
+
+/// Outcomes that are recorded in one transaction at most.
+const RECORDED_TOGETHER: usize = 200;
+
+/// Asks after up to `limit` attempts of `merchant`. How many were due.
+pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<usize, TurnError> {
+    let now = rondo.times(merchant).now;
+    let (count, inquiries) = claim(rondo, merchant, limit).await?;
+    let mut answers = futures::stream::iter(inquiries)
+        .map(|inquiry| inquire(rondo, inquiry, now))
+        .buffer_unordered(rondo.pace.calls_in_flight)
+        .ready_chunks(RECORDED_TOGETHER);
+    while let Some(heard) = answers.next().await {
+        record::record(rondo, merchant, heard).await?;
+    }
+    Ok(count)
+}
+
+/// An attempt to ask after, and how it would be sent again.
+#[derive(Debug)]
+struct Inquiry {
+    attempt: Attempt,
+    customer_reference: Option<String>,
+    errand: Option<Errand>,
+}
+
+/// Leases what is due, so that no other worker asks at the same time.
+async fn claim(
+    rondo: &Rondo,
+    merchant: &Merchant,
+    limit: usize,
+) -> Result<(usize, Vec<Inquiry>), TurnError> {
+    let times = rondo.times(merchant);
+    let mut repo = rondo.store.begin().await?;
+    let claim = repo.claim_probes(merchant.id, times, limit).await?;
+    turn::set_broken_aside(repo.as_mut(), merchant, Work::Resolve, times, &claim.broken).await?;
+    let count = claim.rows.len() + claim.broken.len();
+    let objects = claim.rows.iter().map(|attempt| attempt.id.to_string()).collect();
+    let inquiries = load(repo.as_mut(), merchant, &claim.rows).await?;
+    let attempts = claim
+        .rows
+        .into_iter()
+        .map(|attempt| Attempt {
+            leased_until: Some(rondo.lease_until(times.world)),
+            probe_at: None,
+            ..attempt
+        })
+        .collect();
+    let changes = Changes { attempts, ..Changes::default() };
+    repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
+    repo.commit().await?;
+    Ok((count, inquiries))
+}
+
+async fn load(
+    repo: &mut dyn Repository,
+    merchant: &Merchant,
+    attempts: &[Attempt],
+) -> Result<Vec<Inquiry>, StoreError> {
+    let invoices = repo.invoices(merchant.id, &ids_of(attempts, |a| a.invoice)).await?;
+    let invoices = by_id(invoices, |invoice| invoice.id);
+    let methods: Vec<_> = attempts.iter().filter_map(|attempt| attempt.method).collect();
+    let methods = repo.payment_methods(merchant.id, &ids_of(&methods, |id| *id)).await?;
+    let methods = by_id(methods, |method| method.id);
+    Ok(attempts
+        .iter()
+        .map(|attempt| {
+            let method = attempt.method.and_then(|id| methods.get(&id));
+            Inquiry {
+                customer_reference: method.and_then(|m| m.customer_reference.clone()),
+                errand: method.map(|method| {
+                    Errand::charge(attempt, &invoices[&attempt.invoice], method.clone())
+                }),
+                attempt: attempt.clone(),
+            }
+        })
+        .collect())
+}
+
+async fn inquire(rondo: &Rondo, inquiry: Inquiry, now: DateTime<Utc>) -> Heard {
+    let attempt = inquiry.attempt.id;
+    let Some(gateway) = rondo.gateways.get(&inquiry.attempt.gateway).cloned() else {
+        tracing::error!(%attempt, gateway = inquiry.attempt.gateway, "no such gateway is configured");
+        return Heard { attempt, word: Word::News(News::Silence) };
+    };
+    // A worker noted that nothing had left: the same key goes out for the first time.
+    if inquiry.attempt.was_not_sent()
+        && let Some(errand) = inquiry.errand
+    {
+        return order::send(rondo, errand).await;
+    }
+    let trace = ChargeTrace {
+        attempt,
+        reference: inquiry.attempt.reference.clone(),
+        customer_reference: inquiry.customer_reference,
+        first_sent_at: inquiry.attempt.sent_at,
+    };
+    let word = match gateway.find_charge(&trace).await {
+        Ok(Sighting::Found(outcome)) => Word::News(outcome.into()),
+        Ok(Sighting::NotFound) => match inquiry.errand {
+            Some(errand) if may_send_again(gateway.as_ref(), &inquiry.attempt, now) => {
+                return order::send(rondo, errand).await;
+            }
+            Some(_) | None => Word::NotFound,
+        },
+        Err(error) => {
+            tracing::warn!(%attempt, %error, "the gateway could not be asked");
+            Word::News(News::Silence)
+        }
+    };
+    Heard { attempt, word }
+}
+
+/// Whether an attempt that the gateway does not know may be sent again under its own key: a charge
+/// of ours, and young enough for the key to be remembered (RULES PRB-2).
+fn may_send_again(gateway: &dyn Gateway, attempt: &Attempt, now: DateTime<Utc>) -> bool {
+    let is_undecided = match attempt.state {
+        AttemptState::InFlight | AttemptState::Unknown => true,
+        AttemptState::Succeeded
+        | AttemptState::Declined
+        | AttemptState::Rejected
+        | AttemptState::NotExecuted
+        | AttemptState::Pending
+        | AttemptState::ActionRequired => false,
+    };
+    let age = (now - attempt.sent_at).to_std().unwrap_or_default();
+    is_undecided
+        && attempt.initiator == Initiator::Merchant
+        && gateway.capabilities().idempotency.resend_is_safe(age)
+}

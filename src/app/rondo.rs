@@ -1,0 +1,74 @@
+//! The running service, as operations see it: its ports, its time and its chance.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::clock::Clock;
+use crate::{
+    domain::{ids::Mint, merchant::Merchant},
+    gateway::Gateway,
+    mail::{Mailer, Overrides},
+    security::links::LinkKey,
+    store::{Store, Times},
+};
+
+/// The ports and the settings that operations work with. One per process.
+#[derive(Debug, Clone)]
+pub struct Rondo {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// The world's time.
+    pub clock: Arc<dyn Clock>,
+    /// Where ids come from.
+    pub mint: Arc<Mint>,
+    /// The gateway accounts, by their names in the configuration.
+    pub gateways: BTreeMap<String, Arc<dyn Gateway>>,
+    /// The way out for mails.
+    pub mailer: Arc<dyn Mailer>,
+    /// The texts that differ from the built-in ones.
+    pub overrides: Arc<Overrides>,
+    /// What signs the links in mails.
+    pub links: Arc<LinkKey>,
+    /// The address under which members reach our pages, without a slash at the end.
+    pub public_url: String,
+    /// How the engine works.
+    pub pace: Pace,
+}
+
+/// How much the engine takes on at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Objects that are claimed in one transaction.
+    pub batch: usize,
+    /// Calls to gateways that are open at once, over all accounts; each account has its own limit.
+    pub calls_in_flight: usize,
+    /// Mails that are being sent at once.
+    pub mails_in_flight: usize,
+    /// How long a worker may be busy with something before others take it for dead (RULES WRK-1).
+    pub lease: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            batch: 200,
+            calls_in_flight: 64,
+            mails_in_flight: 8,
+            lease: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Rondo {
+    /// The merchant's time and the world's.
+    pub fn times(&self, merchant: &Merchant) -> Times {
+        let world = self.clock.now();
+        Times { now: merchant.now(world), world }
+    }
+
+    /// Until when a worker that starts now may be busy.
+    pub fn lease_until(&self, world: DateTime<Utc>) -> DateTime<Utc> {
+        world + TimeDelta::from_std(self.pace.lease).expect("a lease is far shorter than time")
+    }
+}
