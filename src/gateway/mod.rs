@@ -3,6 +3,8 @@
 //! An adapter translates; it never decides. Whether to send again, look up or wait is decided by
 //! the domain from [`Capabilities`] and the answer (RULES §3).
 
+pub mod stripe;
+
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;

@@ -1,0 +1,212 @@
+//! Stripe: cards charged off-session by payment intents; pages of Stripe's own for everything that
+//! touches card data.
+//!
+//! - A charge is one call that makes and confirms a payment intent. The idempotency key is the
+//!   attempt's id; Stripe keeps the first answer for at least 24 hours and tells it again, a 500
+//!   as well. So a 5xx is never resolved by sending again, only by looking.
+//! - A refused charge is HTTP 402 and leaves a payment intent behind; its reference is kept.
+//!   Off-session, a bank's wish for authentication is such a refusal.
+//! - Our ids travel in the metadata. Looking up goes by Stripe's id, else by reading the list of
+//!   the customer's payments, which is consistent; Stripe's search lags and is never used.
+//! - The stored credential's network transaction id stays in Stripe's vault and is not sent.
+//! - A page ([`Gateway::checkout`], [`Gateway::setup`]) is a checkout session, open for 24 hours.
+//!   A card refused on it is not the end of the payment: only the session's end is.
+//! - Events to subscribe an endpoint to: `payment_intent.*`, `checkout.session.*`, `refund.*`,
+//!   `payment_method.updated` and `payment_method.automatically_updated`. They come in any order.
+//! - The key tells test from live; an object of the other mode is refused.
+
+mod amount;
+mod declines;
+mod form;
+mod method;
+mod outcome;
+mod transport;
+mod webhook;
+mod wire;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use serde::de::DeserializeOwned;
+
+use self::{
+    form::Form,
+    transport::{Failure, Transport},
+    webhook::Said,
+};
+use super::{
+    AccountConfig, Capabilities, ChargeOrder, ChargeTrace, CheckoutOrder, Delivery, Gateway,
+    GatewayError, HostedPage, Idempotency, Lookup, OffSession, Outcome, RefundOrder, RefundOutcome,
+    RefundSighting, Refunds, SetupOrder, SetupState, Sighting, WebhookError, WebhookNews,
+};
+
+/// What Stripe can do.
+pub const CAPABILITIES: Capabilities = Capabilities {
+    off_session: OffSession::Charge,
+    idempotency: Idempotency::FrozenReplay { ttl: Duration::from_hours(24) },
+    lookup: Lookup::ByReference,
+    answers_later: true,
+    // A customer who authenticates a refused payment pays that very payment.
+    late_success: true,
+    webhooks_cover_declines: true,
+    can_cancel: false,
+    // Stripe's own clients wait this long before they give up.
+    max_latency: Duration::from_secs(80),
+    lead_time: Duration::ZERO,
+    refunds: Refunds { partial: true, after_settlement_only: false },
+    hosted_setup: true,
+    hosted_checkout: true,
+    // What one value of metadata holds.
+    reference_max_len: 500,
+};
+
+/// The most pages of a list that one look-up reads. A list that goes on is no proof of anything.
+const PAGES: usize = 50;
+
+/// One Stripe account.
+#[derive(Debug)]
+pub struct Stripe {
+    transport: Transport,
+    webhook_secrets: Vec<SecretString>,
+}
+
+impl Stripe {
+    /// The account that `account` describes. Refused if the key or the address cannot be right.
+    pub fn new(client: reqwest::Client, account: &AccountConfig) -> Result<Self, GatewayError> {
+        let transport = Transport::new(client, account)?;
+        Ok(Self { transport, webhook_secrets: account.webhook_secrets.clone() })
+    }
+
+    async fn intent(&self, reference: &str) -> Result<wire::PaymentIntent, GatewayError> {
+        let query = Form::default().expanding(&["latest_charge", "payment_method"]);
+        Ok(self.transport.get(&["payment_intents", reference], &query).await?)
+    }
+
+    async fn session(&self, id: &str, expand: &[&str]) -> Result<wire::Session, GatewayError> {
+        let query = Form::default().expanding(expand);
+        Ok(self.transport.get(&["checkout", "sessions", id], &query).await?)
+    }
+
+    async fn open_page(&self, key: &str, form: &Form) -> Result<HostedPage, GatewayError> {
+        let session = self.transport.post(&["checkout", "sessions"], key, form).await?;
+        outcome::hosted_page(session, self.transport.mode())
+    }
+
+    /// The outcome of a charge whose reference is known.
+    async fn known(&self, reference: &str) -> Result<Outcome, GatewayError> {
+        let mode = self.transport.mode();
+        if reference.starts_with("cs_") {
+            let expand = ["payment_intent.latest_charge", "payment_intent.payment_method"];
+            return outcome::of_checkout(&self.session(reference, &expand).await?, mode);
+        }
+        outcome::of_intent(&self.intent(reference).await?, mode)
+    }
+
+    /// Everything in a list that `is_ours`, provided that the list can be read to its end.
+    async fn list<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: impl Fn() -> Form,
+        id: impl Fn(&T) -> &String,
+        is_ours: impl Fn(&T) -> bool,
+    ) -> Result<Vec<T>, GatewayError> {
+        let mut ours = Vec::new();
+        let mut last = None;
+        for _ in 0..PAGES {
+            let query = query().after(last.as_ref());
+            let page: wire::List<T> = self.transport.get(&[path], &query).await?;
+            last = page.data.last().map(|item| id(item).clone());
+            let has_more = page.has_more && last.is_some();
+            ours.extend(page.data.into_iter().filter(|item| is_ours(item)));
+            if !has_more {
+                return Ok(ours);
+            }
+        }
+        Err(outcome::unreadable("more than can be read through"))
+    }
+}
+
+#[async_trait]
+impl Gateway for Stripe {
+    fn capabilities(&self) -> &Capabilities {
+        &CAPABILITIES
+    }
+
+    async fn charge(&self, order: &ChargeOrder) -> Result<Outcome, GatewayError> {
+        let (key, form) = (order.attempt.to_string(), form::charge(order)?);
+        match self.transport.post(&["payment_intents"], &key, &form).await {
+            Ok(intent) => outcome::of_intent(&intent, self.transport.mode()),
+            Err(Failure::Refused(refusal)) if refusal.is_payment_failure() => {
+                outcome::of_refusal(&refusal.error)
+            }
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    async fn checkout(&self, order: &CheckoutOrder) -> Result<HostedPage, GatewayError> {
+        self.open_page(&order.attempt.to_string(), &form::checkout(order)?).await
+    }
+
+    async fn find_charge(&self, trace: &ChargeTrace) -> Result<Sighting, GatewayError> {
+        if let Some(reference) = &trace.reference {
+            return self.known(reference).await.map(Sighting::Found);
+        }
+        let is_ours = |intent: &wire::PaymentIntent| {
+            outcome::own_id(&intent.metadata, wire::ATTEMPT) == Some(trace.attempt)
+        };
+        let query = || form::payments_since(trace);
+        let found = self.list("payment_intents", query, |intent| &intent.id, is_ours).await?;
+        match outcome::weightiest(&found) {
+            Some(intent) => outcome::of_intent(intent, self.transport.mode()).map(Sighting::Found),
+            None => Ok(Sighting::NotFound),
+        }
+    }
+
+    async fn refund(&self, order: &RefundOrder) -> Result<RefundOutcome, GatewayError> {
+        let (key, form) = (order.refund.to_string(), form::refund(order)?);
+        match self.transport.post(&["refunds"], &key, &form).await {
+            Ok(refund) => Ok(outcome::of_refund(&refund)),
+            Err(failure) => outcome::of_refused_refund(failure),
+        }
+    }
+
+    async fn find_refund(&self, order: &RefundOrder) -> Result<RefundSighting, GatewayError> {
+        let is_ours = |refund: &wire::Refund| {
+            outcome::own_id(&refund.metadata, wire::REFUND) == Some(order.refund)
+        };
+        let query = || form::refunds_of(order);
+        let found = self.list("refunds", query, |refund| &refund.id, is_ours).await?;
+        Ok(found.first().map_or(RefundSighting::NotFound, |refund| {
+            RefundSighting::Found(outcome::of_refund(refund))
+        }))
+    }
+
+    async fn setup(&self, order: &SetupOrder) -> Result<HostedPage, GatewayError> {
+        self.open_page(&order.reference, &form::setup(order)).await
+    }
+
+    async fn find_setup(&self, reference: &str) -> Result<SetupState, GatewayError> {
+        let session = self.session(reference, &["setup_intent.payment_method"]).await?;
+        outcome::of_setup(&session, self.transport.mode())
+    }
+
+    async fn parse_webhook(
+        &self,
+        delivery: &Delivery,
+        now: DateTime<Utc>,
+    ) -> Result<WebhookNews, WebhookError> {
+        let mode = self.transport.mode();
+        webhook::verify(delivery, &self.webhook_secrets, now)?;
+        let event = webhook::read_event(&delivery.body, mode)?;
+        let news = match webhook::said(&event, mode)? {
+            Said::News(news) => news,
+            Said::ReadBack(reference) => {
+                let intent = self.intent(&reference).await.map_err(WebhookError::Unverifiable)?;
+                vec![webhook::charge_news(&intent, mode).map_err(WebhookError::Unverifiable)?]
+            }
+        };
+        Ok(WebhookNews { event_id: event.id, news, reply_body: None })
+    }
+}
