@@ -3,8 +3,22 @@
 //! `validate_only` request) and leaves no trace.
 
 mod act;
-
+pub mod clock;
+pub mod collect;
+pub mod dun;
 mod error;
+mod index;
+mod order;
+mod record;
+pub mod refunds;
+pub mod remind;
+pub mod renew;
+pub mod resolve;
+mod rondo;
+mod sent;
+mod standing;
+pub mod turn;
 
 pub use act::Act;
 pub use error::{AppError, Result, Violation};
+pub use rondo::{Pace, Rondo};

@@ -1,1 +1,5 @@
 //! Pages and hooks.
+
+pub mod health;
+pub mod metrics;
+pub mod serve;

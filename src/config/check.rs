@@ -1,0 +1,243 @@
+//! What is wrong with a configuration that can be read: for `rondo check-config`, and before
+//! `rondo serve` opens its port.
+//!
+//! Looks at values and at the files that they name. It never calls a gateway, a relay or a database.
+
+use std::{fmt, net::IpAddr};
+
+use axum::http::Uri;
+use secrecy::ExposeSecret;
+use tracing_subscriber::EnvFilter;
+
+use super::{Config, SmtpTls};
+use crate::{gateway::AccountConfig, security::tls};
+
+/// One remark on a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Whether Rondo can start.
+    pub severity: Severity,
+    /// The key, with dots.
+    pub key: String,
+    /// What is wrong and what would be right; never the value of a secret.
+    pub message: String,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Rondo starts, but something will not work as one may think.
+    Warning,
+    /// Rondo refuses to start.
+    Error,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        };
+        write!(f, "{severity}: `{}` {}", self.key, self.message)
+    }
+}
+
+/// Everything that is wrong, in the order of the schema. Empty: nothing to say.
+pub fn check(config: &Config) -> Vec<Finding> {
+    let mut findings = Findings(Vec::new());
+    database(config, &mut findings);
+    server(config, &mut findings);
+    secret_key(config, &mut findings);
+    smtp(config, &mut findings);
+    gateways(config, &mut findings);
+    engine(config, &mut findings);
+    if let Err(problem) = EnvFilter::try_new(&config.log.filter) {
+        findings.error("log.filter", format!("is no filter: {problem}"));
+    }
+    let limits = &config.rate_limit;
+    findings.positive("rate_limit.calls_per_second", limits.calls_per_second);
+    findings.positive("rate_limit.burst", limits.burst);
+    findings.positive("rate_limit.pages_per_minute", limits.pages_per_minute);
+    findings.0
+}
+
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn error(&mut self, key: &str, message: impl Into<String>) {
+        let (key, message) = (key.to_owned(), message.into());
+        self.0.push(Finding { severity: Severity::Error, key, message });
+    }
+
+    fn warning(&mut self, key: &str, message: impl Into<String>) {
+        let (key, message) = (key.to_owned(), message.into());
+        self.0.push(Finding { severity: Severity::Warning, key, message });
+    }
+
+    fn positive(&mut self, key: &str, value: u32) {
+        if value == 0 {
+            self.error(key, "must be at least 1");
+        }
+    }
+}
+
+fn database(config: &Config, findings: &mut Findings) {
+    let url = config.database_url.expose();
+    if !["sqlite:", "postgres://", "postgresql://"].iter().any(|known| url.starts_with(known)) {
+        findings.error("database_url", "must begin with `sqlite:` or `postgres://`");
+    }
+    findings.positive("database_connections", config.database_connections);
+}
+
+fn server(config: &Config, findings: &mut Findings) {
+    if config.tls.is_none() && !config.listen.ip().is_loopback() {
+        findings.error(
+            "listen",
+            "is reachable from outside, and without TLS configured Rondo listens on loopback only: \
+             set `tls.cert` and `tls.key`, or listen on 127.0.0.1 behind a proxy",
+        );
+    }
+    if let Some(url) = &config.public_url {
+        match web_address(url) {
+            None => findings.error("public_url", "must be like https://pay.academy.example"),
+            Some(address) if address.travels_in_the_clear() => findings
+                .warning("public_url", "begins with http: payment links would travel in the clear"),
+            Some(_) => {}
+        }
+    } else if config.tls.is_some() && config.listen.ip().is_unspecified() {
+        findings.warning("public_url", "should be set: no member can open a link to this `listen`");
+    }
+    if let Some(files) = &config.tls
+        && let Err(problem) = tls::server_config(&files.cert, &files.key)
+    {
+        findings.error("tls", problem.to_string());
+    }
+}
+
+fn secret_key(config: &Config, findings: &mut Findings) {
+    let key = if config.secret_key.is_some() { "secret_key" } else { "secret_key_file" };
+    if let Err(problem) = config.link_key() {
+        findings.error(key, problem.to_string());
+    }
+}
+
+fn smtp(config: &Config, findings: &mut Findings) {
+    let smtp = &config.smtp;
+    let login = smtp.username.is_some() || smtp.password.is_some();
+    match &smtp.host {
+        None if login || smtp.from.is_some() => {
+            findings.error("smtp.host", "is missing, although other settings of `smtp` are there");
+        }
+        None => findings.warning("smtp.host", "is not set: mails wait in the outbox"),
+        Some(host) => {
+            if smtp.tls == SmtpTls::None && !is_loopback(host) {
+                findings.error("smtp.tls", "may be `none` for a relay on this machine only");
+            }
+            if smtp.from.is_none() {
+                findings.error("smtp.from", "is missing: every mail needs a sender");
+            }
+        }
+    }
+    if smtp.username.is_some() != smtp.password.is_some() {
+        let missing = if smtp.password.is_some() { "smtp.username" } else { "smtp.password" };
+        findings.error(missing, "is missing: a login is a user name and a password");
+    }
+    if smtp.from.as_ref().is_some_and(|from| !from.contains('@')) {
+        findings.error("smtp.from", "must be like Open Academy <billing@academy.example>");
+    }
+    findings.positive("smtp.timeout_seconds", smtp.timeout_seconds);
+}
+
+fn gateways(config: &Config, findings: &mut Findings) {
+    if config.gateways.is_empty() {
+        findings.warning("gateways", "is empty: nothing can be charged");
+    }
+    for (name, account) in &config.gateways {
+        gateway(name, account, findings);
+    }
+}
+
+fn gateway(name: &str, account: &AccountConfig, findings: &mut Findings) {
+    let key = |field: &str| format!("gateways.{name}.{field}");
+    // The name stands in the address that the gateway sends its webhooks to.
+    let is_plain = |letter: u8| letter.is_ascii_lowercase() || letter.is_ascii_digit();
+    if name.is_empty() || !name.bytes().all(|letter| is_plain(letter) || b"_-".contains(&letter)) {
+        findings.error(
+            &format!("gateways.{name}"),
+            "must be named with lower-case letters, digits, `-` and `_` alone",
+        );
+    }
+    if let Some(url) = &account.base_url {
+        match web_address(url) {
+            None => findings.error(&key("base_url"), "must be like https://api.stripe.com"),
+            Some(address) if address.travels_in_the_clear() => findings
+                .error(&key("base_url"), "must begin with https: the secret key travels with it"),
+            Some(_) => {}
+        }
+    }
+    if account.secret_key.expose_secret().trim().is_empty() {
+        findings.error(&key("secret_key"), "is empty");
+    }
+    if account.webhook_secrets.is_empty() {
+        findings.warning(
+            &key("webhook_secrets"),
+            "is empty: no webhook can be verified, so outcomes are learned by asking alone",
+        );
+    }
+    findings.positive(&key("calls_per_second"), account.calls_per_second);
+    findings.positive(&key("calls_in_flight"), account.calls_in_flight);
+}
+
+fn engine(config: &Config, findings: &mut Findings) {
+    let engine = &config.engine;
+    for (key, value) in [
+        ("engine.renew_batch", engine.renew_batch),
+        ("engine.collect_batch", engine.collect_batch),
+        ("engine.notice_batch", engine.notice_batch),
+        ("engine.event_batch", engine.event_batch),
+        ("engine.tick_seconds", engine.tick_seconds),
+        ("engine.calls_in_flight", engine.calls_in_flight),
+        ("engine.mails_in_flight", engine.mails_in_flight),
+    ] {
+        findings.positive(key, value);
+    }
+    if engine.lease_seconds < 30 {
+        findings.error(
+            "engine.lease_seconds",
+            "must be at least 30: a gateway's answer may take 25 (RULES WRK-2)",
+        );
+    }
+    if engine.shutdown_grace_seconds < 25 {
+        findings.warning(
+            "engine.shutdown_grace_seconds",
+            "is shorter than a gateway's slowest answer (25): a stop may leave charges to resolve",
+        );
+    }
+}
+
+struct WebAddress {
+    is_https: bool,
+    host: String,
+}
+
+impl WebAddress {
+    fn travels_in_the_clear(&self) -> bool {
+        !self.is_https && !is_loopback(&self.host)
+    }
+}
+
+fn web_address(url: &str) -> Option<WebAddress> {
+    let uri: Uri = url.parse().ok()?;
+    let is_https = match uri.scheme_str()? {
+        "https" => true,
+        "http" => false,
+        _ => return None,
+    };
+    let host = uri.host().filter(|host| !host.is_empty())?.to_owned();
+    Some(WebAddress { is_https, host })
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}

@@ -1,0 +1,295 @@
+//! Where settings come from: defaults, then the file, then the environment, then flags.
+//!
+//! Every complaint names the source, the key and what would be right. It never repeats the value,
+//! which may be a secret.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use figment::{
+    Figment, Metadata, Profile, Provider,
+    error::{Actual, Kind},
+    providers::{Format, Toml},
+    value::{Dict, Map, Value},
+};
+use thiserror::Error;
+
+use super::Config;
+
+/// The file that is read when none is named.
+const DEFAULT_FILE: &str = "rondo.toml";
+const PREFIX: &str = "RONDO_";
+/// Variables with our prefix that are no settings: the file's own name, and what tests need.
+const NOT_SETTINGS: [&str; 2] = ["CONFIG", "TEST_"];
+/// The only setting that is a list; as text it is written `["one", "two"]`.
+const LIST: &str = "webhook_secrets";
+
+impl Config {
+    /// Reads the configuration of this process: `path`, else `rondo.toml` if it is there, then the
+    /// environment, then `flags`.
+    pub fn load(path: Option<&Path>, flags: Overrides) -> Result<Self, ConfigError> {
+        let default = Path::new(DEFAULT_FILE);
+        let file = path.or_else(|| default.exists().then_some(default)).map(Path::to_owned);
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+            .map(|(name, value)| (name, value.to_string_lossy().into_owned()))
+            .collect();
+        Self::load_from(Sources { file, environment, flags })
+    }
+
+    /// Reads the configuration from exactly these sources.
+    pub fn load_from(sources: Sources) -> Result<Self, ConfigError> {
+        let mut figment = Figment::new();
+        if let Some(path) = &sources.file {
+            let text = std::fs::read_to_string(path)
+                .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
+            figment = figment.merge(File { path, text });
+        }
+        figment
+            .merge(Environment(sources.environment))
+            .merge(sources.flags)
+            .extract_lossy()
+            .map_err(|error| explain(error, sources.file.as_deref()))
+    }
+}
+
+/// Where settings come from, the weakest first.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// A TOML file.
+    pub file: Option<PathBuf>,
+    /// Environment variables; those that do not begin with `RONDO_` are passed over.
+    pub environment: Vec<(String, String)>,
+    /// What the command line says.
+    pub flags: Overrides,
+}
+
+/// Settings from the command line: the flag `--log-format` sets the key `log.format`.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides(Vec<(String, String)>);
+
+impl Overrides {
+    /// Sets `key` if the flag was given.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: Option<impl Into<String>>) -> Self {
+        self.0.extend(value.map(|value| (key.to_owned(), value.into())));
+        self
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file is missing or closed to us.
+    #[error("{}: cannot be read", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is no TOML.
+    #[error("{}: {problem}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// What and where, without the text of the line.
+        problem: String,
+    },
+    /// A setting is not known, or not of its kind.
+    #[error("{origin}: `{key}` {problem}")]
+    Setting {
+        /// Who said it.
+        origin: Origin,
+        /// The key, with dots.
+        key: String,
+        /// What would be right.
+        problem: String,
+    },
+}
+
+/// Who set a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The file.
+    File(PathBuf),
+    /// An environment variable, by its name.
+    Environment(String),
+    /// A flag, by its name.
+    Flag(String),
+    /// Nobody, and somebody must.
+    Nowhere,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Environment(name) => write!(f, "environment variable {name}"),
+            Self::Flag(name) => write!(f, "flag {name}"),
+            Self::Nowhere => f.write_str("configuration"),
+        }
+    }
+}
+
+const FILE: &str = "file";
+const ENVIRONMENT: &str = "environment";
+const FLAGS: &str = "flags";
+
+struct File<'a> {
+    path: &'a Path,
+    text: String,
+}
+
+impl Provider for File<'_> {
+    fn metadata(&self) -> Metadata {
+        Metadata::from(FILE, self.path)
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Toml::string(&self.text).data()
+    }
+}
+
+struct Environment(Vec<(String, String)>);
+
+impl Provider for Environment {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(ENVIRONMENT)
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let settings = self
+            .0
+            .iter()
+            .filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?, value)))
+            .filter(|(name, _)| !NOT_SETTINGS.iter().any(|other| name.starts_with(other)))
+            .map(|(name, value)| (name.to_lowercase().replace("__", "."), value.as_str()));
+        Ok(nested(settings))
+    }
+}
+
+impl Provider for Overrides {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(FLAGS)
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Ok(nested(self.0.iter().map(|(key, value)| (key.clone(), value.as_str()))))
+    }
+}
+
+/// Dotted keys as a tree. Values stay texts (a password of digits is no number); numbers and
+/// truth values are read out of texts where the schema asks for them.
+fn nested<'a>(settings: impl Iterator<Item = (String, &'a str)>) -> Map<Profile, Dict> {
+    let tree = settings.fold(Dict::new(), |mut tree, (key, text)| {
+        let is_list = key.ends_with(LIST) && text.trim_start().starts_with('[');
+        let value = if is_list {
+            text.parse().unwrap_or_else(|never| match never {})
+        } else {
+            Value::from(text)
+        };
+        insert(&mut tree, &key, value);
+        tree
+    });
+    Map::from([(Profile::Default, tree)])
+}
+
+fn insert(tree: &mut Dict, key: &str, value: Value) {
+    let Some((head, rest)) = key.split_once('.') else {
+        tree.insert(key.to_owned(), value);
+        return;
+    };
+    let mut branch = match tree.remove(head) {
+        Some(Value::Dict(_, branch)) => branch,
+        _ => Dict::new(),
+    };
+    insert(&mut branch, rest, value);
+    tree.insert(head.to_owned(), Value::from(branch));
+}
+
+fn explain(error: figment::Error, file: Option<&Path>) -> ConfigError {
+    let key = error.path.join(".");
+    let source = error.metadata.as_ref().map(|metadata| metadata.name.as_ref());
+    let origin = match (source, file) {
+        (Some(ENVIRONMENT), _) => {
+            Origin::Environment(format!("{PREFIX}{}", key.to_uppercase().replace('.', "__")))
+        }
+        (Some(FLAGS), _) => Origin::Flag(format!("--{}", key.replace(['.', '_'], "-"))),
+        (Some(_), Some(path)) => Origin::File(path.to_owned()),
+        _ => Origin::Nowhere,
+    };
+    let problem = match error.kind {
+        // A syntax error is told before any key is known.
+        Kind::Message(told) if key.is_empty() => {
+            // Lines with a bar repeat the file's text.
+            let told: Vec<_> = told.lines().filter(|line| !line.contains('|')).collect();
+            let path = file.map(Path::to_owned).unwrap_or_default();
+            return ConfigError::Syntax { path, problem: told.join(": ") };
+        }
+        Kind::Message(told) => format!("is not valid: {told}"),
+        Kind::InvalidType(found, wanted) | Kind::InvalidValue(found, wanted) => {
+            format!("must be {}, not {}", plainly(&wanted), kind_of(&found))
+        }
+        Kind::InvalidLength(_, wanted) => format!("must be {}", plainly(&wanted)),
+        Kind::UnknownVariant(found, known) => {
+            format!("must be one of {}, not `{found}`", listed(known))
+        }
+        Kind::UnknownField(_, known) => {
+            format!("is not a setting here; known are {}", listed(known))
+        }
+        Kind::MissingField(name) => {
+            let problem = format!("needs `{name}`");
+            let key = if key.is_empty() { name.into_owned() } else { key };
+            return ConfigError::Setting { origin, key, problem };
+        }
+        Kind::DuplicateField(name) => format!("sets `{name}` twice"),
+        Kind::ISizeOutOfRange(_) | Kind::USizeOutOfRange(_) => "is out of range".to_owned(),
+        Kind::Unsupported(found) | Kind::UnsupportedKey(found, _) => {
+            format!("cannot be {}", kind_of(&found))
+        }
+    };
+    ConfigError::Setting { origin, key, problem }
+}
+
+/// What stands where something else should: its kind, never the value.
+fn kind_of(found: &Actual) -> &'static str {
+    match found {
+        Actual::Bool(_) => "a truth value",
+        Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_) => "this number",
+        Actual::Char(_) | Actual::Str(_) | Actual::Bytes(_) => "this text",
+        Actual::Unit | Actual::Option => "nothing",
+        Actual::Seq => "a list",
+        Actual::Map => "a table",
+        Actual::NewtypeStruct
+        | Actual::Enum
+        | Actual::UnitVariant
+        | Actual::NewtypeVariant
+        | Actual::TupleVariant
+        | Actual::StructVariant
+        | Actual::Other(_) => "this",
+    }
+}
+
+/// The schema's types in an operator's words.
+fn plainly(wanted: &str) -> String {
+    match wanted {
+        "u16" => "a whole number from 0 to 65535".to_owned(),
+        "u32" => "a whole number from 0 to 4294967295".to_owned(),
+        "a boolean" => "true or false".to_owned(),
+        "a string" | "path string" => "a text".to_owned(),
+        "socket address" => "an address and port like 127.0.0.1:8080".to_owned(),
+        "a sequence" => "a list".to_owned(),
+        other => {
+            let table = other.strip_prefix("struct ").map(|_| "a table".to_owned());
+            table.unwrap_or_else(|| other.to_owned())
+        }
+    }
+}
+
+fn listed(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,404 @@
+//! The configuration as an operator meets it: who wins, what is refused and in which words, and
+//! whether `docs/configuration.md` tells the truth.
+
+#![expect(clippy::unwrap_used, reason = "tests may unwrap, in their helpers too")]
+
+use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
+
+use rondo::config::{Config, Overrides, Severity, SmtpTls, Sources, check};
+use secrecy::ExposeSecret;
+
+/// 32 bytes, in base64.
+const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+/// A room with a `rondo.toml` in it.
+struct Room(tempfile::TempDir);
+
+impl Room {
+    fn with(toml: &str) -> Self {
+        let room = tempfile::tempdir().unwrap();
+        fs::write(room.path().join("rondo.toml"), toml).unwrap();
+        Self(room)
+    }
+
+    fn sources(&self, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Sources {
+        Sources {
+            file: Some(self.0.path().join("rondo.toml")),
+            environment: environment
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            flags: flags
+                .iter()
+                .fold(Overrides::default(), |flags, (key, value)| flags.set(key, Some(*value))),
+        }
+    }
+}
+
+fn load(toml: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Config {
+    Config::load_from(Room::with(toml).sources(environment, flags)).unwrap()
+}
+
+/// What the operator reads, with the file's folder left out.
+fn refusal(toml: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> String {
+    let room = Room::with(toml);
+    let error = Config::load_from(room.sources(environment, flags)).unwrap_err();
+    error.to_string().replace(&format!("{}/", room.0.path().display()), "")
+}
+
+#[test]
+fn without_any_source_the_defaults_stand() {
+    let config = Config::load_from(Sources::default()).unwrap();
+    assert_eq!(config.database_url.expose(), "sqlite:rondo.db");
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.engine.lease_seconds, 30);
+}
+
+#[test]
+fn a_flag_beats_the_environment_which_beats_the_file() {
+    let file = "listen = '127.0.0.1:1'\n[engine]\nlease_seconds = 41\ntick_seconds = 1\n";
+    let environment = [("RONDO_LISTEN", "127.0.0.1:2"), ("RONDO_ENGINE__LEASE_SECONDS", "42")];
+    let config = load(file, &environment, &[("listen", "127.0.0.1:3")]);
+    assert_eq!(config.listen.port(), 3);
+    assert_eq!(config.engine.lease_seconds, 42);
+    assert_eq!(config.engine.tick_seconds, 1);
+    assert_eq!(config.engine.renew_batch, 500);
+}
+
+#[test]
+fn the_environment_alone_can_set_everything() {
+    let config = load(
+        "",
+        &[
+            ("RONDO_DATABASE_URL", "postgres://rondo:secret@db/rondo"),
+            ("RONDO_REFLECTION", "true"),
+            ("RONDO_TLS__CERT", "cert.pem"),
+            ("RONDO_TLS__KEY", "key.pem"),
+            ("RONDO_SMTP__TLS", "implicit"),
+            // Digits, and still a text.
+            ("RONDO_SMTP__PASSWORD", "12345678"),
+            ("RONDO_GATEWAYS__MAIN__KIND", "stripe"),
+            ("RONDO_GATEWAYS__MAIN__SECRET_KEY", "sk_test_1"),
+            ("RONDO_GATEWAYS__MAIN__WEBHOOK_SECRETS", r#"["whsec_new", "whsec_old"]"#),
+            // Not ours, or not settings.
+            ("PATH", "/usr/bin"),
+            ("RONDO_CONFIG", "elsewhere.toml"),
+            ("RONDO_TEST_PG", "postgres://localhost/test"),
+        ],
+        &[],
+    );
+    assert!(config.reflection);
+    assert_eq!(config.tls.unwrap().cert, Path::new("cert.pem"));
+    assert_eq!(config.smtp.tls, SmtpTls::Implicit);
+    assert_eq!(config.smtp.password.unwrap().expose_secret(), "12345678");
+    let account = &config.gateways["main"];
+    assert_eq!(account.secret_key.expose_secret(), "sk_test_1");
+    let secrets: Vec<_> = account.webhook_secrets.iter().map(ExposeSecret::expose_secret).collect();
+    assert_eq!(secrets, ["whsec_new", "whsec_old"]);
+}
+
+#[test]
+fn a_refusal_names_the_source_the_key_and_what_would_be_right() {
+    for (toml, environment, flags, told) in [
+        (
+            "liste = '127.0.0.1:1'",
+            &[][..],
+            &[][..],
+            "rondo.toml: `liste` is not a setting here; known are `database_url`,",
+        ),
+        (
+            "[engine]\nlease = 1",
+            &[],
+            &[],
+            "rondo.toml: `engine.lease` is not a setting here; known are `renew_batch`,",
+        ),
+        (
+            "",
+            &[("RONDO_ENGINE__LEASE", "1")],
+            &[],
+            "environment variable RONDO_ENGINE__LEASE: `engine.lease` is not a setting here;",
+        ),
+        (
+            "",
+            &[("RONDO_LISTEN", "8080")],
+            &[],
+            "environment variable RONDO_LISTEN: `listen` is not valid: invalid socket address",
+        ),
+        (
+            "",
+            &[],
+            &[("engine.tick_seconds", "soon")],
+            "flag --engine-tick-seconds: `engine.tick_seconds` must be a whole number from 0 to \
+             4294967295, not this text",
+        ),
+        (
+            "[smtp]\npassword = 12345678",
+            &[],
+            &[],
+            "rondo.toml: `smtp.password` must be a text, not this number",
+        ),
+        (
+            "reflection = 7",
+            &[],
+            &[],
+            "rondo.toml: `reflection` must be true or false, not this number",
+        ),
+        ("engine = 7", &[], &[], "rondo.toml: `engine` must be a table, not this number"),
+        (
+            "[log]\nformat = 'xml'",
+            &[],
+            &[],
+            "rondo.toml: `log.format` must be one of `text`, `json`, not `xml`",
+        ),
+        ("[tls]\ncert = 'cert.pem'", &[], &[], "rondo.toml: `tls` needs `key`"),
+        (
+            "[gateways.main]\nkind = 'stripe'",
+            &[],
+            &[],
+            "rondo.toml: `gateways.main` needs `secret_key`",
+        ),
+        ("secret_key = 'hidden", &[], &[], "rondo.toml: TOML parse error at line 1, column 21"),
+    ] {
+        let refusal = refusal(toml, environment, flags);
+        assert!(refusal.starts_with(told), "\n told: {refusal}\nwanted: {told}");
+        for secret in ["12345678", "hidden"] {
+            assert!(!refusal.contains(secret), "{refusal}");
+        }
+    }
+}
+
+#[test]
+fn a_named_file_must_be_there() {
+    let sources = Sources { file: Some("absent.toml".into()), ..Sources::default() };
+    assert_eq!(Config::load_from(sources).unwrap_err().to_string(), "absent.toml: cannot be read");
+}
+
+const SOUND: &str = "
+secret_key = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8='
+[smtp]
+host = 'relay.example'
+from = 'Open Academy <billing@academy.example>'
+[gateways.main]
+kind = 'stripe'
+secret_key = 'sk_test_1'
+webhook_secrets = ['whsec_1']
+";
+
+#[test]
+fn a_sound_configuration_has_no_findings() {
+    assert!(SOUND.contains(SECRET));
+    assert_eq!(check(&load(SOUND, &[], &[])), []);
+}
+
+#[test]
+fn check_config_says_what_is_wrong_and_where() {
+    use Severity::{Error, Warning};
+    for (key, value, severity, at, told) in [
+        ("database_url", "mysql://db", Error, "database_url", "must begin with `sqlite:`"),
+        ("database_connections", "0", Error, "database_connections", "at least 1"),
+        ("listen", "0.0.0.0:8080", Error, "listen", "without TLS configured"),
+        ("public_url", "academy", Error, "public_url", "must be like https://"),
+        ("public_url", "http://academy.example", Warning, "public_url", "in the clear"),
+        ("secret_key", "c2hvcnQ=", Error, "secret_key", "32 bytes in base64"),
+        ("smtp.tls", "none", Error, "smtp.tls", "on this machine only"),
+        ("smtp.from", "Open Academy", Error, "smtp.from", "must be like"),
+        ("smtp.username", "ana", Error, "smtp.password", "is missing"),
+        ("smtp.password", "hidden", Error, "smtp.username", "is missing"),
+        ("smtp.timeout_seconds", "0", Error, "smtp.timeout_seconds", "at least 1"),
+        ("gateways.main.base_url", "stripe", Error, "gateways.main.base_url", "must be like"),
+        ("gateways.main.base_url", "http://a.example", Error, "gateways.main.base_url", "https"),
+        ("gateways.main.secret_key", " ", Error, "gateways.main.secret_key", "is empty"),
+        (
+            "gateways.main.webhook_secrets",
+            "[]",
+            Warning,
+            "gateways.main.webhook_secrets",
+            "is empty",
+        ),
+        (
+            "gateways.main.calls_in_flight",
+            "0",
+            Error,
+            "gateways.main.calls_in_flight",
+            "at least 1",
+        ),
+        ("engine.renew_batch", "0", Error, "engine.renew_batch", "at least 1"),
+        ("engine.lease_seconds", "29", Error, "engine.lease_seconds", "at least 30"),
+        ("engine.shutdown_grace_seconds", "5", Warning, "engine.shutdown_grace_seconds", "shorter"),
+        ("log.filter", "rondo=loud", Error, "log.filter", "is no filter"),
+        ("rate_limit.burst", "0", Error, "rate_limit.burst", "at least 1"),
+    ] {
+        let findings = check(&load(SOUND, &[], &[(key, value)]));
+        let [finding] = &findings[..] else { panic!("{key} = {value}: {findings:?}") };
+        assert_eq!((finding.severity, &*finding.key), (severity, at), "{finding}");
+        assert!(finding.message.contains(told), "{finding}");
+        assert!(!finding.message.contains("hidden"), "{finding}");
+    }
+}
+
+#[test]
+fn check_config_looks_into_the_files_that_are_named() {
+    let findings = |toml: &str| {
+        let shown =
+            check(&load(toml, &[], &[])).iter().map(ToString::to_string).collect::<Vec<_>>();
+        shown.join("\n")
+    };
+    let absent = findings(
+        "secret_key_file = '/absent/rondo.key'\n[tls]\ncert = '/absent/c'\nkey = '/absent/k'",
+    );
+    assert!(
+        absent.contains("error: `secret_key_file` cannot read /absent/rondo.key; `rondo init`"),
+        "{absent}"
+    );
+    assert!(absent.contains("error: `tls` /absent/c: cannot be read"), "{absent}");
+    let bare = findings("");
+    assert!(bare.contains("warning: `smtp.host` is not set: mails wait in the outbox"), "{bare}");
+    assert!(bare.contains("warning: `gateways` is empty: nothing can be charged"), "{bare}");
+    let headless = findings("[smtp]\nfrom = 'billing@academy.example'");
+    assert!(headless.contains("error: `smtp.host` is missing"), "{headless}");
+    let named = findings("[gateways.'My Bank']\nkind = 'sandbox'\nsecret_key = 'k'");
+    assert!(named.contains("error: `gateways.My Bank` must be named with lower-case"), "{named}");
+}
+
+#[test]
+fn a_relay_on_this_machine_needs_no_tls() {
+    for host in ["localhost", "127.0.0.1", "::1"] {
+        let config = load(SOUND, &[], &[("smtp.host", host), ("smtp.tls", "none")]);
+        assert_eq!(check(&config), [], "{host}");
+    }
+}
+
+#[test]
+fn no_secret_is_printed_with_the_configuration() {
+    let config = load(
+        SOUND,
+        &[],
+        &[("smtp.password", "hidden-1"), ("database_url", "postgres://rondo:hidden-2@db/rondo")],
+    );
+    let printed = format!("{config:?} {}", serde_json::to_string(&config).unwrap());
+    for secret in ["hidden-1", "hidden-2", "sk_test_1", "whsec_1", SECRET] {
+        assert!(!printed.contains(secret), "{secret} in {printed}");
+    }
+}
+
+/// Where the schema's documentation stands.
+const SCHEMA: [&str; 2] = ["src/config/schema.rs", "src/gateway/mod.rs"];
+const DOCUMENT: &str = "docs/configuration.md";
+const NAME: &str = "NAME";
+
+/// With `RONDO_TEST_WRITE_DOCS=1` the document is written instead.
+#[test]
+fn the_document_says_what_the_schema_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let texts = SCHEMA.map(|path| fs::read_to_string(root.join(path)).unwrap());
+    let structs = texts.iter().flat_map(|text| structs(text)).collect();
+    let made = document(&structs);
+    let path = root.join(DOCUMENT);
+    if std::env::var_os("RONDO_TEST_WRITE_DOCS").is_some() {
+        fs::write(&path, &made).unwrap();
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == made,
+        "{DOCUMENT} is not what the schema says; make it with\n\
+         RONDO_TEST_WRITE_DOCS=1 cargo test --test config the_document\n\n{made}"
+    );
+}
+
+struct Field {
+    name: String,
+    kind: String,
+    meaning: String,
+}
+
+/// The public fields of each struct, with the first paragraph of their documentation.
+fn structs(text: &str) -> BTreeMap<String, Vec<Field>> {
+    let mut found: BTreeMap<String, Vec<Field>> = BTreeMap::new();
+    let (mut inside, mut meaning): (Option<String>, Vec<&str>) = (None, Vec::new());
+    for line in text.lines() {
+        let bare = line.trim();
+        if let Some(words) = bare.strip_prefix("///") {
+            meaning.push(words.trim());
+        } else if let Some(name) =
+            line.strip_prefix("pub struct ").and_then(|rest| rest.strip_suffix(" {"))
+        {
+            inside = Some(name.to_owned());
+            meaning.clear();
+        } else if line == "}" {
+            inside = None;
+        } else if let (Some(owner), Some(field)) = (&inside, bare.strip_prefix("pub ")) {
+            let (name, kind) = field.trim_end_matches(',').split_once(": ").unwrap();
+            let paragraph = meaning.split(|line| line.is_empty()).next().unwrap_or_default();
+            assert!(!paragraph.is_empty(), "{owner}.{name} is documented");
+            let (name, kind, meaning) = (name.to_owned(), kind.to_owned(), paragraph.join(" "));
+            found.entry(owner.clone()).or_default().push(Field { name, kind, meaning });
+        } else if !bare.starts_with("#[") {
+            meaning.clear();
+        }
+        if !bare.starts_with("///") && !bare.starts_with("#[") {
+            meaning.clear();
+        }
+    }
+    found
+}
+
+fn document(structs: &BTreeMap<String, Vec<Field>>) -> String {
+    let mut defaults = serde_json::to_value(Config::default()).unwrap();
+    let account =
+        &load(&SOUND.replace("webhook_secrets = ['whsec_1']", ""), &[], &[]).gateways["main"];
+    defaults["gateways"] = serde_json::json!({ NAME: {
+        "kind": "required",
+        "secret_key": "required",
+        "webhook_secrets": [],
+        "calls_per_second": account.calls_per_second,
+        "calls_in_flight": account.calls_in_flight,
+    }});
+    defaults["tls"] = serde_json::json!({ "cert": "required", "key": "required" });
+    let mut text = "# Configuration
+
+Rondo reads its settings from four places; the later wins:
+
+1. the defaults below;
+2. the file `rondo.toml` in the working directory, or the one named by `--config` or `RONDO_CONFIG`;
+3. environment variables: `RONDO_`, then the key in capitals, with two underscores for each dot; a
+   list is written `[\"one\", \"two\"]`;
+4. flags of the command line.
+
+A key that is not listed here is refused. `rondo check-config` says what is wrong and where.
+
+| Key | Default | Environment | Meaning |
+| --- | --- | --- | --- |
+"
+    .to_owned();
+    rows(structs, "Config", "", &defaults, &mut text);
+    text
+}
+
+fn rows(
+    structs: &BTreeMap<String, Vec<Field>>,
+    owner: &str,
+    prefix: &str,
+    defaults: &serde_json::Value,
+    text: &mut String,
+) {
+    for field in &structs[owner] {
+        let key = format!("{prefix}{}", field.name);
+        let default = &defaults[&field.name];
+        let inner = field.kind.trim_start_matches("Option<").trim_end_matches('>');
+        if let Some(entry) = inner.strip_prefix("BTreeMap<String, ") {
+            rows(structs, entry, &format!("{key}.{NAME}."), &default[NAME], text);
+        } else if structs.contains_key(inner) {
+            rows(structs, inner, &format!("{key}."), default, text);
+        } else {
+            let default = match default {
+                serde_json::Value::Null => String::new(),
+                serde_json::Value::String(word) if word == "required" => word.clone(),
+                serde_json::Value::String(word) => format!("`{word}`"),
+                other => format!("`{other}`"),
+            };
+            let variable = format!("RONDO_{}", key.to_uppercase().replace('.', "__"));
+            let meaning = field.meaning.replace('|', "\\|");
+            writeln!(text, "| `{key}` | {default} | `{variable}` | {meaning} |").unwrap();
+        }
+    }
+}
