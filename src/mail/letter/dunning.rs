@@ -1,0 +1,106 @@
+//! The letters about a payment that does not come through, or finally does.
+
+use super::{Letter, Voice};
+use crate::mail::message::{
+    AuthenticationNeeded, CardExpiring, PaymentFailed, Recovered, Suspended,
+};
+
+impl PaymentFailed {
+    pub(super) fn letter<'a>(&'a self, voice: &'a Voice) -> Letter<'a> {
+        Letter::new(voice, &self.pay_url)
+            .second(&self.manage_url)
+            .text("plan", &self.plan)
+            .money("amount", self.amount)
+            .instrument(&self.instrument)
+            .day("date", self.failed_at)
+            .text("advice", self.advice.name())
+            .maybe_day("next_try", self.next_try_at)
+            .short_day("next_try_short", self.next_try_at)
+            .maybe_day("access_until", self.access_until)
+            .text("invoice", &self.invoice)
+            .rows([
+                ("fact-amount", "amount"),
+                ("fact-plan", "plan"),
+                ("fact-card", "instrument"),
+                ("fact-invoice", "invoice"),
+                ("fact-next-try", "next_try"),
+                ("fact-access-until", "access_until"),
+            ])
+    }
+}
+
+impl AuthenticationNeeded {
+    pub(super) fn letter<'a>(&'a self, voice: &'a Voice) -> Letter<'a> {
+        Letter::new(voice, &self.confirm_url)
+            .second(&self.manage_url)
+            .text("plan", &self.plan)
+            .money("amount", self.amount)
+            .instrument(&self.instrument)
+            .maybe_day("confirm_by", self.confirm_by)
+            .text("invoice", &self.invoice)
+            .rows([
+                ("fact-amount", "amount"),
+                ("fact-plan", "plan"),
+                ("fact-card", "instrument"),
+                ("fact-invoice", "invoice"),
+                ("fact-confirm-by", "confirm_by"),
+            ])
+    }
+}
+
+impl CardExpiring {
+    pub(super) fn letter<'a>(&'a self, voice: &'a Voice) -> Letter<'a> {
+        Letter::new(voice, &self.update_url)
+            .text("plan", &self.plan)
+            .text("card", voice.card(&self.brand, &self.last_four))
+            .text("expires", voice.formats.month(self.expiry))
+            .day("date", self.next_charge.at)
+            .maybe_charge("next_charge", Some(self.next_charge))
+            .rows([
+                ("fact-card", "card"),
+                ("fact-expires", "expires"),
+                ("fact-plan", "plan"),
+                ("fact-next-charge", "next_charge"),
+            ])
+    }
+}
+
+impl Recovered {
+    pub(super) fn letter<'a>(&'a self, voice: &'a Voice) -> Letter<'a> {
+        Letter::new(voice, &self.invoice_url)
+            .text("plan", &self.plan)
+            .money("amount", self.amount)
+            .day("date", self.paid_at)
+            .instrument(&self.instrument)
+            .text("invoice", &self.invoice)
+            .maybe_charge("next_charge", self.next_charge)
+            .rows([
+                ("fact-amount", "amount"),
+                ("fact-plan", "plan"),
+                ("fact-invoice", "invoice"),
+                ("fact-card", "instrument"),
+                ("fact-next-charge", "next_charge"),
+            ])
+    }
+}
+
+impl Suspended {
+    pub(super) fn letter<'a>(&'a self, voice: &'a Voice) -> Letter<'a> {
+        Letter::new(voice, &self.pay_url)
+            .second(&self.manage_url)
+            .text("plan", &self.plan)
+            .money("amount", self.amount)
+            .count("tries", self.tries)
+            .day("since", self.since)
+            .maybe_day("reopen_by", self.reopen_by)
+            .short_day("reopen_by_short", self.reopen_by)
+            .text("invoice", &self.invoice)
+            .rows([
+                ("fact-open", "amount"),
+                ("fact-plan", "plan"),
+                ("fact-invoice", "invoice"),
+                ("fact-since", "since"),
+                ("fact-reopen-by", "reopen_by"),
+            ])
+    }
+}

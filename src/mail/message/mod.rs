@@ -1,0 +1,326 @@
+//! What a mail tells: one struct of facts per kind, kept as JSON in the outbox and put into words
+//! when it is sent.
+//!
+//! Facts only: amounts, instants, names and links to our own pages. Never a gateway's token, a card
+//! number or a sentence. Instants are UTC here and become days in the reader's zone. Every link is
+//! an `http(s)` URL that is fit to be clicked; opening it changes nothing.
+
+mod facts;
+mod kind;
+mod samples;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+pub use facts::{Advice, CancelledBy, Charge, Cycle, CycleUnit, Instrument, Period, Price};
+pub use kind::{MessageKind, UnknownKind};
+
+use crate::domain::{money::Money, payment::method::Expiry};
+
+/// A mail that is due, as the outbox keeps it: `{"kind": "receipt", "plan": …}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "`MessageKind` says what each is about")]
+pub enum Message {
+    Welcome(Welcome),
+    TrialEnding(TrialEnding),
+    UpcomingRenewal(UpcomingRenewal),
+    Receipt(Receipt),
+    PaymentFailed(PaymentFailed),
+    AuthenticationNeeded(AuthenticationNeeded),
+    CardExpiring(CardExpiring),
+    Recovered(Recovered),
+    Suspended(Suspended),
+    Cancelled(Cancelled),
+    PlanChanging(PlanChanging),
+    Refund(Refund),
+}
+
+impl Message {
+    /// What it is about.
+    pub const fn kind(&self) -> MessageKind {
+        match self {
+            Self::Welcome(_) => MessageKind::Welcome,
+            Self::TrialEnding(_) => MessageKind::TrialEnding,
+            Self::UpcomingRenewal(_) => MessageKind::UpcomingRenewal,
+            Self::Receipt(_) => MessageKind::Receipt,
+            Self::PaymentFailed(_) => MessageKind::PaymentFailed,
+            Self::AuthenticationNeeded(_) => MessageKind::AuthenticationNeeded,
+            Self::CardExpiring(_) => MessageKind::CardExpiring,
+            Self::Recovered(_) => MessageKind::Recovered,
+            Self::Suspended(_) => MessageKind::Suspended,
+            Self::Cancelled(_) => MessageKind::Cancelled,
+            Self::PlanChanging(_) => MessageKind::PlanChanging,
+            Self::Refund(_) => MessageKind::Refund,
+        }
+    }
+}
+
+/// A subscription has started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// What the customer bought.
+    pub plan: String,
+    /// What it costs, and how often.
+    pub price: Price,
+    /// What was taken today; `None` while a trial is free.
+    pub paid: Option<Money>,
+    /// When and how much is taken next.
+    pub next_charge: Charge,
+    /// What pays it.
+    pub instrument: Instrument,
+    /// The last day of the right of withdrawal, where the law grants one.
+    pub withdraw_until: Option<NaiveDate>,
+    /// Where the bought thing is.
+    pub open_url: String,
+    /// Where to change or cancel.
+    pub manage_url: String,
+}
+
+/// A free trial ends soon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrialEnding {
+    /// What is on trial.
+    pub plan: String,
+    /// The end of the trial; the first charge follows at once.
+    pub ends_at: DateTime<Utc>,
+    /// The first charge.
+    pub amount: Money,
+    /// What it costs from then on.
+    pub price: Price,
+    /// What will pay; `None` if the customer has yet to store something.
+    pub instrument: Option<Instrument>,
+    /// Where to cancel, keep, or store a card.
+    pub manage_url: String,
+}
+
+/// A long cycle renews soon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpcomingRenewal {
+    /// What renews.
+    pub plan: String,
+    /// What is taken at the start of `period`.
+    pub amount: Money,
+    /// What the cycle before cost, if there was one.
+    pub previous: Option<Money>,
+    /// The cycle to come.
+    pub period: Period,
+    /// What will pay.
+    pub instrument: Instrument,
+    /// Until when cancelling avoids the renewal.
+    pub cancel_by: DateTime<Utc>,
+    /// Where to change or cancel.
+    pub manage_url: String,
+}
+
+/// Money was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// What was paid for.
+    pub plan: String,
+    /// What was taken, taxes included.
+    pub amount: Money,
+    /// The tax within `amount`, if any was charged.
+    pub tax: Option<Money>,
+    /// When it was taken.
+    pub paid_at: DateTime<Utc>,
+    /// What paid.
+    pub instrument: Instrument,
+    /// The number of the invoice.
+    pub invoice: String,
+    /// The time that was paid for; `None` for a thing bought once.
+    pub period: Option<Period>,
+    /// When and how much is taken next; `None` if nothing is.
+    pub next_charge: Option<Charge>,
+    /// Where the invoice is.
+    pub invoice_url: String,
+}
+
+/// A charge was declined.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentFailed {
+    /// What it was for.
+    pub plan: String,
+    /// What is still owed.
+    pub amount: Money,
+    /// What did not pay.
+    pub instrument: Instrument,
+    /// When it was declined.
+    pub failed_at: DateTime<Utc>,
+    /// What helps.
+    pub advice: Advice,
+    /// When we try again by ourselves, if we may.
+    pub next_try_at: Option<DateTime<Utc>>,
+    /// Until when everything stays open, if something is going to close.
+    pub access_until: Option<DateTime<Utc>>,
+    /// The number of the open invoice.
+    pub invoice: String,
+    /// Where to pay or change the card: one task, no log-in.
+    pub pay_url: String,
+    /// Where to cancel.
+    pub manage_url: String,
+}
+
+/// The customer's bank wants the customer to confirm a charge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthenticationNeeded {
+    /// What it is for.
+    pub plan: String,
+    /// What is owed.
+    pub amount: Money,
+    /// What shall pay.
+    pub instrument: Instrument,
+    /// Until when everything stays open, if something is going to close.
+    pub confirm_by: Option<DateTime<Utc>>,
+    /// The number of the open invoice.
+    pub invoice: String,
+    /// Where to confirm.
+    pub confirm_url: String,
+    /// Where to cancel.
+    pub manage_url: String,
+}
+
+/// The card in use expires before the next charge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardExpiring {
+    /// What it pays.
+    pub plan: String,
+    /// The card's brand: `Visa`.
+    pub brand: String,
+    /// The last four digits.
+    pub last_four: String,
+    /// The last month in which it works.
+    pub expiry: Expiry,
+    /// The first charge that it can no longer pay.
+    pub next_charge: Charge,
+    /// Where to add the new card.
+    pub update_url: String,
+}
+
+/// A declined charge has come through after all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recovered {
+    /// What was paid for.
+    pub plan: String,
+    /// What was taken.
+    pub amount: Money,
+    /// When.
+    pub paid_at: DateTime<Utc>,
+    /// What paid.
+    pub instrument: Instrument,
+    /// The number of the invoice.
+    pub invoice: String,
+    /// When and how much is taken next; `None` if nothing is.
+    pub next_charge: Option<Charge>,
+    /// Where the invoice is.
+    pub invoice_url: String,
+}
+
+/// Access is closed until something is paid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspended {
+    /// What is closed.
+    pub plan: String,
+    /// What is owed.
+    pub amount: Money,
+    /// How often we tried to take it.
+    pub tries: u32,
+    /// Since when it is closed.
+    pub since: DateTime<Utc>,
+    /// Until when paying opens it again, if that ever ends.
+    pub reopen_by: Option<DateTime<Utc>>,
+    /// The number of the open invoice.
+    pub invoice: String,
+    /// Where to pay.
+    pub pay_url: String,
+    /// Where to cancel.
+    pub manage_url: String,
+}
+
+/// A subscription ends or has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancelled {
+    /// What ends.
+    pub plan: String,
+    /// Who ended it.
+    pub by: CancelledBy,
+    /// When the cancellation reached us, or was decided.
+    pub received_at: DateTime<Utc>,
+    /// When access ends; not after `received_at` if it ended at once.
+    pub ends_at: DateTime<Utc>,
+    /// The last charge that was taken, if any.
+    pub last_charge: Option<Charge>,
+    /// What is still owed, if anything.
+    pub open: Option<Money>,
+    /// What goes back, if anything.
+    pub refund: Option<Money>,
+    /// Where to undo it, while that works.
+    pub undo_url: Option<String>,
+    /// Where invoices stay reachable.
+    pub manage_url: String,
+}
+
+/// The price or the plan changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanChanging {
+    /// What the customer has now.
+    pub plan: String,
+    /// What the customer has then; `None` if only the price changes.
+    pub new_plan: Option<String>,
+    /// What it costs now.
+    pub old_price: Price,
+    /// What it costs then.
+    pub new_price: Price,
+    /// When the change takes effect, which is when the new price is first taken.
+    pub changes_at: DateTime<Utc>,
+    /// Where to keep, change or cancel.
+    pub manage_url: String,
+}
+
+/// Money goes back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refund {
+    /// What it was paid for.
+    pub plan: String,
+    /// What goes back.
+    pub amount: Money,
+    /// When we sent it.
+    pub sent_at: DateTime<Utc>,
+    /// Where it goes.
+    pub instrument: Instrument,
+    /// The number of the invoice that it was paid on.
+    pub invoice: String,
+    /// The number of the credit note, if there is one.
+    pub credit_note: Option<String>,
+    /// What the customer's bank can trace it by, if known.
+    pub reference: Option<String>,
+    /// Where the credit note or the invoice is.
+    pub document_url: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_comes_out_of_the_outbox_as_it_went_in() {
+        for kind in MessageKind::ALL {
+            assert!(!Message::samples(kind).is_empty());
+            for message in Message::samples(kind) {
+                assert_eq!(message.kind(), kind);
+                let kept = serde_json::to_value(&message).unwrap();
+                assert_eq!(kept["kind"], kind.name());
+                assert_eq!(serde_json::from_value::<Message>(kept).unwrap(), message);
+            }
+        }
+    }
+
+    #[test]
+    fn a_kind_is_read_by_its_name() {
+        for kind in MessageKind::ALL {
+            assert_eq!(kind.name().parse(), Ok(kind));
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+        assert_eq!("PaymentFailed".parse::<MessageKind>(), Err(UnknownKind));
+    }
+}

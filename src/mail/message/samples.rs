@@ -1,0 +1,340 @@
+//! Made-up messages of every kind: what previews show, and what every text is tried on.
+//!
+//! The first of each kind is the plain case; the others have what is most likely to break a text:
+//! nothing optional, a long or hostile name, a currency without minor digits or with three.
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::{
+    Advice, AuthenticationNeeded, Cancelled, CancelledBy, CardExpiring, Charge, Cycle, CycleUnit,
+    Instrument, Message, MessageKind, PaymentFailed, Period, PlanChanging, Price, Receipt,
+    Recovered, Refund, Suspended, TrialEnding, UpcomingRenewal, Welcome,
+};
+use crate::domain::{money::Money, payment::method::Expiry};
+
+const PLAN: &str = "Course monthly";
+const LONG_PLAN: &str = "Fundamentals of Mediterranean cartography, complete yearly membership";
+const HOSTILE_PLAN: &str = "<script>alert('paid')</script> & more";
+const INVOICE: &str = "RN-2027-0007";
+
+impl Message {
+    /// Messages of one kind to try texts on; never empty.
+    pub fn samples(kind: MessageKind) -> Vec<Self> {
+        match kind {
+            MessageKind::Welcome => welcome().map(Self::Welcome).into(),
+            MessageKind::TrialEnding => trial_ending().map(Self::TrialEnding).into(),
+            MessageKind::UpcomingRenewal => upcoming_renewal().map(Self::UpcomingRenewal).into(),
+            MessageKind::Receipt => receipt().map(Self::Receipt).into(),
+            MessageKind::PaymentFailed => payment_failed().map(Self::PaymentFailed).collect(),
+            MessageKind::AuthenticationNeeded => {
+                authentication_needed().map(Self::AuthenticationNeeded).into()
+            }
+            MessageKind::CardExpiring => card_expiring().map(Self::CardExpiring).into(),
+            MessageKind::Recovered => recovered().map(Self::Recovered).into(),
+            MessageKind::Suspended => suspended().map(Self::Suspended).into(),
+            MessageKind::Cancelled => cancelled().map(Self::Cancelled).into(),
+            MessageKind::PlanChanging => plan_changing().map(Self::PlanChanging).into(),
+            MessageKind::Refund => refund().map(Self::Refund).into(),
+        }
+    }
+}
+
+fn at(text: &str) -> DateTime<Utc> {
+    text.parse().expect("samples are written with care")
+}
+
+fn money(minor: i64, code: &str) -> Money {
+    Money::new(minor, code.parse().expect("samples are written with care"))
+}
+
+fn euros(minor: i64) -> Money {
+    money(minor, "EUR")
+}
+
+fn monthly(amount: Money) -> Price {
+    Price { amount, cycle: Cycle { count: 1, unit: CycleUnit::Month } }
+}
+
+fn visa() -> Instrument {
+    Instrument::Card {
+        brand: "Visa".into(),
+        last_four: "4242".into(),
+        expiry: Expiry { year: 2028, month: 8 },
+    }
+}
+
+fn wallet() -> Instrument {
+    Instrument::Account { name: "PayPal".into() }
+}
+
+fn next_charge() -> Charge {
+    Charge { amount: euros(2_000), at: at("2027-02-28T09:00:00Z") }
+}
+
+fn february() -> Period {
+    Period { from: at("2027-01-31T00:00:00Z"), until: at("2027-02-28T00:00:00Z") }
+}
+
+fn url(path: &str) -> String {
+    format!("https://my.course-house.example/{path}")
+}
+
+fn welcome() -> [Welcome; 3] {
+    let plain = Welcome {
+        plan: PLAN.into(),
+        price: monthly(euros(2_000)),
+        paid: Some(euros(2_000)),
+        next_charge: next_charge(),
+        instrument: visa(),
+        withdraw_until: NaiveDate::from_ymd_opt(2027, 2, 14),
+        open_url: url("courses/1"),
+        manage_url: url("home"),
+    };
+    let on_trial = Welcome { paid: None, withdraw_until: None, ..plain.clone() };
+    let hostile = Welcome {
+        plan: HOSTILE_PLAN.into(),
+        price: Price {
+            amount: money(240_000, "JPY"),
+            cycle: Cycle { count: 6, unit: CycleUnit::Month },
+        },
+        paid: Some(money(240_000, "JPY")),
+        next_charge: Charge { amount: money(240_000, "JPY"), at: at("2027-07-31T09:00:00Z") },
+        instrument: wallet(),
+        ..plain.clone()
+    };
+    [plain, on_trial, hostile]
+}
+
+fn trial_ending() -> [TrialEnding; 3] {
+    let plain = TrialEnding {
+        plan: PLAN.into(),
+        ends_at: at("2027-03-07T09:00:00Z"),
+        amount: euros(2_000),
+        price: monthly(euros(2_000)),
+        instrument: Some(visa()),
+        manage_url: url("home"),
+    };
+    let without_card = TrialEnding { instrument: None, ..plain.clone() };
+    let long = TrialEnding {
+        plan: LONG_PLAN.into(),
+        amount: money(1_234_567, "KWD"),
+        price: Price {
+            amount: money(1_234_567, "KWD"),
+            cycle: Cycle { count: 2, unit: CycleUnit::Week },
+        },
+        ..plain.clone()
+    };
+    [plain, without_card, long]
+}
+
+fn upcoming_renewal() -> [UpcomingRenewal; 3] {
+    let plain = UpcomingRenewal {
+        plan: "Course yearly".into(),
+        amount: euros(18_000),
+        previous: Some(euros(18_000)),
+        period: Period { from: at("2027-03-28T09:00:00Z"), until: at("2028-03-28T09:00:00Z") },
+        instrument: visa(),
+        cancel_by: at("2027-03-28T09:00:00Z"),
+        manage_url: url("home"),
+    };
+    let dearer = UpcomingRenewal { previous: Some(euros(16_500)), ..plain.clone() };
+    let long = UpcomingRenewal {
+        plan: LONG_PLAN.into(),
+        amount: money(1_800_000, "JPY"),
+        previous: None,
+        instrument: wallet(),
+        ..plain.clone()
+    };
+    [plain, dearer, long]
+}
+
+fn receipt() -> [Receipt; 3] {
+    let plain = Receipt {
+        plan: PLAN.into(),
+        amount: euros(2_000),
+        tax: Some(euros(374)),
+        paid_at: at("2027-01-31T09:00:00Z"),
+        instrument: visa(),
+        invoice: INVOICE.into(),
+        period: Some(february()),
+        next_charge: Some(next_charge()),
+        invoice_url: url("i/1"),
+    };
+    let once = Receipt {
+        plan: "Watercolour for beginners".into(),
+        tax: None,
+        period: None,
+        next_charge: None,
+        instrument: wallet(),
+        ..plain.clone()
+    };
+    let long =
+        Receipt { plan: LONG_PLAN.into(), amount: money(20_000, "KWD"), tax: None, ..plain.clone() };
+    [plain, once, long]
+}
+
+fn payment_failed() -> impl Iterator<Item = PaymentFailed> {
+    let plain = PaymentFailed {
+        plan: PLAN.into(),
+        amount: euros(2_000),
+        instrument: visa(),
+        failed_at: at("2027-02-28T09:00:00Z"),
+        advice: Advice::NotEnoughMoney,
+        next_try_at: Some(at("2027-03-03T09:00:00Z")),
+        access_until: Some(at("2027-03-21T00:00:00Z")),
+        invoice: INVOICE.into(),
+        pay_url: url("u/fix"),
+        manage_url: url("home"),
+    };
+    let hostile = PaymentFailed {
+        plan: HOSTILE_PLAN.into(),
+        advice: Advice::NewCard,
+        next_try_at: None,
+        access_until: None,
+        ..plain.clone()
+    };
+    let long = PaymentFailed { plan: LONG_PLAN.into(), next_try_at: None, ..plain.clone() };
+    Advice::ALL
+        .into_iter()
+        .map(move |advice| PaymentFailed { advice, ..plain.clone() })
+        .chain([hostile, long])
+}
+
+fn authentication_needed() -> [AuthenticationNeeded; 2] {
+    let plain = AuthenticationNeeded {
+        plan: PLAN.into(),
+        amount: euros(2_000),
+        instrument: visa(),
+        confirm_by: Some(at("2027-03-07T00:00:00Z")),
+        invoice: INVOICE.into(),
+        confirm_url: url("u/confirm"),
+        manage_url: url("home"),
+    };
+    let long = AuthenticationNeeded { plan: LONG_PLAN.into(), confirm_by: None, ..plain.clone() };
+    [plain, long]
+}
+
+fn card_expiring() -> [CardExpiring; 2] {
+    let plain = CardExpiring {
+        plan: PLAN.into(),
+        brand: "Visa".into(),
+        last_four: "4242".into(),
+        expiry: Expiry { year: 2027, month: 8 },
+        next_charge: Charge { amount: euros(2_000), at: at("2027-09-30T09:00:00Z") },
+        update_url: url("u/card"),
+    };
+    let long = CardExpiring {
+        plan: LONG_PLAN.into(),
+        brand: "American Express".into(),
+        last_four: "0005".into(),
+        ..plain.clone()
+    };
+    [plain, long]
+}
+
+fn recovered() -> [Recovered; 2] {
+    let plain = Recovered {
+        plan: PLAN.into(),
+        amount: euros(2_000),
+        paid_at: at("2027-03-03T09:00:00Z"),
+        instrument: visa(),
+        invoice: INVOICE.into(),
+        next_charge: Some(Charge { amount: euros(2_000), at: at("2027-03-31T09:00:00Z") }),
+        invoice_url: url("i/1"),
+    };
+    let long = Recovered { plan: LONG_PLAN.into(), next_charge: None, ..plain.clone() };
+    [plain, long]
+}
+
+fn suspended() -> [Suspended; 2] {
+    let plain = Suspended {
+        plan: PLAN.into(),
+        amount: euros(2_000),
+        tries: 5,
+        since: at("2027-03-21T00:00:00Z"),
+        reopen_by: Some(at("2027-04-20T00:00:00Z")),
+        invoice: INVOICE.into(),
+        pay_url: url("u/fix"),
+        manage_url: url("home"),
+    };
+    let long = Suspended { plan: LONG_PLAN.into(), tries: 1, reopen_by: None, ..plain.clone() };
+    [plain, long]
+}
+
+fn cancelled() -> [Cancelled; 4] {
+    let plain = Cancelled {
+        plan: PLAN.into(),
+        by: CancelledBy::Customer,
+        received_at: at("2027-03-10T14:02:00Z"),
+        ends_at: at("2027-03-31T00:00:00Z"),
+        last_charge: Some(next_charge()),
+        open: None,
+        refund: None,
+        undo_url: Some(url("undo")),
+        manage_url: url("home"),
+    };
+    let at_once = Cancelled {
+        ends_at: plain.received_at,
+        refund: Some(euros(1_355)),
+        undo_url: None,
+        ..plain.clone()
+    };
+    let unpaid = Cancelled {
+        by: CancelledBy::Dunning,
+        ends_at: plain.received_at,
+        last_charge: None,
+        open: Some(euros(2_000)),
+        undo_url: None,
+        ..plain.clone()
+    };
+    let by_merchant = Cancelled {
+        plan: LONG_PLAN.into(),
+        by: CancelledBy::Merchant,
+        undo_url: None,
+        ..plain.clone()
+    };
+    [plain, at_once, unpaid, by_merchant]
+}
+
+fn plan_changing() -> [PlanChanging; 3] {
+    let plain = PlanChanging {
+        plan: PLAN.into(),
+        new_plan: None,
+        old_price: monthly(euros(2_000)),
+        new_price: monthly(euros(2_400)),
+        changes_at: at("2027-04-30T09:00:00Z"),
+        manage_url: url("home"),
+    };
+    let moved = PlanChanging { new_plan: Some("Course monthly plus".into()), ..plain.clone() };
+    let long = PlanChanging {
+        plan: LONG_PLAN.into(),
+        new_plan: Some(format!("{LONG_PLAN} plus")),
+        new_price: Price {
+            amount: euros(6_000),
+            cycle: Cycle { count: 3, unit: CycleUnit::Month },
+        },
+        ..plain.clone()
+    };
+    [plain, moved, long]
+}
+
+fn refund() -> [Refund; 2] {
+    let plain = Refund {
+        plan: PLAN.into(),
+        amount: euros(1_355),
+        sent_at: at("2027-03-10T09:00:00Z"),
+        instrument: visa(),
+        invoice: INVOICE.into(),
+        credit_note: Some("CN-2027-0003".into()),
+        reference: Some("74537604221222131013451".into()),
+        document_url: url("i/1/credit-note"),
+    };
+    let bare = Refund {
+        plan: LONG_PLAN.into(),
+        instrument: wallet(),
+        credit_note: None,
+        reference: None,
+        ..plain.clone()
+    };
+    [plain, bare]
+}

@@ -1,0 +1,292 @@
+//! A merchant's own words for some blocks of some mails, and whether they are fit to be sent.
+//!
+//! The words are templates with the values of the kind, such as `{{ amount }}`, and `{% if %}`; no
+//! loops and no assignments, so what they make is never much longer than they are. They are plain
+//! text: the frame escapes them, and the facts, links and footer stay ours.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use minijinja::{Environment, UndefinedBehavior, value::Serde};
+use ring::digest;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{
+    envelope::Envelope,
+    locale::Locale,
+    message::{Message, MessageKind},
+    phrases::Args,
+    template::{FUEL, SUBJECT_MAX, arguments},
+};
+
+/// The longest text of one block, in bytes.
+pub const SOURCE_MAX: usize = 4_000;
+/// The statements that words may contain.
+const STATEMENTS: [&str; 4] = ["if", "elif", "else", "endif"];
+
+/// A part of a mail that a merchant may word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Block {
+    /// The subject; at most 60 characters once filled.
+    Subject,
+    /// The first sentence.
+    First,
+    /// The paragraphs after it, parted by blank lines.
+    Body,
+}
+
+impl Block {
+    /// Every block.
+    pub const ALL: [Self; 3] = [Self::Subject, Self::First, Self::Body];
+
+    /// The block's name: `subject`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Subject => "subject",
+            Self::First => "first",
+            Self::Body => "body",
+        }
+    }
+}
+
+impl fmt::Display for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The text names no block.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("must be subject, first or body")]
+pub struct UnknownBlock;
+
+impl FromStr for Block {
+    type Err = UnknownBlock;
+
+    fn from_str(name: &str) -> Result<Self, UnknownBlock> {
+        Self::ALL.into_iter().find(|block| block.name() == name).ok_or(UnknownBlock)
+    }
+}
+
+/// What is wrong with a merchant's words, told so that staff can mend it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// The kind of mail.
+    pub kind: MessageKind,
+    /// The language.
+    pub locale: Locale,
+    /// The block.
+    pub block: Block,
+    /// The line of the text, from 1, if the fault stands in one.
+    pub line: Option<usize>,
+    /// What is wrong.
+    pub text: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, locale, block, line, text } = self;
+        write!(f, "{kind}, {locale}, {block}")?;
+        if let Some(line) = line {
+            write!(f, ", line {line}")?;
+        }
+        write!(f, ": {text}")
+    }
+}
+
+/// A merchant's own words. Empty means: ours everywhere.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overrides(BTreeMap<(MessageKind, Locale, Block), String>);
+
+impl Overrides {
+    /// Words `block` of mails of `kind` in `locale` as `text`.
+    pub fn set(&mut self, kind: MessageKind, locale: Locale, block: Block, text: impl Into<String>) {
+        self.0.insert((kind, locale, block), text.into());
+    }
+
+    /// Every block that has words of its own.
+    pub fn iter(&self) -> impl Iterator<Item = (MessageKind, Locale, Block, &str)> {
+        self.0.iter().map(|(&(kind, locale, block), text)| (kind, locale, block, text.as_str()))
+    }
+
+    /// Tries every block on the samples of its kind, and tells what is wrong. Words may be saved
+    /// only if nothing is.
+    pub fn check(&self) -> Result<(), Vec<Fault>> {
+        let faults: Vec<Fault> = self
+            .iter()
+            .filter_map(|(kind, locale, block, text)| {
+                let (line, text) = tried(kind, locale, block, text).err()?;
+                Some(Fault { kind, locale, block, line, text })
+            })
+            .collect();
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
+    /// The merchant's words for a block, if there are any and they can be filled. Words that fail
+    /// although they passed the check give way to ours, and are counted: the mail still leaves.
+    pub(super) fn say(
+        &self,
+        kind: MessageKind,
+        locale: Locale,
+        block: Block,
+        args: &Args,
+    ) -> Option<String> {
+        let source = self.0.get(&(kind, locale, block))?;
+        match filled(source, args) {
+            Ok(text) if !text.trim().is_empty() => Some(text),
+            Ok(_) | Err(_) => {
+                metrics::counter!("rondo_mail_override_fault_total", "kind" => kind.name())
+                    .increment(1);
+                tracing::warn!(%kind, %locale, %block, "a merchant's words cannot be filled; ours are sent");
+                None
+            }
+        }
+    }
+
+    /// SHA-256 over the built-in `sources` and the words for this kind and language.
+    pub(super) fn hash(&self, kind: MessageKind, locale: Locale, sources: &[&str]) -> String {
+        let own = Block::ALL.map(|block| self.0.get(&(kind, locale, block)).map(String::as_str));
+        let mut hash = digest::Context::new(&digest::SHA256);
+        for source in sources.iter().copied().map(Some).chain(own) {
+            // The length keeps two neighbouring texts apart.
+            let source = source.unwrap_or_default();
+            hash.update(&u64::try_from(source.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(source.as_bytes());
+        }
+        hash.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+type Found = (Option<usize>, String);
+
+fn tried(kind: MessageKind, locale: Locale, block: Block, source: &str) -> Result<(), Found> {
+    let envelope = Envelope::sample(locale);
+    for (number, message) in Message::samples(kind).into_iter().enumerate() {
+        let text = filled(source, &arguments(&message, &envelope))?;
+        if text.trim().is_empty() {
+            return Err((None, "must not be empty".into()));
+        }
+        // Only the plain sample counts: a long plan's name is shortened when the mail is made.
+        let length = text.trim().chars().count();
+        if block == Block::Subject && number == 0 && length > SUBJECT_MAX {
+            return Err((None, format!("must have at most {SUBJECT_MAX} characters, has {length}")));
+        }
+        if block == Block::Subject && text.trim().lines().count() > 1 {
+            return Err((None, "must be one line".into()));
+        }
+    }
+    Ok(())
+}
+
+fn filled(source: &str, args: &Args) -> Result<String, Found> {
+    if source.len() > SOURCE_MAX {
+        return Err((None, format!("must have at most {SOURCE_MAX} bytes")));
+    }
+    only_simple_statements(source)?;
+    let mut environment = Environment::new();
+    environment.set_fuel(Some(FUEL));
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.render_str(source, Serde(args)).map_err(|error| {
+        let text = error.detail().map_or_else(|| error.kind().to_string(), ToOwned::to_owned);
+        (error.line(), text)
+    })
+}
+
+fn only_simple_statements(source: &str) -> Result<(), Found> {
+    for (index, rest) in source.match_indices("{%").map(|(at, _)| (at, &source[at + 2..])) {
+        let statement: String = rest
+            .trim_start_matches(['-', '+'])
+            .trim_start()
+            .chars()
+            .take_while(char::is_ascii_alphabetic)
+            .collect();
+        if !STATEMENTS.contains(&statement.as_str()) {
+            let line = source[..index].lines().count().max(1);
+            return Err((Some(line), format!("{{% {statement} %}} is not for mails; if is")));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::template::render;
+
+    fn with(block: Block, text: &str) -> Overrides {
+        let mut overrides = Overrides::default();
+        overrides.set(MessageKind::PaymentFailed, Locale::En, block, text);
+        overrides
+    }
+
+    fn fault(block: Block, text: &str) -> String {
+        let faults = with(block, text).check().unwrap_err();
+        faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn a_merchants_words_replace_a_block_and_nothing_else() {
+        let message = &Message::samples(MessageKind::PaymentFailed)[0];
+        let envelope = Envelope::sample(Locale::En);
+        let mut overrides = with(Block::Subject, "{{ amount }} did not arrive");
+        overrides.set(
+            MessageKind::PaymentFailed,
+            Locale::En,
+            Block::Body,
+            "Ola {{ customer }},\nplease look.\n\n{% if next_try %}Next: {{ next_try }}.{% endif %}",
+        );
+        assert_eq!(overrides.check(), Ok(()));
+
+        let [ours, theirs] = [&Overrides::default(), &overrides]
+            .map(|overrides| render(message, &envelope, overrides).unwrap());
+        assert_eq!(theirs.subject, "€20.00 did not arrive");
+        assert!(theirs.text.contains("\n\nOla Ana Silva, please look.\n\nNext: 3 March 2027.\n"));
+        assert!(theirs.html.contains("Ola Ana Silva, please look.</p>"));
+        assert!(theirs.text.contains("Amount: €20.00") && theirs.text.contains("/u/fix"));
+        assert_eq!(theirs.preheader, ours.preheader);
+        assert_ne!(theirs.template_hash, ours.template_hash);
+
+        let german = render(message, &Envelope::sample(Locale::De), &overrides).unwrap();
+        assert_eq!(german.subject, "20,00\u{a0}€ für Course monthly: nicht abgebucht");
+    }
+
+    #[test]
+    fn a_merchants_markup_stays_text() {
+        let message = &Message::samples(MessageKind::PaymentFailed)[0];
+        let overrides = with(Block::First, "<b onclick=x>{{ amount }}</b>{{ '<i>' | safe }}");
+        let html = render(message, &Envelope::sample(Locale::En), &overrides).unwrap().html;
+        assert!(!html.contains("<b onclick") && !html.contains("<i>"));
+        assert!(html.contains("&lt;b onclick"));
+    }
+
+    #[test]
+    fn a_fault_is_told_with_its_line() {
+        for (block, text, expected) in [
+            (Block::Body, "One\n{{ no_such }}", "payment_failed, en, body, line 2: "),
+            (Block::Body, "One\nTwo\n{% if amount %}", "payment_failed, en, body, line 3: "),
+            (Block::Body, "{% set a = 1 %}", "line 1: {% set %} is not for mails; if is"),
+            (Block::Body, "\n{%- for a in [1] %}{% endfor %}", "line 1: {% for %} is not"),
+            (Block::First, "{% if amount == '' %}x{% endif %}", "first: must not be empty"),
+            (Block::Subject, "a\nb", "subject: must be one line"),
+            (
+                Block::Subject,
+                "{{ amount }} and a great many words that nobody will ever read to the end",
+                "must have at most 60 characters, has 67",
+            ),
+            (Block::Body, "{{ range(100000) }}", "body, line 1: "),
+        ] {
+            let told = fault(block, text);
+            assert!(told.contains(expected), "{text:?} is told as {told:?}");
+        }
+        assert!(fault(Block::Body, &"x".repeat(SOURCE_MAX + 1)).contains("at most 4000 bytes"));
+    }
+
+    #[test]
+    fn words_that_cannot_be_filled_give_way_to_ours() {
+        let message = &Message::samples(MessageKind::PaymentFailed)[0];
+        let overrides = with(Block::Subject, "{{ no_such }}");
+        let mail = render(message, &Envelope::sample(Locale::En), &overrides).unwrap();
+        assert_eq!(mail.subject, "We could not take €20.00 for Course monthly");
+    }
+}

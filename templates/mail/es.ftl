@@ -1,0 +1,334 @@
+# Las palabras de cada correo en español. Las reglas están al principio de en.ftl.
+
+## Giros dentro de las frases
+
+card = { $brand } terminada en { $last_four }
+charge = { $amount } el { $date }
+moment = { $date }, { $time } ({ $city })
+price =
+    { $unit ->
+        [day] { $count ->
+            [one] { $amount } al día
+           *[other] { $amount } cada { $count } días
+        }
+        [week] { $count ->
+            [one] { $amount } a la semana
+           *[other] { $amount } cada { $count } semanas
+        }
+        [year] { $count ->
+            [one] { $amount } al año
+           *[other] { $amount } cada { $count } años
+        }
+       *[month] { $count ->
+            [one] { $amount } al mes
+           *[other] { $amount } cada { $count } meses
+        }
+    }
+
+## El marco
+
+test-mode = Modo de prueba, reloj en { $date }
+test-mode-note = { test-mode }. No se mueve dinero real.
+why =
+    { $customer ->
+        [none] Recibe este correo por { $plan } en { $merchant }.
+       *[other] Este correo es para { $customer }, por { $plan } en { $merchant }.
+    }
+reply = ¿Preguntas? Responda a este correo y le contestará una persona de { $merchant }.
+zone = Las fechas y horas son las de { $city }.
+
+## Nombres de los datos
+
+fact-access-until = Abierto hasta
+fact-amount = Importe
+fact-cancel-by = Cambiar o cancelar hasta
+fact-card = Tarjeta
+fact-confirm-by = Confirmar hasta
+fact-credit-note = Nota de abono
+fact-ends = Termina
+fact-expires = Caduca
+fact-first-charge = Primer cobro
+fact-invoice = Factura
+fact-last-charge = Último cobro
+fact-new-plan = Plan nuevo
+fact-new-price = Precio nuevo
+fact-next-charge = Próximo cobro
+fact-next-try = Próximo intento
+fact-old-price = Precio actual
+fact-open = Pendiente
+fact-period = Período
+fact-plan = Por
+fact-price = Precio
+fact-received = Recibida
+fact-reference = Referencia
+fact-refund = Devolución
+fact-reopen-by = Se puede reabrir hasta
+fact-since = En pausa desde
+fact-tax = Impuesto incluido
+fact-withdraw-until = Derecho de desistimiento hasta
+
+## Ha empezado una suscripción
+
+welcome-subject = { $plan } ha empezado
+welcome-preheader =
+    { $paid ->
+        [none] Gratis hasta el { $next_charge }, después { $price }; puede cancelar en línea.
+       *[other] Hoy { $paid }, después { $price }; puede cancelar en línea.
+    }
+welcome-heading = Le damos la bienvenida
+welcome-first =
+    { $paid ->
+        [none] Gracias: { $plan } ya está abierto para usted y no se cobra nada antes del { $next_charge }.
+       *[other] Gracias: { $plan } ya está abierto para usted y hemos cobrado { $paid } de { $instrument }.
+    }
+welcome-body = Continúa por sí solo hasta que lo cancele, lo que puede hacer en línea en cualquier momento.
+welcome-button = Abrir { $plan }
+welcome-second = Cambiar o cancelar la suscripción
+
+## Una prueba gratuita termina pronto
+
+trial_ending-subject = Su prueba termina el { $ends_short }; luego, { $amount }
+trial_ending-preheader =
+    { $instrument ->
+        [none] Para seguir, añada una tarjeta. Para dejarlo, no hay que hacer nada.
+       *[other] Si se queda, no hay que hacer nada. Cancelar son dos clics.
+    }
+trial_ending-heading = Su prueba termina pronto
+trial_ending-first =
+    { $instrument ->
+        [none] Su prueba gratuita de { $plan } termina el { $ends } y aún no hay una tarjeta de la que cobrar { $amount }.
+       *[other] Su prueba gratuita de { $plan } termina el { $ends } y ese día cobramos los primeros { $amount } de { $instrument }.
+    }
+trial_ending-body =
+    { $instrument ->
+        [none] Añada una tarjeta si quiere seguir. Si no hace nada, termina y no se cobra nada.
+       *[other] Si quiere seguir, no hay que hacer nada. Si no, cancele antes de ese día y no se cobra nada.
+    }
+trial_ending-button =
+    { $instrument ->
+        [none] Añadir una tarjeta
+       *[other] Cancelar o seguir
+    }
+trial_ending-second = { "" }
+
+## Un ciclo largo se renueva pronto
+
+upcoming_renewal-subject = { $plan } se renueva el { $date_short }: { $amount }
+upcoming_renewal-preheader = De { $instrument }. Hasta entonces puede cambiar o cancelar.
+upcoming_renewal-heading = Su renovación
+upcoming_renewal-first =
+    { $compared ->
+        [same] { $plan } se renueva el { $date } por { $amount }, igual que la última vez.
+        [changed] { $plan } se renueva el { $date } por { $amount }; la última vez fueron { $previous }.
+       *[first] { $plan } se renueva el { $date } por { $amount }.
+    }
+upcoming_renewal-body = Si se queda, no hay que hacer nada: ese día lo cobramos de { $instrument }.
+upcoming_renewal-button = Ver o cancelar la renovación
+upcoming_renewal-second = { "" }
+
+## Se ha cobrado dinero
+
+receipt-subject = Recibo: { $amount } por { $plan }, { $date_short }
+receipt-preheader =
+    { $next_charge ->
+        [none] Factura { $invoice }. No se cobra nada más por ello.
+       *[other] Factura { $invoice }. Próximo cobro: { $next_charge }.
+    }
+receipt-heading = Recibo
+receipt-first = Hemos recibido { $amount } de { $instrument } el { $date }.
+receipt-body = Gracias. No hay que hacer nada; la factura queda en línea para usted.
+receipt-button = Ver la factura
+receipt-second = { "" }
+
+## Se ha rechazado un cobro
+
+payment_failed-subject = No pudimos cobrar { $amount } por { $plan }
+payment_failed-preheader =
+    { $next_try ->
+        [none] Pague o cambie la tarjeta, por favor; se tarda un minuto.
+       *[other] Lo intentaremos de nuevo el { $next_try_short }; también puede pagar ahora.
+    }
+payment_failed-heading = Un pago no se ha completado
+payment_failed-first =
+    { $advice ->
+        [not_enough_money] Su banco rechazó { $amount } por { $plan } el { $date } porque no había dinero suficiente.
+        [ask_your_bank] Su banco rechazó { $amount } por { $plan } el { $date } porque antes quiere hablar con usted.
+        [new_card] Su banco rechazó { $amount } por { $plan } el { $date } porque { $instrument } ya no sirve.
+        [technical] No pudimos cobrar { $amount } por { $plan } el { $date } porque falló la conexión con su banco.
+       *[bank_did_not_say] Su banco rechazó { $amount } por { $plan } el { $date } y no dijo por qué.
+    }
+payment_failed-body =
+    { $advice ->
+        [not_enough_money] Procure que haya suficiente o pague con otra tarjeta, por favor.
+        [ask_your_bank] Llame a su banco y autorice el pago, o pague con otra tarjeta, por favor.
+        [new_card] Añada una tarjeta nueva, por favor. Con la antigua no lo intentaremos más.
+        [technical] No ha sido culpa suya y no tiene que hacer nada. Si lo desea, puede pagar ahora.
+       *[bank_did_not_say] Pregunte a su banco o pague con otra tarjeta, por favor.
+    }
+
+    { $next_try ->
+        [none] { $access_until ->
+            [none] No lo intentaremos de nuevo por nuestra cuenta.
+           *[other] No lo intentaremos de nuevo por nuestra cuenta; todo sigue abierto hasta el { $access_until }.
+        }
+       *[other] { $access_until ->
+            [none] Lo intentaremos de nuevo el { $next_try }.
+           *[other] Lo intentaremos de nuevo el { $next_try }; todo sigue abierto hasta el { $access_until }.
+        }
+    }
+payment_failed-button =
+    { $advice ->
+        [technical] Pagar ahora
+       *[other] Pagar o cambiar la tarjeta
+    }
+payment_failed-second = Cancelar la suscripción
+
+## El banco pide una confirmación
+
+authentication_needed-subject = Confirme { $amount } con su banco, por favor
+authentication_needed-preheader = Lo pide su banco; se tarda más o menos un minuto.
+authentication_needed-heading = Confirme un pago, por favor
+authentication_needed-first = Su banco quiere que confirme el pago de { $amount } por { $plan } antes de dejarlo pasar.
+authentication_needed-body =
+    { $confirm_by ->
+        [none] Abra la página de abajo y siga los pasos de su banco. Sin usted no se cobra nada.
+       *[other] Abra la página de abajo y siga los pasos de su banco. Todo sigue abierto hasta el { $confirm_by }.
+    }
+authentication_needed-button = Confirmar el pago
+authentication_needed-second = Cancelar la suscripción
+
+## La tarjeta caduca antes del próximo cobro
+
+card_expiring-subject = { $card } caduca en { $expires }
+card_expiring-preheader = { $plan } necesita una tarjeta válida el { $date }.
+card_expiring-heading = Su tarjeta caduca
+card_expiring-first = La tarjeta que paga { $plan }, { $card }, sirve hasta finales de { $expires }, y su banco no nos ha enviado una nueva.
+card_expiring-body = Añada la tarjeta nueva antes del próximo cobro, aunque el número sea el mismo.
+card_expiring-button = Añadir la tarjeta nueva
+card_expiring-second = { "" }
+
+## Un cobro rechazado se ha completado
+
+recovered-subject = Pagado: { $amount } por { $plan }
+recovered-preheader = Todo está bien de nuevo; no hay que hacer nada más.
+recovered-heading = Pago recibido
+recovered-first = Su pago de { $amount } se completó el { $date } y ya no habrá más intentos.
+recovered-body = { $plan } sigue abierto como antes. Gracias.
+recovered-button = Ver la factura
+recovered-second = { "" }
+
+## El acceso está cerrado hasta que se pague
+
+suspended-subject = { $plan } está en pausa: { $amount } pendientes
+suspended-preheader =
+    { $reopen_by ->
+        [none] Pague { $amount } y se abrirá de nuevo al instante.
+       *[other] Pague { $amount } hasta el { $reopen_by_short } y se abrirá al instante.
+    }
+suspended-heading = Su acceso está en pausa
+suspended-first =
+    { $tries ->
+        [one] No pudimos cobrar { $amount } por { $plan }; por eso está cerrado desde el { $since }.
+       *[other] No pudimos cobrar { $amount } por { $plan } en { $tries } intentos; por eso está cerrado desde el { $since }.
+    }
+suspended-body =
+    { $reopen_by ->
+        [none] En cuanto se pague, se abrirá de nuevo.
+       *[other] En cuanto se pague, se abrirá de nuevo. Eso es posible hasta el { $reopen_by }.
+    }
+suspended-button = Pagar y reabrir
+suspended-second = Cancelar la suscripción
+
+## Una suscripción termina o ha terminado
+
+cancelled-subject =
+    { $ended ->
+        [yes] { $plan } terminó el { $ends_short }
+       *[no] { $plan }: cancelado, abierto hasta el { $ends_short }
+    }
+cancelled-preheader =
+    { $open ->
+        [none] { $by ->
+            [customer] Recibida el { $received }. No se cobra nada más.
+           *[other] No se cobra nada más y sus facturas siguen en línea.
+        }
+       *[other] No se cobra nada nuevo; quedan { $open } de una factura anterior.
+    }
+cancelled-heading =
+    { $ended ->
+        [yes] Su suscripción ha terminado
+       *[no] Su suscripción está cancelada
+    }
+cancelled-first =
+    { $by ->
+        [customer] { $ended ->
+            [yes] Recibimos su cancelación el { $received } y { $plan } terminó el { $ends }.
+           *[no] Recibimos su cancelación el { $received } y { $plan } termina el { $ends }.
+        }
+        [dunning] { $ended ->
+            [yes] { $plan } terminó el { $ends } porque el pago no se completó.
+           *[no] { $plan } termina el { $ends } porque el pago no se completó.
+        }
+       *[merchant] { $ended ->
+            [yes] { $merchant } puso fin a { $plan } el { $ends }.
+           *[no] { $merchant } pone fin a { $plan } el { $ends }.
+        }
+    }
+cancelled-body =
+    { $refund ->
+        [none] { $open ->
+            [none] No se cobra nada más.
+           *[other] No se cobra nada nuevo; quedan pendientes { $open } de una factura anterior.
+        }
+       *[other] No se cobra nada más y le devolvemos { $refund }.
+    }
+cancelled-button =
+    { $undo ->
+        [yes] Deshacer la cancelación
+       *[no] Ver sus facturas
+    }
+cancelled-second =
+    { $undo ->
+        [yes] Ver sus facturas
+       *[no] { "" }
+    }
+
+## Cambia el precio o el plan
+
+plan_changing-subject =
+    { $change ->
+        [plan] { $plan } cambia el { $date_short }: { $new_amount }
+       *[price] Desde el { $date_short } { $plan } cuesta { $new_amount }
+    }
+plan_changing-preheader = Ahora { $old_price }. Puede dejarlo antes sin coste alguno.
+plan_changing-heading =
+    { $change ->
+        [plan] Su plan cambia
+       *[price] Su precio cambia
+    }
+plan_changing-first =
+    { $change ->
+        [plan] Desde su renovación el { $date } { $plan } pasa a ser { $new_plan } y cuesta { $new_price } en vez de { $old_price }.
+       *[price] Desde su renovación el { $date } { $plan } cuesta { $new_price } en vez de { $old_price }.
+    }
+plan_changing-body = Si le parece bien, no hay que hacer nada. Si no, cambie o cancele antes de ese día; no le cuesta nada.
+plan_changing-button = Seguir, cambiar o cancelar
+plan_changing-second = { "" }
+
+## Se devuelve dinero
+
+refund-subject = Le devolvemos { $amount }: ya están en camino
+refund-preheader =
+    { $credit_note ->
+        [none] A { $instrument }, por { $plan }.
+       *[other] Nota de abono { $credit_note }, a { $instrument }.
+    }
+refund-heading = Su devolución
+refund-first = Enviamos { $amount } a { $instrument } el { $date }; los bancos lo muestran en 5 a 10 días.
+refund-body = Se pagó por { $plan } en la factura { $invoice }. No hay que hacer nada.
+refund-button =
+    { $credit_note ->
+        [none] Ver la factura
+       *[other] Ver la nota de abono
+    }
+refund-second = { "" }
