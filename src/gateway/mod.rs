@@ -3,9 +3,12 @@
 //! An adapter translates; it never decides. Whether to send again, look up or wait is decided by
 //! the domain from [`Capabilities`] and the answer (RULES §3).
 
+pub mod http;
+pub mod limiter;
+pub mod sandbox;
 pub mod stripe;
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -461,4 +464,27 @@ pub enum GatewayKind {
     Sandbox,
     /// Stripe's payment intents.
     Stripe,
+}
+
+/// The gateway behind the account called `name`, over the shared `client` (see [`http::client`]).
+pub fn connect(
+    name: &str,
+    account: &AccountConfig,
+    client: reqwest::Client,
+) -> Result<Arc<dyn Gateway>, GatewayError> {
+    let channel = http::Channel::new(client, limiter::Limiter::from(account));
+    match account.kind {
+        GatewayKind::Sandbox => {
+            let sandbox =
+                sandbox::Sandbox::new(account, channel).ok_or_else(|| GatewayError::Rejected {
+                    reason: format!("the account {name} is a sandbox and needs a base_url"),
+                })?;
+            Ok(Arc::new(sandbox))
+        }
+        GatewayKind::Stripe => stripe(channel),
+    }
+}
+
+fn stripe(_channel: http::Channel) -> Result<Arc<dyn Gateway>, GatewayError> {
+    Err(GatewayError::Unsupported("be reached: this build has no adapter for Stripe"))
 }

@@ -1,0 +1,158 @@
+//! The sandbox's JSON, as the adapter writes and reads it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::money::Currency;
+
+#[derive(Debug, Serialize)]
+pub(super) struct NewCharge<'a> {
+    pub reference: &'a str,
+    pub invoice: String,
+    pub amount: i64,
+    pub currency: Currency,
+    pub method: &'a str,
+    pub customer: Option<&'a str>,
+    pub initiator: &'static str,
+    pub original_transaction: Option<&'a str>,
+    pub description: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct NewCheckout<'a> {
+    pub reference: &'a str,
+    pub invoice: String,
+    pub amount: i64,
+    pub currency: Currency,
+    pub customer: Option<&'a str>,
+    pub store_method: bool,
+    pub description: &'a str,
+    pub return_url: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct NewRefund<'a> {
+    pub reference: &'a str,
+    pub charge: &'a str,
+    pub amount: i64,
+    pub currency: Currency,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct NewSetup<'a> {
+    pub reference: &'a str,
+    pub customer: &'a str,
+    pub return_url: &'a str,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Charge {
+    pub id: String,
+    pub reference: String,
+    pub status: ChargeStatus,
+    pub amount: i64,
+    pub currency: Currency,
+    pub decline: Option<Decline>,
+    pub action_url: Option<String>,
+    pub network_transaction: Option<String>,
+    pub method: Option<Method>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ChargeStatus {
+    Succeeded,
+    Declined,
+    Pending,
+    ActionRequired,
+    Canceled,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Decline {
+    pub code: String,
+    pub advice: Option<String>,
+    pub response_code: String,
+    pub network_advice: Option<String>,
+    pub retry_after_hours: Option<u32>,
+    pub message: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Method {
+    pub token: String,
+    pub customer: Option<String>,
+    pub network: String,
+    pub brand: String,
+    pub last_four: String,
+    pub exp_month: Option<u8>,
+    pub exp_year: Option<u16>,
+    pub fingerprint: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Refund {
+    pub id: String,
+    pub reference: String,
+    pub status: RefundStatus,
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RefundStatus {
+    Succeeded,
+    Pending,
+    Failed,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Page {
+    pub id: String,
+    pub url: String,
+    pub purpose: Purpose,
+    pub status: PageStatus,
+    pub method: Option<Method>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Purpose {
+    Setup,
+    Checkout,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum PageStatus {
+    Open,
+    Stored,
+    Paid,
+    Failed,
+}
+
+/// What a look-up by reference tells.
+#[derive(Debug, Deserialize)]
+pub(super) struct Found {
+    pub charges: Vec<Charge>,
+    pub checkout: Option<Page>,
+}
+
+/// Why a call was refused.
+#[derive(Debug, Deserialize)]
+pub(super) struct Refused {
+    pub error: RefusedWhy,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct RefusedWhy {
+    pub message: String,
+}
+
+/// A webhook's body.
+#[derive(Debug, Deserialize)]
+pub(super) struct Event {
+    pub id: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub object: serde_json::Value,
+}
