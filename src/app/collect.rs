@@ -9,8 +9,7 @@ use super::{
     Rondo,
     index::{by_id, ids_of},
     order::{self, Errand},
-    record,
-    sent,
+    record, sent,
     turn::{self, TurnError},
 };
 use crate::{
@@ -86,7 +85,9 @@ async fn start(
             Start::NextTurn => {}
         }
     }
-    changes.append(record::nothing_to_charge(rondo, repo.as_mut(), merchant, times, &without_method).await?);
+    changes.append(
+        record::nothing_to_charge(rondo, repo.as_mut(), merchant, times, &without_method).await?,
+    );
     repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
     repo.commit().await?;
     Ok((count, errands))

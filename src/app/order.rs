@@ -23,11 +23,7 @@ pub(super) struct Errand {
 
 impl Errand {
     /// The order of an attempt: the same for every sending.
-    pub(super) fn charge(
-        attempt: &Attempt,
-        invoice: &Invoice,
-        method: PaymentMethod,
-    ) -> Self {
+    pub(super) fn charge(attempt: &Attempt, invoice: &Invoice, method: PaymentMethod) -> Self {
         let description = invoice.number.clone().unwrap_or_else(|| invoice.id.to_string());
         Self {
             attempt: attempt.id,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AppError, Rondo,
+    Rondo,
     index::{by_id, ids_of},
     turn::{self, TurnError},
 };
@@ -12,9 +12,10 @@ use crate::{
         catalog::{Terms, VersionNumber},
         changes::Changes,
         ids::{Id, kind},
+        invoice::closing::OpenInvoice,
         merchant::Merchant,
         subscription::{
-            Subscription,
+            Subscription, SubscriptionState,
             renewal::{self, Due},
         },
     },
@@ -47,6 +48,49 @@ pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<us
     repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
     repo.commit().await?;
     Ok(count)
+}
+
+/// The open invoices of those subscriptions that have none paid yet: they are taken back if the
+/// first payment never comes.
+async fn open_invoices(
+    repo: &mut dyn Repository,
+    merchant: &Merchant,
+    subscriptions: &[Subscription],
+) -> Result<BTreeMap<Id<kind::Subscription>, Vec<OpenInvoice>>, StoreError> {
+    let incomplete: Vec<_> = subscriptions
+        .iter()
+        .filter(|subscription| subscription.state == SubscriptionState::Incomplete)
+        .map(|subscription| subscription.id)
+        .collect();
+    let mut open: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for found in open_of_subscriptions(repo, merchant, &incomplete).await? {
+        if let Some(subscription) = found.invoice.subscription {
+            open.entry(subscription).or_default().push(found);
+        }
+    }
+    Ok(open)
+}
+
+/// The open invoices of these subscriptions, each with its payment and case.
+pub(super) async fn open_of_subscriptions(
+    repo: &mut dyn Repository,
+    merchant: &Merchant,
+    subscriptions: &[Id<kind::Subscription>],
+) -> Result<Vec<OpenInvoice>, StoreError> {
+    let invoices = repo.open_invoices_of_subscriptions(merchant.id, subscriptions).await?;
+    let ids: Vec<_> = invoices.iter().map(|invoice| invoice.id).collect();
+    let payments = repo.payments_of_invoices(merchant.id, &ids).await?;
+    let mut payments: BTreeMap<_, _> = payments.into_iter().map(|p| (p.invoice, p)).collect();
+    let cases = repo.open_cases_of_invoices(merchant.id, &ids).await?;
+    let mut cases: BTreeMap<_, _> = cases.into_iter().map(|case| (case.invoice, case)).collect();
+    Ok(invoices
+        .into_iter()
+        .map(|invoice| OpenInvoice {
+            payment: payments.remove(&invoice.id),
+            case: cases.remove(&invoice.id),
+            invoice,
+        })
+        .collect())
 }
 
 /// The terms by which a subscription's next cycle is billed: those of its planned change, if any.

@@ -51,12 +51,7 @@ pub struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self {
-            batch: 200,
-            calls_in_flight: 64,
-            mails_in_flight: 8,
-            lease: Duration::from_secs(30),
-        }
+        Self { batch: 200, calls_in_flight: 64, mails_in_flight: 8, lease: Duration::from_secs(30) }
     }
 }
 

@@ -75,14 +75,18 @@ async fn owed(
     let plans = by_id(plans, |plan| plan.id);
     let subscriptions = by_id(subscriptions, |subscription| subscription.id);
 
-    let policies: BTreeSet<_> =
-        plans.values().filter_map(|plan| plan.dunning_policy).chain(merchant.dunning_policy).collect();
+    let policies: BTreeSet<_> = plans
+        .values()
+        .filter_map(|plan| plan.dunning_policy)
+        .chain(merchant.dunning_policy)
+        .collect();
     let policies: Vec<_> = policies.into_iter().collect();
     let policies = by_id(repo.dunning_policies(merchant.id, &policies).await?, |p| p.id);
     let invoice_ids: Vec<_> = invoices.keys().copied().collect();
     let cases = repo.open_cases_of_invoices(merchant.id, &invoice_ids).await?;
     let mut cases: BTreeMap<_, _> = cases.into_iter().map(|case| (case.invoice, case)).collect();
-    let overdue = other_overdue(repo, merchant, &subscriptions.keys().copied().collect::<Vec<_>>()).await?;
+    let overdue =
+        other_overdue(repo, merchant, &subscriptions.keys().copied().collect::<Vec<_>>()).await?;
 
     let chosen = |payment: &Payment| {
         let customer = &customers[&payment.customer];
@@ -129,8 +133,9 @@ async fn owed(
                 backup: backup.filter(|backup| {
                     backup.is_chargeable() && method.as_ref().is_none_or(|m| m.id != backup.id)
                 }),
-                subscription: subscription
-                    .map(|subscription| (subscription.clone(), terms[&next_terms(subscription)].clone())),
+                subscription: subscription.map(|subscription| {
+                    (subscription.clone(), terms[&next_terms(subscription)].clone())
+                }),
                 dunning: policy.map_or_else(|| Setting::standard(zone), |p| Setting::of(p, zone)),
                 sent: sent.remove(&payment.id).unwrap_or_default(),
                 method,

@@ -472,7 +472,7 @@ pub fn connect(
     account: &AccountConfig,
     client: reqwest::Client,
 ) -> Result<Arc<dyn Gateway>, GatewayError> {
-    let channel = http::Channel::new(client, limiter::Limiter::from(account));
+    let channel = http::Channel::new(client.clone(), limiter::Limiter::from(account));
     match account.kind {
         GatewayKind::Sandbox => {
             let sandbox =
@@ -481,10 +481,6 @@ pub fn connect(
                 })?;
             Ok(Arc::new(sandbox))
         }
-        GatewayKind::Stripe => stripe(channel),
+        GatewayKind::Stripe => Ok(Arc::new(stripe::Stripe::new(client, account)?)),
     }
-}
-
-fn stripe(_channel: http::Channel) -> Result<Arc<dyn Gateway>, GatewayError> {
-    Err(GatewayError::Unsupported("be reached: this build has no adapter for Stripe"))
 }

@@ -55,7 +55,10 @@ mod tests {
         for (attempt, ceiling) in [(1, 5), (2, 10), (3, 20), (8, 640), (9, 900), (50, 900)] {
             let longest = (0..2_000).map(|seed| backoff(attempt, seed)).max().unwrap();
             let ceiling = Duration::from_secs(ceiling);
-            assert!(longest <= ceiling && longest > ceiling.mul_f64(0.98), "{attempt}: {longest:?}");
+            assert!(
+                longest <= ceiling && longest > ceiling.mul_f64(0.98),
+                "{attempt}: {longest:?}"
+            );
         }
     }
 

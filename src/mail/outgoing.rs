@@ -8,10 +8,7 @@ use lettre::message::{
 };
 
 use super::{
-    address::one_line,
-    envelope::Envelope,
-    error::MailError,
-    message::MessageKind,
+    address::one_line, envelope::Envelope, error::MailError, message::MessageKind,
     template::Rendered,
 };
 use crate::domain::ids::{Id, kind};
@@ -43,11 +40,8 @@ impl Outgoing {
         now: DateTime<Utc>,
     ) -> Result<Self, MailError> {
         let Envelope { from, to, thread, .. } = envelope;
-        let references = thread
-            .as_deref()
-            .filter(|_| kind.is_dunning())
-            .map(message_id_of)
-            .transpose()?;
+        let references =
+            thread.as_deref().filter(|_| kind.is_dunning()).map(message_id_of).transpose()?;
         Ok(Self {
             message_id: format!("<{id}@{}>", from.address.domain()),
             kind,
@@ -101,7 +95,9 @@ fn raw(name: HeaderName, value: &str) -> HeaderValue {
 fn message_id_of(text: &str) -> Result<String, MailError> {
     let inside = text.strip_prefix('<').and_then(|text| text.strip_suffix('>'));
     let is_clean = |inside: &str| {
-        inside.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
+        inside
+            .split_once('@')
+            .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
             && inside.chars().all(|letter| letter.is_ascii_graphic() && !"<>".contains(letter))
     };
     if inside.is_some_and(is_clean) {

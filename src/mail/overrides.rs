@@ -101,7 +101,13 @@ pub struct Overrides(BTreeMap<(MessageKind, Locale, Block), String>);
 
 impl Overrides {
     /// Words `block` of mails of `kind` in `locale` as `text`.
-    pub fn set(&mut self, kind: MessageKind, locale: Locale, block: Block, text: impl Into<String>) {
+    pub fn set(
+        &mut self,
+        kind: MessageKind,
+        locale: Locale,
+        block: Block,
+        text: impl Into<String>,
+    ) {
         self.0.insert((kind, locale, block), text.into());
     }
 
@@ -170,7 +176,10 @@ fn tried(kind: MessageKind, locale: Locale, block: Block, source: &str) -> Resul
         // Only the plain sample counts: a long plan's name is shortened when the mail is made.
         let length = text.trim().chars().count();
         if block == Block::Subject && number == 0 && length > SUBJECT_MAX {
-            return Err((None, format!("must have at most {SUBJECT_MAX} characters, has {length}")));
+            return Err((
+                None,
+                format!("must have at most {SUBJECT_MAX} characters, has {length}"),
+            ));
         }
         if block == Block::Subject && text.trim().lines().count() > 1 {
             return Err((None, "must be one line".into()));

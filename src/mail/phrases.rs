@@ -65,7 +65,11 @@ pub fn say(locale: Locale, id: &str, args: &Args) -> String {
     })
 }
 
-fn format(bundle: &FluentBundle<FluentResource>, id: &str, args: &FluentArgs<'_>) -> Option<String> {
+fn format(
+    bundle: &FluentBundle<FluentResource>,
+    id: &str,
+    args: &FluentArgs<'_>,
+) -> Option<String> {
     let pattern = bundle.get_message(id)?.value()?;
     let mut faults = Vec::new();
     let text = bundle.format_pattern(pattern, Some(args), &mut faults).into_owned();

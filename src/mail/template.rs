@@ -121,10 +121,7 @@ pub fn render(
             .map(|fact| Row { label: fact.label, value: fact.value })
             .collect(),
         button: link(words.block("button", None), letter.button_url)?,
-        second: letter
-            .second_url
-            .map(|url| link(words.block("second", None), url))
-            .transpose()?,
+        second: letter.second_url.map(|url| link(words.block("second", None), url)).transpose()?,
         footer,
         legal_lines: &envelope.from.legal_lines,
     };
@@ -223,7 +220,8 @@ fn paragraphs(text: &str) -> Vec<String> {
 
 fn link(words: String, url: &str) -> Result<Link<'_>, MailError> {
     let is_web = url.starts_with("https://") || url.starts_with("http://");
-    let is_clean = url.chars().all(|letter| letter.is_ascii_graphic() && !"\"'<>\\`".contains(letter));
+    let is_clean =
+        url.chars().all(|letter| letter.is_ascii_graphic() && !"\"'<>\\`".contains(letter));
     if is_web && is_clean {
         Ok(Link { words, url })
     } else {

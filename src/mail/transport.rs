@@ -34,7 +34,7 @@ pub struct Accepted {
 
 /// A way out for mails.
 #[async_trait]
-pub trait Mailer: Send + Sync {
+pub trait Mailer: Send + Sync + std::fmt::Debug {
     /// Hands `mail` over, once.
     async fn send(&self, mail: &Outgoing) -> Result<Accepted, MailError>;
 }

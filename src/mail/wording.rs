@@ -59,10 +59,7 @@ fn subjects_and_preheaders_keep_their_length_and_calm() {
 fn a_long_name_gives_way_in_a_subject_and_an_amount_does_not() {
     let long = &Message::samples(MessageKind::Receipt)[2];
     let mail = render(long, &Envelope::sample(Locale::En), &Overrides::default()).unwrap();
-    assert_eq!(
-        mail.subject,
-        "Receipt: KWD\u{a0}20.000 for Fundamentals of Med…, 31 January"
-    );
+    assert_eq!(mail.subject, "Receipt: KWD\u{a0}20.000 for Fundamentals of Med…, 31 January");
 }
 
 #[test]
@@ -167,11 +164,12 @@ fn a_link_that_is_no_link_stops_the_mail() {
 fn each_kind_reads_as_reviewed() {
     for kind in MessageKind::ALL {
         let mail = preview(kind, Locale::En).unwrap();
-        let whole = format!(
-            "Subject: {}\nPreheader: {}\n\n{}",
-            mail.subject, mail.preheader, mail.text
-        );
+        let whole =
+            format!("Subject: {}\nPreheader: {}\n\n{}", mail.subject, mail.preheader, mail.text);
         insta::assert_snapshot!(kind.name(), whole);
     }
-    insta::assert_snapshot!("receipt_html", preview(MessageKind::Receipt, Locale::En).unwrap().html);
+    insta::assert_snapshot!(
+        "receipt_html",
+        preview(MessageKind::Receipt, Locale::En).unwrap().html
+    );
 }

@@ -5,19 +5,22 @@
 //! retried, the remaining steps only remind, and the final action comes at the ladder's end all the
 //! same.
 
+mod moves;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{
-    decision::{Action, Decision, DueMail, DunningMail, Method, Reason, StaffTask},
-    ladder::{AccessLevel, FinalAction, Ladder, StepMail},
-    track::{Track, asking_mail},
+    decision::{Decision, DueMail, DunningMail, Method},
+    ladder::{AccessLevel, FinalAction, Ladder},
+    track::Track,
 };
 use crate::domain::payment::{
-    decline::{Decline, DeclineClass, Flag, Remedy},
+    decline::{Decline, DeclineClass},
     network::When,
 };
+use moves::{attempt, heard, planned, remind, settled, try_new_method};
 
 pub use super::track::{Circumstances, MethodFacts};
 
@@ -143,7 +146,7 @@ pub enum Refusal {
     #[error("the case waits for staff already; ask for a retry when the set-up is mended")]
     WaitsForStaff,
     /// It is not on hold.
-    #[error("the case is not on hold")]
+    #[error("the case neither is on hold nor waits for staff")]
     NotHeld,
     /// The method may not be charged without the customer.
     #[error("the method was declined for good; the customer must replace it or pay by link")]
@@ -253,9 +256,22 @@ impl Case {
         Ok(settled(self.track, CaseState::Held { until, turn }, Vec::new()))
     }
 
-    /// Ends a hold. What came due meanwhile comes next; the ladder's end moved by the hold.
+    /// Ends a hold, or staff's work without a retry. What came due during a hold comes next; the
+    /// ladder's end moved by it.
     pub fn release(mut self, around: &Circumstances<'_>) -> Result<Decision, Refusal> {
-        let CaseState::Held { turn, .. } = self.state else { return Err(Refusal::NotHeld) };
+        let turn = match self.state {
+            CaseState::Held { turn, .. } => turn,
+            CaseState::WaitingForStaff => {
+                self.track.rejoin(around);
+                Turn::Step(None)
+            }
+            CaseState::Open { .. }
+            | CaseState::WaitingForCustomer { .. }
+            | CaseState::Retrying { .. }
+            | CaseState::Recovered { .. }
+            | CaseState::Exhausted { .. }
+            | CaseState::Closed { .. } => return Err(Refusal::NotHeld),
+        };
         match turn {
             Turn::Step(_) | Turn::NewMethod | Turn::Asked => {
                 self.track.start_clock(around.now);
@@ -402,200 +418,7 @@ impl Case {
     }
 }
 
-/// The state after a decline: of the first charge (without a `turn`), or of a turn's attempt.
-fn heard(
-    mut track: Track,
-    decline: &Decline,
-    method: Method,
-    turn: Option<Turn>,
-    around: &Circumstances<'_>,
-) -> Decision {
-    let remedy = around.rules.remedy(decline.class);
-    around.rules.version().clone_into(&mut track.rule_version);
-    let standing = track.standing_mut(method, around);
-    standing.declined(decline, remedy, around.now);
-    let bar = standing.bar().map(|bar| (method, bar));
-    let mut staff = staff_tasks(decline);
-
-    if remedy == Remedy::StaffMustMend {
-        staff.push(StaffTask::SetUpIsWrong);
-        track.stop_clock(around.now);
-        let decision = settled(track, CaseState::WaitingForStaff, Vec::new());
-        return Decision { staff, ..decision };
-    }
-    let step_mail = match turn {
-        Some(Turn::Step(_)) => track.pass_step(around),
-        Some(Turn::Technical(_) | Turn::NewMethod | Turn::Asked) | None => None,
-    };
-    let mut reasons = Vec::new();
-    if let Remedy::Technical { hours } = remedy
-        && let Some(state) = track.plan_technical(method, hours, around, &mut reasons)
-    {
-        let mail = step_mail.map(|mail| track.step_mail_kind(mail));
-        let mail = mail.map(|kind| track.mail(kind, around));
-        return Decision { mail, staff, ..settled(track, state, reasons) };
-    }
-    match turn {
-        Some(Turn::Technical(_) | Turn::NewMethod | Turn::Asked) => track.rejoin(around),
-        None | Some(Turn::Step(_)) => {
-            track.start_clock(around.now);
-        }
-    }
-    if track.is_at_end() {
-        let finished = exhausted(track, step_mail, reasons, around);
-        return Decision { bar, staff, ..finished };
-    }
-    let is_customers_turn = bar.is_some() && method == Method::Primary;
-    let is_first_word = track.last_mail_at.is_none() || turn == Some(Turn::NewMethod);
-    let kind = match step_mail {
-        Some(StepMail::Suspended) => Some(DunningMail::Suspended),
-        Some(StepMail::Reminder | StepMail::FinalWarning) | None
-            if is_customers_turn || is_first_word =>
-        {
-            Some(asking_mail(decline.class))
-        }
-        Some(mail @ (StepMail::Reminder | StepMail::FinalWarning)) => {
-            Some(track.step_mail_kind(mail))
-        }
-        None => None,
-    };
-    let mail = kind.map(|kind| track.mail(kind, around));
-    let state = track.plan_step(around, &mut reasons);
-    Decision { mail, bar, staff, ..settled(track, state, reasons) }
-}
-
-/// When `turn` comes, seen from now. A turn that cannot come any more gives way to the ladder.
-fn planned(
-    track: &mut Track,
-    turn: Turn,
-    around: &Circumstances<'_>,
-    reasons: &mut Vec<Reason>,
-) -> CaseState {
-    match turn {
-        Turn::Step(_) => track.plan_step(around, reasons),
-        Turn::Technical(method) => match track.earliest(method, around.now, around) {
-            Ok((next_at, why)) => {
-                reasons.extend(why);
-                CaseState::Open { next_at, turn }
-            }
-            Err(why) => {
-                reasons.push(why);
-                track.rejoin(around);
-                track.plan_step(around, reasons)
-            }
-        },
-        Turn::NewMethod | Turn::Asked => match track.earliest_asked(around) {
-            When::Now => CaseState::Open { next_at: around.now, turn },
-            When::At(next_at) => {
-                reasons.push(Reason::NetworkWindow(next_at));
-                CaseState::Open { next_at, turn }
-            }
-            When::Never => {
-                reasons.push(Reason::NetworkCapSpent(Method::Primary));
-                track.rejoin(around);
-                track.plan_step(around, reasons)
-            }
-        },
-    }
-}
-
-/// Orders an attempt. The case waits for its outcome, and for nothing else.
-fn attempt(
-    mut track: Track,
-    turn: Turn,
-    method: Method,
-    reasons: Vec<Reason>,
-    around: &Circumstances<'_>,
-) -> Decision {
-    match turn {
-        Turn::Step(_) | Turn::Technical(_) => track.standing_mut(method, around).retried(),
-        // Not by itself: a person is behind it.
-        Turn::NewMethod | Turn::Asked => {}
-    }
-    let state = CaseState::Retrying { turn, method, was_replaced: false };
-    Decision { action: Action::Attempt(method), ..settled(track, state, reasons) }
-}
-
-/// Takes a step that collects nothing.
-fn remind(mut track: Track, mut reasons: Vec<Reason>, around: &Circumstances<'_>) -> Decision {
-    let step_mail = track.pass_step(around);
-    if track.is_at_end() {
-        return exhausted(track, step_mail, reasons, around);
-    }
-    let kind = step_mail.map(|mail| track.step_mail_kind(mail));
-    let mail = kind.map(|kind| track.mail(kind, around));
-    let state = track.plan_step(around, &mut reasons);
-    Decision { mail, ..settled(track, state, reasons) }
-}
-
-/// Tries a method that was just stored; the customer is at hand, so that no hour is too late.
-fn try_new_method(mut track: Track, around: &Circumstances<'_>) -> Decision {
-    let mut reasons = Vec::new();
-    match planned(&mut track, Turn::NewMethod, around, &mut reasons) {
-        CaseState::Open { next_at, turn: Turn::NewMethod } if next_at <= around.now => {
-            attempt(track, Turn::NewMethod, Method::Primary, reasons, around)
-        }
-        state => settled(track, state, reasons),
-    }
-}
-
-/// The ladder's end.
-fn exhausted(
-    mut track: Track,
-    step_mail: Option<StepMail>,
-    reasons: Vec<Reason>,
-    around: &Circumstances<'_>,
-) -> Decision {
-    let final_action = track.ladder.final_action();
-    let kind = match final_action {
-        FinalAction::Cancel => Some(DunningMail::Canceled),
-        FinalAction::MarkUnpaid => Some(DunningMail::Suspended),
-        FinalAction::WriteOff => step_mail.map(|mail| track.step_mail_kind(mail)),
-    };
-    match final_action {
-        FinalAction::Cancel | FinalAction::MarkUnpaid => track.access = AccessLevel::None,
-        // The subscription goes on; the last step said with how much.
-        FinalAction::WriteOff => {}
-    }
-    let mail = kind.map(|kind| track.mail(kind, around));
-    let state = CaseState::Exhausted { final_action, at: around.now };
-    Decision { action: Action::Finish(final_action), mail, ..settled(track, state, reasons) }
-}
-
-/// A decision that asks for nothing but to be remembered.
-fn settled(track: Track, state: CaseState, reasons: Vec<Reason>) -> Decision {
-    let access = track.access;
-    Decision {
-        case: Case { track, state },
-        action: Action::Nothing,
-        mail: None,
-        access,
-        bar: None,
-        staff: Vec::new(),
-        reasons,
-    }
-}
-
-fn staff_tasks(decline: &Decline) -> Vec<StaffTask> {
-    decline
-        .flags
-        .iter()
-        .filter_map(|flag| match flag {
-            Flag::ComplianceHold => Some(StaffTask::ComplianceHold),
-            Flag::UnknownNetworkAdvice => Some(StaffTask::UnknownAdvice),
-            Flag::UnknownResponseCode
-            | Flag::UnknownVisaCategory
-            | Flag::NothingSaid
-            | Flag::AskUpdater
-            | Flag::RefreshToken
-            | Flag::PrepaidFixed
-            | Flag::SingleUse
-            | Flag::MultiUse
-            | Flag::Unauthorised
-            | Flag::RefundedAfterSettlement => None,
-        })
-        .collect()
-}
-
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

@@ -72,8 +72,13 @@ impl Standing {
             Remedy::StaffMustMend | Remedy::FollowSchedule | Remedy::Technical { .. } => None,
         };
         if let Some(reach) = reach {
-            self.bar = Some(Bar { class: decline.class, reach });
+            self.barred(decline.class, reach);
         }
+    }
+
+    /// Forbids every automatic attempt.
+    pub(super) const fn barred(&mut self, class: DeclineClass, reach: Reach) {
+        self.bar = Some(Bar { class, reach });
     }
 
     /// An automatic retry leaves.

@@ -198,11 +198,13 @@ impl Track {
                 Err(why) => reasons.push(why),
             }
         }
-        let next_at = self.ladder.window().clamp(policy, around.zone);
-        reasons.push(Reason::PolicyTime(policy));
-        if next_at > policy {
-            reasons.push(Reason::SendWindow(next_at));
+        // A reminder that is late already does not wait for the next morning.
+        let opening = self.ladder.window().clamp(self.step_at, around.zone);
+        reasons.push(Reason::PolicyTime(self.step_at));
+        if opening > self.step_at {
+            reasons.push(Reason::SendWindow(opening));
         }
+        let next_at = opening.max(around.now);
         if self.primary.bar().is_some() {
             CaseState::WaitingForCustomer { next_at }
         } else {

@@ -264,27 +264,21 @@ fn sighting(found: wire::Found) -> Result<Sighting, GatewayError> {
 }
 
 fn given_up(reference: String, code: &str) -> Outcome {
-    let decline = Decline {
-        class: DeclineClass::Generic,
-        gateway_code: Some(code.to_owned()),
-        gateway_advice: None,
-        response_code: None,
-        network_advice: None,
-        message: None,
-        wait_hours: None,
-    };
+    let decline =
+        Decline { gateway_code: Some(code.to_owned()), ..Decline::of(DeclineClass::Generic) };
     Outcome::Declined { reference: Some(reference), decline }
 }
 
 fn decline(told: wire::Decline) -> Decline {
+    let class = class(&told.code);
     Decline {
-        class: class(&told.code),
         gateway_code: Some(told.code),
         gateway_advice: told.advice,
         response_code: Some(told.response_code),
         network_advice: told.network_advice,
         message: Some(told.message),
         wait_hours: told.retry_after_hours,
+        ..Decline::of(class)
     }
 }
 

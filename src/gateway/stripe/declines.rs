@@ -151,14 +151,15 @@ pub fn decline(error: &wire::ApiError) -> Decline {
         .find_map(|code| class_of(code))
         .unwrap_or(Generic);
     let by_advice = error.advice_code.as_deref().and_then(class_of_advice);
+    let class = by_advice.map_or(by_code, |advised| advised.max(by_code));
     Decline {
-        class: by_advice.map_or(by_code, |advised| advised.max(by_code)),
         gateway_code: code.cloned(),
         gateway_advice: error.advice_code.clone(),
         response_code: error.network_decline_code.clone(),
         network_advice: error.network_advice_code.clone(),
         message: error.message.clone(),
         wait_hours: code.filter(|code| *code == BLOCKED_CARD.0).map(|_| BLOCKED_CARD.1),
+        ..Decline::of(class)
     }
 }
 
@@ -267,13 +268,12 @@ mod tests {
         assert_eq!(
             decline(&said),
             Decline {
-                class: WaitFunds,
                 gateway_code: Some("insufficient_funds".to_owned()),
                 gateway_advice: Some("try_again_later".to_owned()),
                 response_code: Some("51".to_owned()),
                 network_advice: Some("24".to_owned()),
                 message: Some("Your card has insufficient funds.".to_owned()),
-                wait_hours: None,
+                ..Decline::of(WaitFunds)
             }
         );
     }

@@ -143,8 +143,7 @@ async fn only_by_its_own_name(request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let name = host.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
     let is_own = name.is_some_and(|name| {
-        name == "localhost"
-            || name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
+        name == "localhost" || name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
     });
     if is_own { next.run(request).await } else { StatusCode::MISDIRECTED_REQUEST.into_response() }
 }

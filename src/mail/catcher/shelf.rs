@@ -102,7 +102,15 @@ impl Shelf {
         *kept.counts.entry(kind.clone().unwrap_or_else(|| "other".into())).or_default() += 1;
         kept.bytes += source.len();
         let date = date.unwrap_or_default();
-        kept.mails.push_back(Arc::new(CaughtMail { number, kind, from, to, subject, date, source }));
+        kept.mails.push_back(Arc::new(CaughtMail {
+            number,
+            kind,
+            from,
+            to,
+            subject,
+            date,
+            source,
+        }));
         while kept.mails.len() > KEPT_MAX || kept.bytes > BYTES_MAX {
             let Some(oldest) = kept.mails.pop_front() else { break };
             kept.bytes -= oldest.source.len();

@@ -168,8 +168,12 @@ fn receipt() -> [Receipt; 3] {
         instrument: wallet(),
         ..plain.clone()
     };
-    let long =
-        Receipt { plan: LONG_PLAN.into(), amount: money(20_000, "KWD"), tax: None, ..plain.clone() };
+    let long = Receipt {
+        plan: LONG_PLAN.into(),
+        amount: money(20_000, "KWD"),
+        tax: None,
+        ..plain.clone()
+    };
     [plain, once, long]
 }
 

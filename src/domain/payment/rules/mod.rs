@@ -178,13 +178,13 @@ impl Rules {
             unknown_advice_wait_hours: sheet.unknown_advice.map_or(0, |unknown| unknown.wait_hours),
             mail_spacing: TimeDelta::hours(sheet.mail.map_or(0, |mail| mail.spacing_hours.into())),
         };
-        let mut twice = |what: String| faults.push(RuleFault::in_book(start, &what));
+        let mut blame = |what: String| faults.push(RuleFault::in_book(start, &what));
 
-        rules.lay_responses(sheet, &mut twice);
+        rules.lay_responses(sheet, &mut blame);
         for row in sheet.advice.iter().filter(|row| row.effective.holds(start)) {
             for key in row.keys() {
                 if rules.advice.insert(key.clone(), row.clone()).is_some() {
-                    twice(format!("advice {key:?} stands twice"));
+                    blame(format!("advice {key:?} stands twice"));
                 }
             }
         }
@@ -193,18 +193,18 @@ impl Rules {
             for (network, code) in row.keys() {
                 let key = (network, code, advice.clone());
                 if rules.pairs.insert(key.clone(), row.clone()).is_some() {
-                    twice(format!("pair {key:?} stands twice"));
+                    blame(format!("pair {key:?} stands twice"));
                 }
             }
         }
         for row in sheet.visa_category.iter().filter(|row| row.effective.holds(start)) {
             if rules.visa_categories.insert(row.category, row.class).is_some() {
-                twice(format!("category {} stands twice", row.category));
+                blame(format!("category {} stands twice", row.category));
             }
         }
         for row in sheet.behaviour.iter().filter(|row| row.effective.holds(start)) {
             if rules.remedies.insert(row.class, row.remedy).is_some() {
-                twice(format!("behaviour of {:?} stands twice", row.class));
+                blame(format!("behaviour of {:?} stands twice", row.class));
             }
         }
         for row in sheet.limit.iter().filter(|row| row.effective.holds(start)) {
@@ -213,16 +213,16 @@ impl Rules {
             }
         }
         for class in DeclineClass::ALL.iter().filter(|class| !rules.remedies.contains_key(class)) {
-            twice(format!("no behaviour for {class:?}"));
+            blame(format!("no behaviour for {class:?}"));
         }
         for network in Network::ALL.iter().filter(|network| !rules.limits.contains_key(network)) {
-            twice(format!("no limit for {network:?}"));
+            blame(format!("no limit for {network:?}"));
         }
         if faults.is_empty() { Ok(rules) } else { Err(faults) }
     }
 
     /// Rows for all card networks first, then those for some, which go before them.
-    fn lay_responses(&mut self, sheet: &Sheet, twice: &mut impl FnMut(String)) {
+    fn lay_responses(&mut self, sheet: &Sheet, blame: &mut impl FnMut(String)) {
         let current: Vec<&Row> =
             sheet.response.iter().filter(|row| row.effective.holds(self.start)).collect();
         for named_networks in [false, true] {
@@ -230,7 +230,7 @@ impl Rules {
             for row in current.iter().filter(|row| row.networks.is_empty() != named_networks) {
                 for key in row.keys() {
                     if !laid.insert((row.issuers, key.clone())) {
-                        twice(format!("response {key:?} stands twice"));
+                        blame(format!("response {key:?} stands twice"));
                     }
                     let table = match row.issuers {
                         None => &mut self.responses,

@@ -236,7 +236,8 @@ impl Sheet {
             match Toml::from_str::<Self>(text) {
                 Ok(sheet) => all.take_in(sheet),
                 Err(error) => {
-                    faults.push(RuleFault { sheet: name.to_owned(), problem: error.to_string() })
+                    let problem = error.to_string();
+                    faults.push(RuleFault { sheet: name.to_owned(), problem });
                 }
             }
         }

@@ -14,6 +14,7 @@ use super::{
     attempt::{Attempt, AttemptState, News, Step},
     network::SentAttempt,
     probe::{self, Absence},
+    rules::{Reading, RuleBook, Signals},
 };
 use crate::domain::{
     catalog::Terms,
@@ -93,10 +94,21 @@ pub fn settle(
         (step @ (Step::Moved(_) | Step::LateSuccess), News::Paid(paid)) => {
             paid::settle(standing, paid, step == Step::LateSuccess, now, mint)
         }
-        (_, News::Paid(_)) => unreachable!("success is heard as a move or as late success"),
         (_, News::Declined { reference, decline }) => {
             standing.attempt.reference = reference.or(standing.attempt.reference);
-            Ok(declined::settle(standing, decline, now, mint))
+            let rules = RuleBook::at(now.date_naive());
+            Ok(match rules.classify(&Signals::of(standing.attempt.network, &decline)) {
+                Reading::Declined(read) => declined::settle(standing, read, now, mint),
+                // A part is never kept silently: staff sees to what was taken.
+                Reading::ApprovedInPart(read) => {
+                    let settled = declined::settle(standing, read, now, mint);
+                    let reason = "the issuer approved a part of the amount".to_owned();
+                    Settled { for_staff: Some(reason), ..settled }
+                }
+                Reading::Approved { .. } => declined::settle(standing, decline, now, mint),
+                // A duplicate is no verdict: the earlier charge is looked up.
+                Reading::OutcomeUnknown => waiting(standing, AttemptState::Unknown, now, mint),
+            })
         }
         (_, News::Rejected { reason }) => Ok(rejected(standing, reason, now)),
         (_, News::NeverHappened) => Ok(never_happened(standing, now)),
