@@ -4,17 +4,21 @@
 
 mod act;
 pub mod clock;
+pub mod clocks;
 pub mod collect;
 pub mod dun;
 mod error;
 mod index;
+mod letter;
 mod order;
+pub mod pay;
 mod record;
 pub mod refunds;
 pub mod remind;
 pub mod renew;
 pub mod resolve;
 mod rondo;
+pub mod send_mail;
 mod sent;
 mod standing;
 pub mod turn;

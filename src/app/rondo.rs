@@ -8,7 +8,7 @@ use super::clock::Clock;
 use crate::{
     domain::{ids::Mint, merchant::Merchant},
     gateway::Gateway,
-    mail::{Mailer, Overrides},
+    mail::{Address, Mailer, Overrides},
     security::links::LinkKey,
     store::{Store, Times},
 };
@@ -26,6 +26,8 @@ pub struct Rondo {
     pub gateways: BTreeMap<String, Arc<dyn Gateway>>,
     /// The way out for mails.
     pub mailer: Arc<dyn Mailer>,
+    /// What mails come from, unless the merchant has an address of its own.
+    pub mail_from: Address,
     /// The texts that differ from the built-in ones.
     pub overrides: Arc<Overrides>,
     /// What signs the links in mails.

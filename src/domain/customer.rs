@@ -93,7 +93,7 @@ impl PaymentMethod {
 
     /// What may be shown of it.
     pub fn shown(&self) -> Shown {
-        Shown { brand: self.brand.clone(), last_four: self.last_four.clone() }
+        Shown { brand: self.brand.clone(), last_four: self.last_four.clone(), expiry: self.expiry }
     }
 
     /// What the network counts its tries by: the card, or else its token (RULES RET-2).

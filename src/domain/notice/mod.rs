@@ -12,6 +12,7 @@ use super::{
     invoice::Invoice,
     money::Money,
     payment::{decline::DeclineClass, method::Shown},
+    subscription::CancellationCause,
     version::Version,
 };
 
@@ -80,6 +81,12 @@ impl Notice {
             created_at: now,
             version: Version::NEW,
         }
+    }
+
+    /// The same, as it was read back after one write.
+    #[must_use]
+    pub fn as_written(self) -> Self {
+        Self { version: self.version.next(), ..self }
     }
 
     /// The same, about this subscription.
@@ -205,6 +212,8 @@ pub enum Facts {
         amount: Money,
         /// Since when.
         overdue_since: DateTime<Utc>,
+        /// How often we tried to take it.
+        tries: u32,
     },
     /// The subscription ends or has ended.
     Cancelled {
@@ -216,6 +225,8 @@ pub enum Facts {
         open_amount: Option<Money>,
         /// Whether it can still be undone.
         can_undo: bool,
+        /// Who wanted it.
+        cause: CancellationCause,
     },
     /// The plan will change (RULES MC, CAL).
     PlanChanging {
@@ -255,6 +266,24 @@ impl Facts {
             Self::Cancelled { .. } => "cancelled",
             Self::PlanChanging { .. } => "plan_changing",
             Self::Refund { .. } => "refund",
+        }
+    }
+
+    /// The amount that it is about, if there is one.
+    pub fn amount(&self) -> Option<Money> {
+        match self {
+            Self::Welcome { next_amount: amount, .. }
+            | Self::TrialEnding { amount, .. }
+            | Self::UpcomingRenewal { amount, .. }
+            | Self::Receipt { amount, .. }
+            | Self::PaymentFailed { amount, .. }
+            | Self::AuthenticationNeeded { amount, .. }
+            | Self::CardExpiring { next_amount: amount, .. }
+            | Self::Recovered { amount, .. }
+            | Self::Suspended { amount, .. }
+            | Self::PlanChanging { new_amount: amount, .. }
+            | Self::Refund { amount, .. } => Some(*amount),
+            Self::Cancelled { open_amount, .. } => *open_amount,
         }
     }
 }

@@ -64,6 +64,8 @@ pub struct Shown {
     pub brand: String,
     /// The last four digits.
     pub last_four: String,
+    /// The last month in which it works, for cards.
+    pub expiry: Option<Expiry>,
 }
 
 impl fmt::Display for Shown {

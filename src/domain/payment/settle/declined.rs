@@ -309,10 +309,18 @@ fn mail_facts(
         DunningMail::AuthenticationNeeded => {
             Facts::AuthenticationNeeded { amount, confirm_by: Some(file.case.ends_at()), tried }
         }
-        DunningMail::Suspended => Facts::Suspended { amount, overdue_since: owed.invoice.due_at },
-        DunningMail::Canceled => {
-            Facts::Cancelled { requested_at: now, ends_at: now, open_amount: None, can_undo: false }
-        }
+        DunningMail::Suspended => Facts::Suspended {
+            amount,
+            overdue_since: owed.invoice.due_at,
+            tries: owed.payment.attempts,
+        },
+        DunningMail::Canceled => Facts::Cancelled {
+            requested_at: now,
+            ends_at: now,
+            open_amount: None,
+            can_undo: false,
+            cause: CancellationCause::Dunning,
+        },
     }
 }
 

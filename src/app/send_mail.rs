@@ -1,0 +1,168 @@
+//! Sends the mails that are due. A dead mail server delays mails and nothing else.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::StreamExt;
+
+use super::{
+    Rondo,
+    letter::Papers,
+    turn::{self, TurnError},
+};
+use crate::{
+    domain::{
+        changes::Changes,
+        merchant::Merchant,
+        notice::{Notice, NoticeState},
+    },
+    mail::{self, MailError, Outgoing, Remedy},
+    store::{Times, Work},
+};
+
+/// Sends up to `limit` due mails of `merchant`. How many were due.
+pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<usize, TurnError> {
+    let (count, notices, papers) = claim(rondo, merchant, limit).await?;
+    let times = rondo.times(merchant);
+    let sent: Vec<_> = futures::stream::iter(notices)
+        .map(|notice| send(rondo, merchant, &papers, notice, times))
+        .buffer_unordered(rondo.pace.mails_in_flight)
+        .collect()
+        .await;
+    record(rondo, merchant, sent, times).await?;
+    Ok(count)
+}
+
+/// Leases what is due, so that no other worker sends it too.
+async fn claim(
+    rondo: &Rondo,
+    merchant: &Merchant,
+    limit: usize,
+) -> Result<(usize, Vec<Notice>, Papers), TurnError> {
+    let times = rondo.times(merchant);
+    let mut repo = rondo.store.begin().await?;
+    let claim = repo.claim_due_notices(merchant.id, times, limit).await?;
+    turn::set_broken_aside(repo.as_mut(), merchant, Work::SendMail, times, &claim.broken).await?;
+    let count = claim.rows.len() + claim.broken.len();
+    let objects = claim.rows.iter().map(|notice| notice.id.to_string()).collect();
+    let papers = Papers::load(repo.as_mut(), merchant, &claim.rows).await?;
+    let leased: Vec<_> = claim
+        .rows
+        .into_iter()
+        .map(|notice| Notice {
+            leased_until: Some(rondo.lease_until(times.world)),
+            tries: notice.tries + 1,
+            ..notice
+        })
+        .collect();
+    let changes = Changes { notices: leased.clone(), ..Changes::default() };
+    repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
+    repo.commit().await?;
+    let read = leased.into_iter().map(Notice::as_written).collect();
+    Ok((count, read, papers))
+}
+
+/// What became of a mail, and whether its address takes no more.
+struct Sent {
+    notice: Notice,
+    suppress: bool,
+    for_staff: Option<String>,
+}
+
+async fn send(
+    rondo: &Rondo,
+    merchant: &Merchant,
+    papers: &Papers,
+    mut notice: Notice,
+    times: Times,
+) -> Sent {
+    notice.leased_until = None;
+    if papers.is_suppressed(&notice) || !papers.is_true(&notice) {
+        notice.state = NoticeState::Superseded;
+        notice.due_at = None;
+        return Sent { notice, suppress: false, for_staff: None };
+    }
+    let answer = match compose(rondo, merchant, papers, &notice, times.now) {
+        Ok(outgoing) => rondo.mailer.send(&outgoing).await.map(|_| ()),
+        Err(error) => Err(error),
+    };
+    let result = if answer.is_ok() { "sent" } else { "failed" };
+    metrics::counter!("rondo_mails_total", "kind" => notice.facts.kind(), "result" => result)
+        .increment(1);
+    match answer {
+        Ok(()) => {
+            notice.state = NoticeState::Sent;
+            notice.due_at = None;
+            notice.sent_at = Some(times.now);
+            Sent { notice, suppress: false, for_staff: None }
+        }
+        Err(error) => refused(notice, &error, times.now),
+    }
+}
+
+fn compose(
+    rondo: &Rondo,
+    merchant: &Merchant,
+    papers: &Papers,
+    notice: &Notice,
+    now: DateTime<Utc>,
+) -> Result<Outgoing, MailError> {
+    let envelope = papers.envelope(rondo, merchant, notice)?;
+    let message = papers.message(rondo, merchant, notice)?;
+    let rendered = mail::render(&message, &envelope, &rondo.overrides)?;
+    Outgoing::new(notice.id, message.kind(), rendered, &envelope, now)
+}
+
+fn refused(mut notice: Notice, error: &MailError, now: DateTime<Utc>) -> Sent {
+    notice.failure = Some(error.to_string());
+    let remedy = error.remedy();
+    let is_given_up = mail::backoff::is_given_up(notice.created_at, now);
+    match remedy {
+        Remedy::Retry if !is_given_up => {
+            tracing::warn!(mail = %notice.id, %error, "the mail waits");
+            let seed = notice.id.uuid().as_u64_pair().1;
+            let wait = TimeDelta::from_std(mail::backoff(notice.tries, seed)).unwrap_or_default();
+            notice.due_at = Some(now + wait);
+            Sent { notice, suppress: false, for_staff: None }
+        }
+        Remedy::TellStaff => {
+            let reason = error.to_string();
+            notice.due_at = Some(now);
+            Sent { notice, suppress: false, for_staff: Some(reason) }
+        }
+        Remedy::Retry | Remedy::SuppressAddress => {
+            notice.state = NoticeState::Failed;
+            notice.due_at = None;
+            let suppress = remedy == Remedy::SuppressAddress;
+            Sent { notice, suppress, for_staff: None }
+        }
+    }
+}
+
+async fn record(
+    rondo: &Rondo,
+    merchant: &Merchant,
+    sent: Vec<Sent>,
+    times: Times,
+) -> Result<(), TurnError> {
+    let mut repo = rondo.store.begin().await?;
+    let mut suppressed: Vec<_> =
+        sent.iter().filter(|sent| sent.suppress).map(|sent| sent.notice.customer).collect();
+    suppressed.sort_unstable();
+    suppressed.dedup();
+    let mut customers = repo.customers(merchant.id, &suppressed).await?;
+    for customer in &mut customers {
+        customer.email_suppressed = true;
+    }
+    let objects = sent.iter().map(|sent| sent.notice.id.to_string()).collect();
+    let for_staff: Vec<_> = sent
+        .iter()
+        .filter_map(|sent| Some((sent.notice.id.to_string(), sent.for_staff.clone()?)))
+        .collect();
+    let notices = sent.into_iter().map(|sent| sent.notice).collect();
+    let changes = Changes { notices, customers, ..Changes::default() };
+    repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
+    for (object, reason) in for_staff {
+        turn::set_aside(repo.as_mut(), merchant, Work::SendMail, times, &object, &reason).await?;
+    }
+    repo.commit().await?;
+    Ok(())
+}
