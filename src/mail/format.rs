@@ -3,14 +3,14 @@
 //! Digits and dates follow CLDR; where the symbol of a currency stands is our own table, as its
 //! formatter there is not yet stable. Nothing is rounded here (WEB §2).
 
-use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, Timelike, Utc};
 use chrono_tz::Tz;
 use icu_datetime::{
     DateTimeFormatter, NoCalendarFormatter,
     fieldsets::{MD, YM, YMD, zone::ExemplarCity},
     input::{Date, TimeZone},
 };
-use icu_decimal::{DecimalFormatter, input::Decimal};
+use icu_decimal::{DecimalFormatter, input::Decimal, options::DecimalFormatterOptions};
 use serde::{Deserialize, Serialize};
 
 use super::locale::Locale;
@@ -55,8 +55,11 @@ impl Formats {
             locale,
             zone,
             symbols,
-            digits: DecimalFormatter::try_new(conventions.clone().into(), Default::default())
-                .expect(COMPILED_IN),
+            digits: DecimalFormatter::try_new(
+                conventions.clone().into(),
+                DecimalFormatterOptions::default(),
+            )
+            .expect(COMPILED_IN),
             day: DateTimeFormatter::try_new(conventions.clone().into(), YMD::long())
                 .expect(COMPILED_IN),
             day_of_year: DateTimeFormatter::try_new(conventions.clone().into(), MD::long())
@@ -102,10 +105,12 @@ impl Formats {
         self.day_of_year.format(&calendar_date(self.local_date(at))).to_string()
     }
 
-    /// `28 February 2027 – 30 March 2027`: the first and the last day of the half-open span.
+    /// `28 February 2027 – 30 March 2027`: the first and the last day of the half-open span. The
+    /// day on which the next span starts is the next one's, at whatever hour it does.
     pub fn period(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> String {
-        let last = until - TimeDelta::microseconds(1);
-        format!("{} – {}", self.day(from), self.day(last))
+        let [first, next] = [from, until].map(|at| self.local_date(at));
+        let last = (next - Days::new(1)).max(first);
+        format!("{} – {}", self.civil_day(first), self.civil_day(last))
     }
 
     /// `14:02`.
@@ -242,9 +247,14 @@ mod tests {
 
     #[test]
     fn a_period_shows_its_first_and_last_day() {
-        let [from, until] =
-            ["2027-02-28T00:00:00Z", "2027-03-30T23:00:00Z"].map(|at| at.parse().unwrap());
-        assert_eq!(formats(Locale::En).period(from, until), "28 February 2027 – 30 March 2027");
+        for (from, until, expected) in [
+            ("2027-02-28T00:00:00Z", "2027-03-30T23:00:00Z", "28 February 2027 – 30 March 2027"),
+            ("2027-02-28T09:00:00Z", "2027-03-31T08:00:00Z", "28 February 2027 – 30 March 2027"),
+            ("2027-02-28T09:00:00Z", "2027-02-28T19:00:00Z", "28 February 2027 – 28 February 2027"),
+        ] {
+            let [from, until] = [from, until].map(|at| at.parse().unwrap());
+            assert_eq!(formats(Locale::En).period(from, until), expected);
+        }
     }
 
     #[test]

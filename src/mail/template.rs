@@ -248,7 +248,7 @@ static FRAMES: LazyLock<Environment<'static>> = LazyLock::new(|| {
             .expect("the delimiters are the usual ones"),
     );
     frames.set_auto_escape_callback(|name| {
-        if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None }
+        if name == "frame.html" { AutoEscape::Html } else { AutoEscape::None }
     });
     frames.add_filter("wrapped", |text: String| wrapped(&text));
     frames.add_filter("underlined", |text: String| {

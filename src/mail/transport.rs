@@ -74,7 +74,7 @@ pub struct SmtpConfig {
     pub password: Option<SecretString>,
     /// The sender for merchants who have no address of their own.
     pub from: Address,
-    /// How long one command may take.
+    /// How long handing one mail over may take, from the first byte to the last.
     #[serde(default = "half_a_minute")]
     pub timeout_seconds: u64,
     /// How many lines are open at most.
@@ -94,11 +94,13 @@ const fn four_lines() -> u32 {
 #[derive(Debug)]
 pub struct SmtpMailer {
     pool: AsyncSmtpTransport<Tokio1Executor>,
+    timeout: Duration,
 }
 
 impl SmtpMailer {
     /// A mailer for `config`. Opens no line yet.
     pub fn new(config: &SmtpConfig) -> Result<Self, MailError> {
+        let timeout = Duration::from_secs(config.timeout_seconds);
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&config.host)
             .port(config.port)
             .tls(match config.tls {
@@ -106,26 +108,38 @@ impl SmtpMailer {
                 SmtpTls::Starttls => Tls::Required(tls_parameters(config)?),
                 SmtpTls::Implicit => Tls::Wrapper(tls_parameters(config)?),
             })
-            .timeout(Some(Duration::from_secs(config.timeout_seconds)))
+            .timeout(Some(timeout))
             .pool_config(PoolConfig::new().max_size(config.connections));
         if let Some(username) = &config.username {
             let password =
                 config.password.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default();
             builder = builder.credentials(Credentials::new(username.clone(), password.to_owned()));
         }
-        Ok(Self { pool: builder.build() })
+        Ok(Self { pool: builder.build(), timeout })
     }
 
     /// Whether the server greets us now; for `check-config`.
     pub async fn is_reachable(&self) -> Result<bool, MailError> {
-        self.pool.test_connection().await.map_err(understood)
+        self.in_time(self.pool.test_connection()).await
+    }
+
+    /// The pool's own timeout covers the opening of a line only; a server that falls silent later
+    /// would hold the mail for ever.
+    async fn in_time<T>(
+        &self,
+        talk: impl Future<Output = Result<T, lettre::transport::smtp::Error>> + Send,
+    ) -> Result<T, MailError> {
+        tokio::time::timeout(self.timeout, talk)
+            .await
+            .map_err(|late| MailError::Temporary { fate: Fate::Unknown, source: late.into() })?
+            .map_err(understood)
     }
 }
 
 #[async_trait]
 impl Mailer for SmtpMailer {
     async fn send(&self, mail: &Outgoing) -> Result<Accepted, MailError> {
-        let answer = self.pool.send(mail.message()?).await.map_err(understood)?;
+        let answer = self.in_time(self.pool.send(mail.message()?)).await?;
         Ok(Accepted {
             message_id: mail.message_id().to_owned(),
             answer: answer.message().collect::<Vec<_>>().join(" "),

@@ -59,7 +59,7 @@ fn subjects_and_preheaders_keep_their_length_and_calm() {
 fn a_long_name_gives_way_in_a_subject_and_an_amount_does_not() {
     let long = &Message::samples(MessageKind::Receipt)[2];
     let mail = render(long, &Envelope::sample(Locale::En), &Overrides::default()).unwrap();
-    assert_eq!(mail.subject, "Receipt: KWD\u{a0}20.000 for Fundamentals of Med…, 31 January");
+    assert_eq!(mail.subject, "Receipt: KWD\u{a0}20.000 for Fundamentals of Mediter…, 31 January");
 }
 
 #[test]

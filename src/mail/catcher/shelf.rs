@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use chrono::DateTime;
 use mail_parser::{Message, MessageParser};
 
 use crate::mail::outgoing::KIND_HEADER;
@@ -27,7 +28,7 @@ pub struct CaughtMail {
     pub to: Vec<String>,
     /// The subject.
     pub subject: String,
-    /// The `Date` header: the merchant's clock.
+    /// The `Date` header, which is the merchant's clock: `2027-02-28 12:00 UTC`.
     pub date: String,
     /// The mail itself, headers and all.
     pub source: Vec<u8>,
@@ -90,7 +91,11 @@ impl Shelf {
     pub fn put(&self, from: String, to: Vec<String>, source: Vec<u8>) {
         let message = MessageParser::default().parse(&source);
         let subject = message.as_ref().and_then(Message::subject).unwrap_or_default().to_owned();
-        let date = message.as_ref().and_then(Message::date).map(ToString::to_string);
+        let date = message
+            .as_ref()
+            .and_then(Message::date)
+            .and_then(|date| DateTime::from_timestamp(date.to_timestamp(), 0))
+            .map(|date| date.format("%Y-%m-%d %H:%M UTC").to_string());
         let kind = message
             .as_ref()
             .and_then(|message| message.header_raw(KIND_HEADER))

@@ -270,7 +270,7 @@ fn cancelled() -> [Cancelled; 4] {
         plan: PLAN.into(),
         by: CancelledBy::Customer,
         received_at: at("2027-03-10T14:02:00Z"),
-        ends_at: at("2027-03-31T00:00:00Z"),
+        ends_at: at("2027-03-30T23:00:00Z"),
         last_charge: Some(next_charge()),
         open: None,
         refund: None,
