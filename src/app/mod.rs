@@ -8,6 +8,7 @@ pub mod clocks;
 pub mod collect;
 pub mod dun;
 mod error;
+pub mod inbox;
 mod index;
 mod letter;
 mod order;
@@ -22,6 +23,7 @@ pub mod send_mail;
 mod sent;
 mod standing;
 pub mod turn;
+pub mod webhooks_out;
 
 pub use act::Act;
 pub use error::{AppError, Result, Violation};

@@ -1,0 +1,143 @@
+//! One round of one loop: every merchant that has due work gets one batch, so that a huge one never
+//! starves the others.
+
+use futures::{StreamExt, stream};
+
+use crate::{
+    app::{
+        Rondo,
+        clocks::{self, Tick},
+        collect, dun, inbox, refunds, remind, renew, resolve, send_mail,
+        turn::{self, TurnError},
+        webhooks_out,
+    },
+    domain::merchant::Merchant,
+    store::{StoreError, Work},
+};
+
+/// Merchants that get a batch in one round.
+const MERCHANTS: usize = 64;
+
+/// Of these, how many are served at the same time.
+const AT_ONCE: usize = 8;
+
+/// Takes one round of `work`. How much was done: nothing means that the loop may sleep.
+pub async fn round(rondo: &Rondo, work: Work) -> Result<usize, StoreError> {
+    let mut done = match work {
+        Work::Resolve => apply_webhooks(rondo).await?,
+        Work::Renew
+        | Work::Collect
+        | Work::Dun
+        | Work::Remind
+        | Work::SendMail
+        | Work::DeliverEvents
+        | Work::AdvanceClocks => 0,
+    };
+    let merchants = {
+        let mut repo = rondo.store.snapshot().await?;
+        repo.merchants_due(work, rondo.clock.now(), MERCHANTS).await?
+    };
+    let mut served = stream::iter(merchants)
+        .map(|merchant| async move { serve(rondo, work, &merchant).await })
+        .buffer_unordered(AT_ONCE);
+    while let Some(count) = served.next().await {
+        done += count?;
+    }
+    Ok(done)
+}
+
+/// Takes rounds of all loops until nothing is due any more: what a test or a command does in place
+/// of waiting.
+pub async fn run_until_idle(rondo: &Rondo) -> Result<(), StoreError> {
+    loop {
+        let mut done = 0;
+        for work in Work::ALL {
+            done += round(rondo, work).await?;
+        }
+        if done == 0 {
+            return Ok(());
+        }
+    }
+}
+
+async fn serve(rondo: &Rondo, work: Work, merchant: &Merchant) -> Result<usize, StoreError> {
+    let batch = rondo.pace.batch;
+    match turn(rondo, work, merchant, batch).await {
+        Ok(count) => Ok(count),
+        Err(TurnError::Later(error)) => {
+            tracing::debug!(work = work.name(), %error, "the turn is taken later");
+            Ok(0)
+        }
+        Err(TurnError::Poisoned { objects, source }) => {
+            tracing::warn!(work = work.name(), %source, "a batch failed; taking it one by one");
+            one_by_one(rondo, work, merchant, objects.len().max(1)).await
+        }
+    }
+}
+
+/// Takes a batch that failed one by one, so that only the culprit is set aside.
+async fn one_by_one(
+    rondo: &Rondo,
+    work: Work,
+    merchant: &Merchant,
+    count: usize,
+) -> Result<usize, StoreError> {
+    let mut done = 0;
+    for _ in 0..count {
+        match turn(rondo, work, merchant, 1).await {
+            Ok(0) => break,
+            Ok(count) => done += count,
+            Err(TurnError::Later(_)) => break,
+            Err(TurnError::Poisoned { objects, source }) => {
+                let reason = source.to_string();
+                for object in &objects {
+                    turn::set_poison_aside(rondo, merchant, work, object, &reason).await?;
+                }
+                if objects.is_empty() {
+                    tracing::error!(work = work.name(), reason, "a turn failed");
+                    break;
+                }
+                done += 1;
+            }
+        }
+    }
+    Ok(done)
+}
+
+async fn turn(
+    rondo: &Rondo,
+    work: Work,
+    merchant: &Merchant,
+    limit: usize,
+) -> Result<usize, TurnError> {
+    match work {
+        Work::Renew => renew::turn(rondo, merchant, limit).await,
+        Work::Collect => {
+            let sent = refunds::turn(rondo, merchant, limit).await?;
+            Ok(sent + collect::turn(rondo, merchant, limit).await?)
+        }
+        Work::Resolve => resolve::turn(rondo, merchant, limit).await,
+        Work::Dun => dun::turn(rondo, merchant, limit).await,
+        Work::Remind => remind::turn(rondo, merchant, limit).await,
+        Work::SendMail => send_mail::turn(rondo, merchant, limit).await,
+        Work::DeliverEvents => webhooks_out::turn(rondo, merchant, limit).await,
+        Work::AdvanceClocks => match clocks::turn(rondo, merchant).await? {
+            Tick::Moved => Ok(1),
+            Tick::Waits | Tick::Stands => Ok(0),
+        },
+    }
+}
+
+async fn apply_webhooks(rondo: &Rondo) -> Result<usize, StoreError> {
+    match inbox::turn(rondo, rondo.pace.batch).await {
+        Ok(count) => Ok(count),
+        Err(TurnError::Later(error)) => {
+            tracing::debug!(%error, "webhooks are applied later");
+            Ok(0)
+        }
+        Err(TurnError::Poisoned { objects, source }) => {
+            tracing::error!(?objects, %source, "webhooks could not be applied");
+            Ok(0)
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Keeps the loops going: the scheduler ticks, committed work wakes, and a stop lets what is in
+//! flight come to its end.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::TimeDelta;
+use thiserror::Error;
+use tokio::{
+    sync::{Notify, broadcast::error::RecvError},
+    task::JoinSet,
+};
+use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+use tokio_util::sync::CancellationToken;
+
+use super::round;
+use crate::{
+    app::Rondo,
+    store::{StoreError, Work},
+};
+
+/// How the loops are kept going.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// How often a loop looks without having been woken.
+    pub tick: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { tick: Duration::from_secs(1) }
+    }
+}
+
+/// Why the engine does not start.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// The scheduler does not take our jobs.
+    #[error("the scheduler does not start")]
+    Scheduler(#[from] JobSchedulerError),
+}
+
+/// How long the replies to requests are kept (RULES API-3: at least 30 days).
+const REPLIES_KEPT: TimeDelta = TimeDelta::days(35);
+
+/// Replies that are forgotten in one go.
+const FORGOTTEN_TOGETHER: usize = 10_000;
+
+/// The wait after the database was not to be had.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// The running loops. Every replica runs them all; claims keep them out of each other's way.
+pub struct Engine {
+    scheduler: JobScheduler,
+    loops: JoinSet<()>,
+    stop: CancellationToken,
+}
+
+/// A bell for each loop.
+#[derive(Debug, Clone)]
+struct Bells(Arc<[Notify; Work::ALL.len()]>);
+
+impl Bells {
+    fn of(&self, work: Work) -> &Notify {
+        let place = Work::ALL.iter().position(|known| *known == work);
+        &self.0[place.expect("every kind of work is in the list of all")]
+    }
+
+    fn ring(&self, work: Work) {
+        self.of(work).notify_one();
+    }
+
+    fn ring_all(&self) {
+        for work in Work::ALL {
+            self.ring(work);
+        }
+    }
+}
+
+impl Engine {
+    /// Starts all loops; they look for work at once.
+    pub async fn start(rondo: Rondo, settings: Settings) -> Result<Self, EngineError> {
+        let bells = Bells(Arc::new(std::array::from_fn(|_| Notify::new())));
+        let stop = CancellationToken::new();
+        let mut loops = JoinSet::new();
+        for work in Work::ALL {
+            loops.spawn(keep_going(rondo.clone(), work, bells.clone(), stop.clone()));
+        }
+        loops.spawn(listen(rondo.clone(), bells.clone(), stop.clone()));
+        let scheduler = JobScheduler::new().await?;
+        for work in Work::ALL {
+            let bells = bells.clone();
+            let tick = Job::new_repeated(settings.tick, move |_, _| bells.ring(work))?;
+            scheduler.add(tick).await?;
+        }
+        scheduler.add(measuring(rondo.clone())?).await?;
+        scheduler.add(forgetting(rondo)?).await?;
+        scheduler.start().await?;
+        bells.ring_all();
+        Ok(Self { scheduler, loops, stop })
+    }
+
+    /// Takes no new batch and waits for those under way.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        if let Err(error) = self.scheduler.shutdown().await {
+            tracing::warn!(%error, "the scheduler did not stop cleanly");
+        }
+        while let Some(ended) = self.loops.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a loop had crashed");
+            }
+        }
+    }
+}
+
+/// Takes rounds of one kind of work whenever its bell rings, until none is left.
+async fn keep_going(rondo: Rondo, work: Work, bells: Bells, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = bells.of(work).notified() => {}
+        }
+        while !stop.is_cancelled() {
+            match round(&rondo, work).await {
+                Ok(0) => break,
+                Ok(count) => {
+                    metrics::counter!("rondo_work_done_total", "work" => work.name())
+                        .increment(count as u64);
+                    // A clock that moved makes work due; work that is done lets a clock move on.
+                    match work {
+                        Work::AdvanceClocks => bells.ring_all(),
+                        Work::Renew
+                        | Work::Collect
+                        | Work::Resolve
+                        | Work::Dun
+                        | Work::Remind
+                        | Work::SendMail
+                        | Work::DeliverEvents => bells.ring(Work::AdvanceClocks),
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(work = work.name(), %error, "the round is taken again later");
+                    metrics::counter!("rondo_rounds_failed_total", "work" => work.name())
+                        .increment(1);
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = tokio::time::sleep(AFTER_FAILURE) => break,
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Rings for work that was committed, here or by another replica.
+async fn listen(rondo: Rondo, bells: Bells, stop: CancellationToken) {
+    let mut wakes = rondo.store.wakes();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            woken = wakes.recv() => match woken {
+                Ok(work) => bells.ring(work),
+                Err(RecvError::Lagged(_)) => bells.ring_all(),
+                Err(RecvError::Closed) => return,
+            },
+        }
+    }
+}
+
+/// Shows how long the oldest due work of each kind has been waiting.
+fn measuring(rondo: Rondo) -> Result<Job, JobSchedulerError> {
+    Job::new_async("*/15 * * * * *", move |_, _| {
+        let rondo = rondo.clone();
+        Box::pin(async move {
+            if let Err(error) = measure(&rondo).await {
+                tracing::debug!(%error, "due work was not measured");
+            }
+        })
+    })
+}
+
+async fn measure(rondo: &Rondo) -> Result<(), StoreError> {
+    let now = rondo.clock.now();
+    let mut repo = rondo.store.snapshot().await?;
+    let oldest = repo.oldest_due(now).await?;
+    for work in Work::ALL {
+        let due_at = oldest.iter().find(|(known, _)| *known == work).map_or(now, |(_, at)| *at);
+        let seconds = (now - due_at).num_seconds().max(0);
+        #[expect(clippy::cast_precision_loss, reason = "a gauge takes floats; these are seconds")]
+        metrics::gauge!("rondo_oldest_due_seconds", "work" => work.name()).set(seconds as f64);
+    }
+    Ok(())
+}
+
+/// Forgets replies that are older than anyone may ask for, each night.
+fn forgetting(rondo: Rondo) -> Result<Job, JobSchedulerError> {
+    Job::new_async("0 17 3 * * *", move |_, _| {
+        let rondo = rondo.clone();
+        Box::pin(async move {
+            if let Err(error) = forget(&rondo).await {
+                tracing::warn!(%error, "old replies were not forgotten");
+            }
+        })
+    })
+}
+
+async fn forget(rondo: &Rondo) -> Result<(), StoreError> {
+    let before = rondo.clock.now() - REPLIES_KEPT;
+    loop {
+        let mut repo = rondo.store.begin().await?;
+        let forgotten = repo.forget_replies(before, FORGOTTEN_TOGETHER).await?;
+        repo.commit().await?;
+        if forgotten == 0 {
+            return Ok(());
+        }
+    }
+}
