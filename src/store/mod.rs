@@ -4,6 +4,12 @@
 //! what a decision changed, all of it or nothing, guarded by each object's version. Every question
 //! names its merchant first, so that the data can be spread by merchant.
 
+mod fault;
+mod open;
+#[expect(clippy::duplicate_mod, reason = "one SQL source, compiled once per engine")]
+pub mod postgres;
+pub mod sqlite;
+
 use std::fmt;
 
 use async_trait::async_trait;
@@ -27,6 +33,8 @@ use crate::domain::{
     payment::{Payment, PaymentState, attempt::Attempt, refund::Refund},
     subscription::{Subscription, SubscriptionState},
 };
+
+pub use open::{Durability, OpenOptions, open};
 
 /// What any question to the store may come to.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

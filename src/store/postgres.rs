@@ -1,0 +1,260 @@
+//! Postgres: any number of processes on one database.
+//!
+//! Claims lock their rows and pass over what others have locked. Work that was committed is told to
+//! all processes by `notify`, in the transaction itself.
+
+#[path = "sql/mod.rs"]
+mod sql;
+
+use std::{collections::BTreeSet, str::FromStr as _, time::Duration};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::{
+    Encode, Type,
+    encode::IsNull,
+    error::{BoxDynError, DatabaseError},
+    migrate::Migrator,
+    postgres::{
+        PgArgumentBuffer, PgConnectOptions, PgListener, PgPool, PgPoolOptions, PgTypeInfo,
+        PgValueRef,
+    },
+};
+use tokio::{sync::broadcast, task::JoinHandle};
+
+use super::{
+    Durability, OpenOptions, Repository, Result, Store, StoreError, Work,
+    fault::{self as faults, Told},
+};
+
+type Db = sqlx::Postgres;
+type Connection = sqlx::PgConnection;
+type Row = sqlx::postgres::PgRow;
+type Query<'q> = sqlx::query::Query<'q, Db, <Db as sqlx::Database>::Arguments>;
+
+pub use sql::statements;
+
+/// The words that SQLite says differently.
+mod dialect {
+    use chrono::{DateTime, SecondsFormat, Utc};
+
+    use super::sql::table::CellKind;
+
+    /// Others claim at the same time.
+    pub const SKIP_LOCKED: &str = "for update skip locked";
+
+    /// The rows of a JSON array.
+    pub fn rows(bind: &str) -> String {
+        format!("jsonb_array_elements({bind}::text::jsonb) as travelling (value)")
+    }
+
+    /// A cell of such a row.
+    pub fn cell(kind: CellKind, place: usize) -> String {
+        match kind {
+            CellKind::Id => format!("(travelling.value->>{place})::uuid"),
+            CellKind::Text => format!("travelling.value->>{place}"),
+            CellKind::Int => format!("(travelling.value->>{place})::bigint"),
+            CellKind::Bool => format!("(travelling.value->>{place})::boolean"),
+            CellKind::Time => format!("(travelling.value->>{place})::timestamptz"),
+            CellKind::Json => format!("nullif(travelling.value->{place}, 'null')"),
+            CellKind::Bytes => format!("decode(travelling.value->>{place}, 'hex')"),
+        }
+    }
+
+    /// The first day of an instant's month, UTC.
+    pub fn month(time: &str) -> String {
+        format!("to_char({time} at time zone 'UTC', 'YYYY-MM-\"01\"')")
+    }
+
+    /// An instant as it travels.
+    pub fn time_cell(time: DateTime<Utc>) -> String {
+        time.to_rfc3339_opts(SecondsFormat::Micros, true)
+    }
+}
+
+/// An instant: Postgres keeps microseconds.
+struct Ts(DateTime<Utc>);
+
+impl Type<Db> for Ts {
+    fn type_info() -> PgTypeInfo {
+        <DateTime<Utc> as Type<Db>>::type_info()
+    }
+}
+
+impl Encode<'_, Db> for Ts {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        <DateTime<Utc> as Encode<'_, Db>>::encode_by_ref(&self.0, buffer)
+    }
+}
+
+impl<'r> sqlx::Decode<'r, Db> for Ts {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        <DateTime<Utc> as sqlx::Decode<'r, Db>>::decode(value).map(Self)
+    }
+}
+
+static MIGRATOR: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// What committed work is told on.
+const CHANNEL: &str = "rondo_work";
+/// More hints than a loop can be behind by; who is further behind looks at everything anyway.
+const HINTS: usize = 256;
+/// How long to wait before listening again after the connection was lost.
+const LISTEN_AGAIN: Duration = Duration::from_secs(1);
+
+/// A Postgres database.
+#[derive(Debug)]
+pub struct Postgres {
+    pool: PgPool,
+    bell: broadcast::Sender<Work>,
+    listener: JoinHandle<()>,
+}
+
+impl Postgres {
+    /// Connects, and begins to listen for work.
+    pub async fn open(url: &str, options: OpenOptions) -> Result<Self> {
+        let connection = PgConnectOptions::from_str(url)
+            .map_err(|error| StoreError::Unfit(format!("the database's URL: {error}")))?
+            .application_name("rondo")
+            // Nobody waits for ever: not for a lock, and not for a transaction that was forgotten.
+            .options([("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", "60s")]);
+        // One connection listens.
+        let pool = PgPoolOptions::new().max_connections(options.connections.max(1) + 1);
+        let pool = pool.connect_with(connection).await.map_err(fault)?;
+        if options.durability == Durability::Full {
+            refuse_weaker(&pool).await?;
+        }
+        let (bell, _) = broadcast::channel(HINTS);
+        let mut listener = PgListener::connect_with(&pool).await.map_err(fault)?;
+        listener.listen(CHANNEL).await.map_err(fault)?;
+        let listener = tokio::spawn(listen(listener, bell.clone()));
+        Ok(Self { pool, bell, listener })
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.listener.abort();
+    }
+}
+
+#[async_trait]
+impl Store for Postgres {
+    async fn begin(&self) -> Result<Box<dyn Repository>> {
+        let begun = self.pool.begin().await.map_err(fault)?;
+        Ok(Box::new(sql::Transaction::new(begun, self.bell.clone())))
+    }
+
+    async fn snapshot(&self) -> Result<Box<dyn Repository>> {
+        let begun = self.pool.begin_with("begin isolation level repeatable read, read only").await;
+        Ok(Box::new(sql::Transaction::new(begun.map_err(fault)?, self.bell.clone())))
+    }
+
+    fn wakes(&self) -> broadcast::Receiver<Work> {
+        self.bell.subscribe()
+    }
+
+    async fn migrate(&self) -> Result<()> {
+        MIGRATOR.run(&self.pool).await.map_err(|error| faults::of_migration(error, fault))
+    }
+
+    async fn pending_migrations(&self) -> Result<Vec<String>> {
+        let known = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null");
+        let applied: Vec<i64> = if known.fetch_one(&self.pool).await.map_err(fault)? {
+            let applied = sqlx::query_scalar("select version from _sqlx_migrations");
+            applied.fetch_all(&self.pool).await.map_err(fault)?
+        } else {
+            Vec::new()
+        };
+        let pending = MIGRATOR.iter().filter(|migration| !applied.contains(&migration.version));
+        Ok(pending.map(|one| format!("{:04} {}", one.version, one.description)).collect())
+    }
+
+    async fn describe(&self) -> Result<String> {
+        Ok(format!("PostgreSQL {}", show(&self.pool, "show server_version").await?))
+    }
+
+    async fn close(&self) {
+        self.listener.abort();
+        self.pool.close().await;
+    }
+}
+
+/// Commits, and tells all processes of the work, this one too.
+async fn commit(
+    mut transaction: sqlx::Transaction<'static, Db>,
+    wakes: BTreeSet<Work>,
+    _bell: &broadcast::Sender<Work>,
+) -> Result<()> {
+    if !wakes.is_empty() {
+        let names: Vec<_> = wakes.iter().map(|work| work.name()).collect();
+        sqlx::query("select pg_notify($1, $2)")
+            .bind(CHANNEL)
+            .bind(names.join(" "))
+            .execute(&mut *transaction)
+            .await
+            .map_err(fault)?;
+    }
+    transaction.commit().await.map_err(fault)
+}
+
+/// Passes on what is told. After a lost connection some of it is lost too: the tick does the rest.
+async fn listen(mut listener: PgListener, bell: broadcast::Sender<Work>) {
+    loop {
+        match listener.recv().await {
+            Ok(told) => {
+                let names = told.payload().split(' ');
+                let works =
+                    names.filter_map(|name| Work::ALL.into_iter().find(|work| work.name() == name));
+                for work in works {
+                    // Nobody listens in a command that only writes.
+                    let _ = bell.send(work);
+                }
+            }
+            Err(sqlx::Error::PoolClosed) => return,
+            Err(error) => {
+                tracing::warn!(%error, "cannot hear of new work just now; the tick finds it");
+                tokio::time::sleep(LISTEN_AGAIN).await;
+            }
+        }
+    }
+}
+
+async fn refuse_weaker(pool: &PgPool) -> Result<()> {
+    let commits = show(pool, "show synchronous_commit").await?;
+    if !["on", "remote_write", "remote_apply"].contains(&commits.as_str()) {
+        return Err(StoreError::Unfit(format!(
+            "synchronous_commit is {commits}, so a loss of power may lose payments: \
+             set it to on for this database (alter database … set synchronous_commit = on)"
+        )));
+    }
+    for setting in ["show fsync", "show full_page_writes"] {
+        if show(pool, setting).await? != "on" {
+            return Err(StoreError::Unfit(format!(
+                "{} is off, so a crash may lose payments: \
+                 set it to on in postgresql.conf and reload the server",
+                setting.trim_start_matches("show ")
+            )));
+        }
+    }
+    Ok(())
+}
+
+async fn show(pool: &PgPool, setting: &'static str) -> Result<String> {
+    sqlx::query_scalar(setting).fetch_one(pool).await.map_err(fault)
+}
+
+fn fault(error: sqlx::Error) -> StoreError {
+    faults::sorted(error, told)
+}
+
+fn told(error: &dyn DatabaseError) -> Told {
+    let code = error.code().unwrap_or_default();
+    // Connection lost, serialisation or deadlock, out of resources, lock not to be had, a snapshot
+    // or transaction timed out, the server is shutting down or starting up.
+    let passing = ["08", "40", "53", "55P03", "25P03", "57P"];
+    Told {
+        constraint: error.constraint().unwrap_or(error.message()).to_owned(),
+        passes: passing.iter().any(|class| code.starts_with(class)),
+    }
+}

@@ -1,0 +1,107 @@
+//! What is owed.
+
+use super::{
+    super::Connection,
+    list::List,
+    row::{self, Reader, Stored},
+    statement::{Statement, statements},
+    table::{
+        Cell::{Id as Uuid, Int, Json, MaybeId, MaybeInt, MaybeText, MaybeTime, Text, Time},
+        Made, Rewrite, Table, ids_json, json, name, written,
+    },
+};
+use crate::{
+    domain::{
+        ids::{Id, kind},
+        invoice::Invoice,
+    },
+    store::{InvoiceFilter, MerchantId, Page, Result},
+};
+
+static TABLE: Table<Invoice> = Table {
+    name: "invoice",
+    key: &["merchant_id", "invoice_id"],
+    columns: &[
+        ("merchant_id", Uuid(|i| i.merchant.uuid())),
+        ("invoice_id", Uuid(|i| i.id.uuid())),
+        ("number", MaybeText(|i| i.number.as_deref().map(Into::into))),
+        ("customer_id", Uuid(|i| i.customer.uuid())),
+        ("subscription_id", MaybeId(|i| i.subscription.map(Id::uuid))),
+        ("cycle", MaybeInt(|i| i.cycle.map(Into::into))),
+        ("state", Text(|i| name(&i.state))),
+        ("currency", Text(|i| i.total.currency().code().into())),
+        ("total_minor", Int(|i| i.total.minor())),
+        ("paid_minor", Int(|i| i.paid.minor())),
+        ("lines", Json(|i| json(&i.lines))),
+        ("period", Json(|i| json(&i.period))),
+        ("issued_at", Time(|i| i.issued_at)),
+        ("due_at", Time(|i| i.due_at)),
+        ("closed_at", MaybeTime(|i| i.closed_at)),
+        ("version", Int(|i| written(i.version))),
+    ],
+    rewrite: Rewrite::IfVersionMatches,
+    made: Made::new(),
+};
+
+impl Stored for Invoice {
+    type Kind = kind::Invoice;
+    const ID: &'static str = "invoice_id";
+
+    fn table() -> &'static Table<Self> {
+        &TABLE
+    }
+
+    fn read(row: &Reader<'_>) -> Result<Self> {
+        Ok(Self {
+            merchant: row.id("merchant_id")?,
+            id: row.id("invoice_id")?,
+            number: row.get("number")?,
+            customer: row.id("customer_id")?,
+            subscription: row.maybe_id("subscription_id")?,
+            cycle: row.maybe_int("cycle")?,
+            state: row.named("state")?,
+            total: row.money("total_minor")?,
+            paid: row.money("paid_minor")?,
+            lines: row.json("lines")?,
+            period: row.maybe_json("period")?,
+            issued_at: row.time("issued_at")?,
+            due_at: row.time("due_at")?,
+            closed_at: row.maybe_time("closed_at")?,
+            version: row.version()?,
+        })
+    }
+}
+
+statements! {
+    OPEN_OF_SUBSCRIPTIONS = "
+        select {invoice}
+        from invoice
+        where merchant_id = $1
+          and subscription_id in (select {id 0} from {rows $2})
+          and state = 'open'
+        order by issued_at, invoice_id";
+}
+
+pub async fn open_of_subscriptions(
+    connection: &mut Connection,
+    merchant: MerchantId,
+    subscriptions: &[Id<kind::Subscription>],
+) -> Result<Vec<Invoice>> {
+    let subscriptions = ids_json(subscriptions.iter().map(|id| id.uuid()));
+    let query = sqlx::query(OPEN_OF_SUBSCRIPTIONS.text()).bind(merchant.uuid()).bind(subscriptions);
+    row::all(connection, query).await
+}
+
+pub async fn list(
+    connection: &mut Connection,
+    merchant: MerchantId,
+    filter: &InvoiceFilter,
+    page: Page<kind::Invoice>,
+) -> Result<Vec<Invoice>> {
+    List::of(merchant)
+        .with_id("customer_id", filter.customer)
+        .with_id("subscription_id", filter.subscription)
+        .among("state", filter.states.iter().map(name).collect())
+        .page(connection, page)
+        .await
+}

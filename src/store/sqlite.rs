@@ -1,0 +1,281 @@
+//! SQLite: one file, one process, one writer at a time.
+//!
+//! Writers begin with `immediate`, through a pool of one connection: they wait for each other and
+//! never fail on a stale picture. Readers have their own connections, and block nobody.
+
+// A path attribute counts from the folder named after this file.
+#[path = "sql/mod.rs"]
+mod sql;
+
+use std::{
+    borrow::Cow,
+    collections::BTreeSet,
+    fs::{File, TryLockError},
+    path::Path,
+    str::FromStr as _,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::{
+    Encode, Row as _, Type,
+    encode::IsNull,
+    error::{BoxDynError, DatabaseError},
+    migrate::Migrator,
+    sqlite::{
+        SqliteArgumentsBuffer, SqliteConnectOptions, SqliteJournalMode, SqlitePool,
+        SqlitePoolOptions, SqliteSynchronous, SqliteTypeInfo, SqliteValueRef,
+    },
+};
+use tokio::sync::broadcast;
+
+use super::{
+    Durability, OpenOptions, Repository, Result, Store, StoreError, Work,
+    fault::{self as faults, Told},
+};
+
+type Db = sqlx::Sqlite;
+type Connection = sqlx::SqliteConnection;
+type Row = sqlx::sqlite::SqliteRow;
+type Query<'q> = sqlx::query::Query<'q, Db, <Db as sqlx::Database>::Arguments>;
+
+pub use sql::statements;
+
+/// The words that Postgres says differently.
+mod dialect {
+    use chrono::{DateTime, Utc};
+
+    use super::sql::table::CellKind;
+
+    /// There is one writer, so nothing that it reads is locked by another.
+    pub const SKIP_LOCKED: &str = "";
+
+    /// The rows of a JSON array.
+    pub fn rows(bind: &str) -> String {
+        format!("json_each({bind}) as travelling")
+    }
+
+    /// A cell of such a row.
+    pub fn cell(kind: CellKind, place: usize) -> String {
+        match kind {
+            CellKind::Id | CellKind::Bytes => format!("unhex(travelling.value->>{place})"),
+            CellKind::Text | CellKind::Int | CellKind::Bool | CellKind::Time => {
+                format!("travelling.value->>{place}")
+            }
+            CellKind::Json => format!("nullif(travelling.value->{place}, 'null')"),
+        }
+    }
+
+    /// The first day of an instant's month, UTC.
+    pub fn month(time: &str) -> String {
+        format!("strftime('%Y-%m-01', {time} / 1000000, 'unixepoch')")
+    }
+
+    /// An instant as it travels.
+    pub fn time_cell(time: DateTime<Utc>) -> i64 {
+        time.timestamp_micros()
+    }
+}
+
+/// An instant: whole microseconds since 1970.
+struct Ts(DateTime<Utc>);
+
+impl Type<Db> for Ts {
+    fn type_info() -> SqliteTypeInfo {
+        <i64 as Type<Db>>::type_info()
+    }
+
+    fn compatible(column: &SqliteTypeInfo) -> bool {
+        <i64 as Type<Db>>::compatible(column)
+    }
+}
+
+impl Encode<'_, Db> for Ts {
+    fn encode_by_ref(&self, buffer: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
+        <i64 as Encode<'_, Db>>::encode(self.0.timestamp_micros(), buffer)
+    }
+}
+
+impl<'r> sqlx::Decode<'r, Db> for Ts {
+    fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
+        let micros = <i64 as sqlx::Decode<'r, Db>>::decode(value)?;
+        DateTime::from_timestamp_micros(micros)
+            .map(Self)
+            .ok_or_else(|| format!("{micros} microseconds are out of range").into())
+    }
+}
+
+static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// How long a connection waits for a lock (RULES WRK-5).
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const READERS: u32 = 4;
+/// More hints than a loop can be behind by; who is further behind looks at everything anyway.
+const HINTS: usize = 256;
+
+/// A SQLite file.
+#[derive(Debug)]
+pub struct Sqlite {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    bell: broadcast::Sender<Work>,
+    lock: File,
+}
+
+impl Sqlite {
+    /// Opens the file, which is made if it is not there, for this process alone.
+    pub async fn open(url: &str, options: OpenOptions) -> Result<Self> {
+        let unfit = |error: sqlx::Error| StoreError::Unfit(format!("{url}: {error}"));
+        let file = SqliteConnectOptions::from_str(url).map_err(unfit)?.foreign_keys(true);
+        let lock = lock(file.get_filename())?;
+
+        let writing = file
+            .clone()
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_TIMEOUT);
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(writing).await;
+        let writer = writer.map_err(fault)?;
+        if options.durability == Durability::Full {
+            refuse_weaker(&writer, url).await?;
+        }
+        let reading = file.read_only(true).busy_timeout(BUSY_TIMEOUT);
+        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(reading);
+        Ok(Self { writer, readers, bell: broadcast::channel(HINTS).0, lock })
+    }
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn begin(&self) -> Result<Box<dyn Repository>> {
+        let begun = self.writer.begin_with("begin immediate").await.map_err(fault)?;
+        Ok(Box::new(sql::Transaction::new(begun, self.bell.clone())))
+    }
+
+    async fn snapshot(&self) -> Result<Box<dyn Repository>> {
+        let begun = self.readers.begin().await.map_err(fault)?;
+        Ok(Box::new(sql::Transaction::new(begun, self.bell.clone())))
+    }
+
+    fn wakes(&self) -> broadcast::Receiver<Work> {
+        self.bell.subscribe()
+    }
+
+    async fn migrate(&self) -> Result<()> {
+        MIGRATOR.run(&self.writer).await.map_err(|error| faults::of_migration(error, fault))
+    }
+
+    async fn pending_migrations(&self) -> Result<Vec<String>> {
+        let known = sqlx::query("select 1 from sqlite_schema where name = '_sqlx_migrations'");
+        let known = known.fetch_optional(&self.writer).await.map_err(fault)?.is_some();
+        let applied: Vec<i64> = if known {
+            let applied = sqlx::query_scalar("select version from _sqlx_migrations");
+            applied.fetch_all(&self.writer).await.map_err(fault)?
+        } else {
+            Vec::new()
+        };
+        let pending = MIGRATOR.iter().filter(|migration| !applied.contains(&migration.version));
+        Ok(pending.map(|one| format!("{:04} {}", one.version, one.description)).collect())
+    }
+
+    async fn describe(&self) -> Result<String> {
+        let version = sqlx::query_scalar("select sqlite_version()");
+        let version: String = version.fetch_one(&self.writer).await.map_err(fault)?;
+        Ok(format!("SQLite {version}"))
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+        // If it fails, the end of the process unlocks.
+        let _ = self.lock.unlock();
+    }
+}
+
+/// Commits, and wakes the loops of this process: there is no other.
+async fn commit(
+    transaction: sqlx::Transaction<'static, Db>,
+    wakes: BTreeSet<Work>,
+    bell: &broadcast::Sender<Work>,
+) -> Result<()> {
+    transaction.commit().await.map_err(fault)?;
+    for work in wakes {
+        // Nobody listens in a command that only writes.
+        let _ = bell.send(work);
+    }
+    Ok(())
+}
+
+/// Two processes on one file would each hold leases that the other cannot see in time.
+fn lock(database: &Path) -> Result<File> {
+    let mut path = database.as_os_str().to_owned();
+    path.push(".lock");
+    let shown = path.to_string_lossy().into_owned();
+    let unfit = |error: std::io::Error| StoreError::Unfit(format!("{shown}: {error}"));
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(unfit)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Unfit(format!(
+            "{} is in use by another Rondo process: stop that one first, \
+             or use Postgres, which serves any number of them",
+            database.display()
+        ))),
+        Err(TryLockError::Error(error)) => Err(unfit(error)),
+    }
+}
+
+async fn refuse_weaker(writer: &SqlitePool, url: &str) -> Result<()> {
+    let wanted = [
+        ("pragma journal_mode", "wal", "a write-ahead log"),
+        ("pragma synchronous", "2", "synchronous = FULL"),
+        ("pragma foreign_keys", "1", "foreign keys"),
+        ("pragma busy_timeout", "5000", "a busy timeout of 5 seconds"),
+    ];
+    for (pragma, value, name) in wanted {
+        let row = sqlx::query(pragma).fetch_one(writer).await.map_err(fault)?;
+        let actual = row
+            .try_get_unchecked::<String, _>(0)
+            .or_else(|_| row.try_get_unchecked::<i64, _>(0).map(|number| number.to_string()));
+        if actual.map_err(fault)? != value {
+            return Err(StoreError::Unfit(format!(
+                "{url} cannot be opened with {name}, without which a loss of power may lose \
+                 payments: use a file on a local disk"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn fault(error: sqlx::Error) -> StoreError {
+    faults::sorted(error, told)
+}
+
+/// SQLite names the columns of a broken key, not the key.
+const KEYS: [(&str, &str); 10] = [
+    ("api_key.hash", "api_key_hash"),
+    ("customer.merchant_id, customer.external_id", "customer_external_id"),
+    ("invoice.merchant_id, invoice.number", "invoice_number"),
+    ("invoice.merchant_id, invoice.subscription_id, invoice.cycle", "invoice_cycle"),
+    ("payment.merchant_id, payment.invoice_id", "payment_invoice"),
+    ("attempt.merchant_id, attempt.invoice_id", "attempt_open"),
+    ("dunning_case.merchant_id, dunning_case.invoice_id", "dunning_case_open"),
+    ("notice.merchant_id, notice.customer_id, notice.fact_key", "notice_fact"),
+    ("event.merchant_id, event.event_id", "event_id"),
+    ("stored_reply.scope, stored_reply.request_id", "stored_reply_pkey"),
+];
+
+fn told(error: &dyn DatabaseError) -> Told {
+    let message = error.message();
+    let constraint = message.rsplit_once("failed: ").map_or(message, |(_, what)| what);
+    let key = KEYS.iter().find(|(columns, _)| *columns == constraint);
+    let code: i32 = error.code().unwrap_or(Cow::Borrowed("0")).parse().unwrap_or_default();
+    Told {
+        constraint: key.map_or(constraint, |(_, name)| name).to_owned(),
+        // The primary code is the lowest byte: busy, locked, out of memory, interrupted,
+        // input or output failed, disk full, cannot open.
+        passes: matches!(code & 0xff, 5 | 6 | 7 | 9 | 10 | 13 | 14),
+    }
+}
