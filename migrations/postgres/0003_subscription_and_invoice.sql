@@ -41,13 +41,13 @@ create table invoice (
     number text not null,
     customer_id uuid not null,
     subscription_id uuid,
-    cycle bigint,
     state text not null check (state in ('open', 'paid', 'void', 'uncollectible')),
     currency text not null,
     total_minor bigint not null check (total_minor >= 0),
     paid_minor bigint not null check (paid_minor between 0 and total_minor),
     lines jsonb not null,
-    period jsonb,
+    period_start timestamptz,
+    period_end timestamptz check (period_end > period_start),
     issued_at timestamptz not null,
     due_at timestamptz not null,
     closed_at timestamptz,
@@ -55,7 +55,7 @@ create table invoice (
     primary key (merchant_id, invoice_id),
     constraint invoice_number unique (merchant_id, number),
     -- No cycle is billed twice (RULES WRK-6).
-    constraint invoice_cycle unique (merchant_id, subscription_id, cycle),
+    constraint invoice_cycle unique (merchant_id, subscription_id, period_start),
     foreign key (merchant_id, customer_id) references customer,
     foreign key (merchant_id, subscription_id) references subscription
 );

@@ -41,13 +41,13 @@ create table invoice (
     number text not null,
     customer_id blob not null check (length(customer_id) = 16),
     subscription_id blob check (length(subscription_id) = 16),
-    cycle integer,
     state text not null check (state in ('open', 'paid', 'void', 'uncollectible')),
     currency text not null,
     total_minor integer not null check (total_minor >= 0),
     paid_minor integer not null check (paid_minor between 0 and total_minor),
     lines text not null check (json_valid(lines)),
-    period text check (json_valid(period)),
+    period_start integer,
+    period_end integer check (period_end > period_start),
     issued_at integer not null,
     due_at integer not null,
     closed_at integer,
@@ -55,7 +55,7 @@ create table invoice (
     primary key (merchant_id, invoice_id),
     constraint invoice_number unique (merchant_id, number),
     -- No cycle is billed twice (RULES WRK-6).
-    constraint invoice_cycle unique (merchant_id, subscription_id, cycle),
+    constraint invoice_cycle unique (merchant_id, subscription_id, period_start),
     foreign key (merchant_id, customer_id) references customer,
     foreign key (merchant_id, subscription_id) references subscription
 ) strict, without rowid;

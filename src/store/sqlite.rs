@@ -258,7 +258,7 @@ const KEYS: [(&str, &str); 10] = [
     ("api_key.hash", "api_key_hash"),
     ("customer.merchant_id, customer.external_id", "customer_external_id"),
     ("invoice.merchant_id, invoice.number", "invoice_number"),
-    ("invoice.merchant_id, invoice.subscription_id, invoice.cycle", "invoice_cycle"),
+    ("invoice.merchant_id, invoice.subscription_id, invoice.period_start", "invoice_cycle"),
     ("payment.merchant_id, payment.invoice_id", "payment_invoice"),
     ("attempt.merchant_id, attempt.invoice_id", "attempt_open"),
     ("dunning_case.merchant_id, dunning_case.invoice_id", "dunning_case_open"),

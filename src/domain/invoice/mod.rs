@@ -25,8 +25,6 @@ pub struct Invoice {
     pub customer: Id<kind::Customer>,
     /// The subscription that it bills, unless it stands alone.
     pub subscription: Option<Id<kind::Subscription>>,
-    /// The subscription's cycle that it bills: unique, so that no cycle is billed twice (RULES WRK-6).
-    pub cycle: Option<u32>,
     /// Where it stands.
     pub state: InvoiceState,
     /// The sum of its lines.
@@ -35,7 +33,7 @@ pub struct Invoice {
     pub paid: Money,
     /// The lines.
     pub lines: Vec<Line>,
-    /// What it is for, if for a time.
+    /// What it is for, if for a time: for one subscription, each beginning is billed once (WRK-6).
     pub period: Option<Period>,
     /// When it was issued.
     pub issued_at: DateTime<Utc>,

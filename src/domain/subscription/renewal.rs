@@ -234,7 +234,6 @@ fn issue(
     mint: &Mint,
 ) -> Result<Invoice, RenewalError> {
     let zone = subscription.anchor.zone();
-    let cycle = subscription.next_cycle;
     let lines = priced.iter().map(|line| Line {
         label: format!("{plan_name}: {}", line.label),
         unit: line.unit,
@@ -258,7 +257,6 @@ fn issue(
         number: None,
         customer: customer.id,
         subscription: Some(subscription.id),
-        cycle: Some(cycle),
         state: InvoiceState::Open,
         total,
         paid: Money::zero(subscription.currency),

@@ -6,12 +6,13 @@ use super::{
     row::{self, Reader, Stored},
     statement::{Statement, statements},
     table::{
-        Cell::{Id as Uuid, Int, Json, MaybeId, MaybeInt, MaybeText, MaybeTime, Text, Time},
+        Cell::{Id as Uuid, Int, Json, MaybeId, MaybeText, MaybeTime, Text, Time},
         Made, Rewrite, Table, ids_json, json, name, written,
     },
 };
 use crate::{
     domain::{
+        calendar::Period,
         ids::{Id, kind},
         invoice::Invoice,
     },
@@ -27,13 +28,13 @@ static TABLE: Table<Invoice> = Table {
         ("number", MaybeText(|i| i.number.as_deref().map(Into::into))),
         ("customer_id", Uuid(|i| i.customer.uuid())),
         ("subscription_id", MaybeId(|i| i.subscription.map(Id::uuid))),
-        ("cycle", MaybeInt(|i| i.cycle.map(Into::into))),
         ("state", Text(|i| name(&i.state))),
         ("currency", Text(|i| i.total.currency().code().into())),
         ("total_minor", Int(|i| i.total.minor())),
         ("paid_minor", Int(|i| i.paid.minor())),
         ("lines", Json(|i| json(&i.lines))),
-        ("period", Json(|i| json(&i.period))),
+        ("period_start", MaybeTime(|i| i.period.map(Period::start))),
+        ("period_end", MaybeTime(|i| i.period.map(Period::end))),
         ("issued_at", Time(|i| i.issued_at)),
         ("due_at", Time(|i| i.due_at)),
         ("closed_at", MaybeTime(|i| i.closed_at)),
@@ -58,18 +59,24 @@ impl Stored for Invoice {
             number: row.get("number")?,
             customer: row.id("customer_id")?,
             subscription: row.maybe_id("subscription_id")?,
-            cycle: row.maybe_int("cycle")?,
             state: row.named("state")?,
             total: row.money("total_minor")?,
             paid: row.money("paid_minor")?,
             lines: row.json("lines")?,
-            period: row.maybe_json("period")?,
+            period: period(row)?,
             issued_at: row.time("issued_at")?,
             due_at: row.time("due_at")?,
             closed_at: row.maybe_time("closed_at")?,
             version: row.version()?,
         })
     }
+}
+
+fn period(row: &Reader<'_>) -> Result<Option<Period>> {
+    let ends = row.maybe_time("period_start")?.zip(row.maybe_time("period_end")?);
+    ends.map(|(start, end)| Period::new(start, end))
+        .transpose()
+        .map_err(|error| row.corrupt("period_end", &error))
 }
 
 statements! {

@@ -1,0 +1,178 @@
+//! What stories about a database need: an engine, an empty database of one's own, and things to put
+//! into it ([`given`]).
+
+#![expect(clippy::allow_attributes, reason = "which parts are used differs by test program")]
+#![allow(dead_code, reason = "which parts are used differs by test program")]
+#![expect(clippy::unwrap_used, reason = "a story that cannot go on fails there")]
+
+pub mod world;
+
+use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use rondo::store::{Durability, OpenOptions, Store};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, migrate::Migrator};
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+/// A database engine. Every story about a database is told on both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// A file of the test's own.
+    Sqlite,
+    /// A database of the test's own, on the server at `RONDO_TEST_PG`.
+    Postgres,
+}
+
+/// How tests open a database: it need not outlive a loss of power.
+pub const THROWAWAY: OpenOptions = OpenOptions { durability: Durability::TestOnly, connections: 8 };
+
+/// An empty database with Rondo's schema, which goes away with the value.
+#[derive(Debug)]
+pub struct Database {
+    /// What to open it by, a second time for example.
+    pub url: String,
+    store: Arc<dyn Store>,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    Folder { _folder: TempDir },
+    Server { admin: String, name: String },
+}
+
+impl Database {
+    /// The store, to be shared.
+    pub fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+}
+
+impl Deref for Database {
+    type Target = dyn Store;
+
+    fn deref(&self) -> &Self::Target {
+        self.store.as_ref()
+    }
+}
+
+/// Opens a database of the test's own, with the schema up to date.
+pub async fn open(engine: Engine) -> Database {
+    let (url, place) = empty(engine).await;
+    let store = rondo::store::open(&url, THROWAWAY).await.unwrap();
+    Database { url, store, place }
+}
+
+async fn empty(engine: Engine) -> (String, Place) {
+    match engine {
+        Engine::Sqlite => {
+            let folder = TempDir::new().unwrap();
+            let file = folder.path().join("rondo.db");
+            std::fs::write(&file, migrated_file().await).unwrap();
+            (format!("sqlite:{}", file.display()), Place::Folder { _folder: folder })
+        }
+        Engine::Postgres => {
+            let admin = server();
+            let template = template(&admin).await;
+            let name = unique_name();
+            let copy = format!("create database {name} template {template} strategy file_copy");
+            run(&admin, &copy).await;
+            (at_server(&admin, &name), Place::Server { admin, name })
+        }
+    }
+}
+
+/// The file that every SQLite test begins with: migrated once per test program.
+async fn migrated_file() -> &'static [u8] {
+    static FILE: OnceCell<Vec<u8>> = OnceCell::const_new();
+    FILE.get_or_init(|| async {
+        let folder = TempDir::new().unwrap();
+        let file = folder.path().join("rondo.db");
+        let url = format!("sqlite:{}", file.display());
+        let store = rondo::store::open(&url, THROWAWAY).await.unwrap();
+        store.migrate().await.unwrap();
+        store.close().await;
+        std::fs::read(file).unwrap()
+    })
+    .await
+}
+
+/// The database that every Postgres test is a copy of: made once per schema and server.
+async fn template(admin: &str) -> String {
+    static MADE: OnceCell<String> = OnceCell::const_new();
+    /// Any number, as long as it is nobody else's.
+    const LOCK: &str = "select pg_advisory_lock(7243910)";
+    MADE.get_or_init(|| async {
+        let migrator: Migrator = sqlx::migrate!("migrations/postgres");
+        let mut schema = DefaultHasher::new();
+        migrator.iter().for_each(|migration| migration.checksum.hash(&mut schema));
+        let name = format!("rondo_template_{:x}", schema.finish());
+
+        let mut server = PgConnection::connect(admin).await.unwrap();
+        sqlx::query(LOCK).execute(&mut server).await.unwrap();
+        let made = sqlx::query("select 1 from pg_database where datname = $1").bind(&name);
+        if made.fetch_optional(&mut server).await.unwrap().is_none() {
+            // Under another name until it is whole, and with nobody connected when it is copied.
+            let draft = format!("{name}_draft");
+            run(admin, &format!("drop database if exists {draft} with (force)")).await;
+            run(admin, &format!("create database {draft}")).await;
+            let mut draft_server = PgConnection::connect(&at_server(admin, &draft)).await.unwrap();
+            migrator.run(&mut draft_server).await.unwrap();
+            draft_server.close().await.unwrap();
+            run(admin, &format!("alter database {draft} rename to {name}")).await;
+        }
+        server.close().await.unwrap();
+        name
+    })
+    .await
+    .clone()
+}
+
+fn server() -> String {
+    std::env::var("RONDO_TEST_PG").expect(
+        "this story needs a Postgres server: run ./test, or `tests/pg.sh cargo test` for a \
+         throwaway one, or name one in RONDO_TEST_PG",
+    )
+}
+
+/// The same server, another database.
+fn at_server(admin: &str, database: &str) -> String {
+    let (address, query) = admin.split_once('?').unwrap_or((admin, ""));
+    let (server, _) = address.rsplit_once('/').expect("RONDO_TEST_PG names a database");
+    format!("{server}/{database}?{query}")
+}
+
+fn unique_name() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("rondo_test_{}_{count}", std::process::id())
+}
+
+async fn run(admin: &str, statement: &str) {
+    let mut server = PgConnection::connect(admin).await.unwrap();
+    sqlx::query(AssertSqlSafe(statement)).execute(&mut server).await.unwrap();
+    server.close().await.unwrap();
+}
+
+/// Databases on a server outlive the process; they are dropped from a thread of their own, because
+/// the test's runtime may be gone by now.
+impl Drop for Database {
+    fn drop(&mut self) {
+        let Place::Server { admin, name } = &self.place else { return };
+        let (admin, name) = (admin.clone(), name.clone());
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let statement = format!("drop database if exists {name} with (force)");
+            runtime.unwrap().block_on(run(&admin, &statement));
+        });
+        // A test that has failed already tells more than the drop can.
+        let _ = dropping.join();
+    }
+}
