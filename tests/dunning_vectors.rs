@@ -5,10 +5,9 @@
 #![expect(clippy::unwrap_used, reason = "a test may: a panic names the line")]
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use chrono_tz::Tz;
 use rondo::domain::{
+    calendar::{WindowHours, Zone},
     dunning::{
-        SendWindow,
         case::{Case, Circumstances, MethodFacts},
         decision::{Action, Decision},
         ladder::{AccessLevel, FinalAction, Ladder, LadderDraft, Step},
@@ -42,7 +41,7 @@ fn ladder(gaps: &[u32], retry: bool) -> Ladder {
         final_action: FinalAction::MarkUnpaid,
         backup_method: false,
         jitter_percent: 0,
-        window: SendWindow { from_hour: 0, to_hour: 24 },
+        window: WindowHours { from_hour: 0, to_hour: 24 },
     };
     Ladder::new(draft, RuleBook::newest()).unwrap()
 }
@@ -76,7 +75,7 @@ fn run(failed_on: NaiveDate, ladder: &Ladder, class: DeclineClass) -> Vec<(Naive
         }
         let around = Circumstances {
             now,
-            zone: Tz::UTC,
+            zone: Zone::UTC,
             seed: 0,
             amount,
             primary: MethodFacts { network: Network::Visa, history: &history },

@@ -23,6 +23,8 @@ use rondo::{
     },
     gateway::{
         AccountConfig, ChargeOrder, ChargeTrace, GatewayKind, Initiator, RefundOrder,
+        http::{self, Channel},
+        limiter::Limiter,
         stripe::Stripe,
     },
 };
@@ -31,9 +33,12 @@ use uuid::Uuid;
 const WEBHOOK_SECRET: &str = "whsec_of_the_test";
 
 fn client() -> reqwest::Client {
-    // The second to install it is told so, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::new()
+    http::client(http::Timeouts::default()).expect("a client for the test")
+}
+
+/// A way to the peer with the limits of `account`.
+fn channel(account: &AccountConfig) -> Channel {
+    Channel::new(client(), Limiter::from(account))
 }
 
 fn account(base_url: &str, key: &str) -> AccountConfig {
@@ -48,7 +53,8 @@ fn account(base_url: &str, key: &str) -> AccountConfig {
 }
 
 fn stripe(base_url: &str) -> Stripe {
-    Stripe::new(client(), &account(base_url, localstripe::KEY)).expect("a test account")
+    let account = account(base_url, localstripe::KEY);
+    Stripe::new(&account, channel(&account)).expect("a test account")
 }
 
 fn id<K: Kind>(number: u128) -> Id<K> {

@@ -3,16 +3,22 @@
 //! `validate_only` request) and leaves no trace.
 
 mod act;
+pub mod api_keys;
 pub mod clock;
 pub mod clocks;
 pub mod collect;
+pub mod customers;
 pub mod dun;
 mod error;
+pub mod events;
 pub mod inbox;
 mod index;
 mod letter;
+pub mod merchants;
 mod order;
 pub mod pay;
+pub mod payment_methods;
+pub mod plans;
 mod record;
 pub mod refunds;
 pub mod remind;
@@ -22,6 +28,7 @@ mod rondo;
 pub mod send_mail;
 mod sent;
 mod standing;
+pub mod test_clocks;
 pub mod turn;
 pub mod webhooks_out;
 

@@ -1,7 +1,10 @@
 //! Who may call the API, and for what.
 
+use std::{fmt, str::FromStr};
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use super::{
     ids::{Id, kind},
@@ -39,10 +42,72 @@ pub struct ApiKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Make merchants and keys, and all that a merchant may.
+    /// Everything, across merchants: makes merchants and keys.
     Admin,
     /// Everything of one merchant.
     Merchant,
-    /// Look at everything of one merchant.
+    /// Reads everything of one merchant and changes nothing.
     ReadOnly,
+}
+
+impl Role {
+    const ALL: [Self; 3] = [Self::Admin, Self::Merchant, Self::ReadOnly];
+
+    /// The name that the database and the API use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Merchant => "merchant",
+            Self::ReadOnly => "read_only",
+        }
+    }
+
+    /// Whether it may change anything.
+    pub const fn may_write(self) -> bool {
+        match self {
+            Self::Admin | Self::Merchant => true,
+            Self::ReadOnly => false,
+        }
+    }
+
+    /// Whether it reaches beyond one merchant.
+    pub const fn spans_merchants(self) -> bool {
+        match self {
+            Self::Admin => true,
+            Self::Merchant | Self::ReadOnly => false,
+        }
+    }
+}
+
+/// A text that names no role.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("must be admin, merchant or read_only")]
+pub struct UnknownRole;
+
+impl FromStr for Role {
+    type Err = UnknownRole;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRole> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or(UnknownRole)
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_is_read_by_the_name_it_is_written_with() {
+        for role in Role::ALL {
+            assert_eq!(role.as_str().parse(), Ok(role));
+            assert_eq!(serde_json::to_value(role).unwrap(), role.as_str());
+        }
+        assert_eq!("root".parse::<Role>(), Err(UnknownRole));
+    }
 }

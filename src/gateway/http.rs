@@ -6,7 +6,9 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, RequestBuilder, Response, StatusCode, header, redirect, retry};
+use reqwest::{
+    Client, RequestBuilder, Response, StatusCode, header, header::HeaderMap, redirect, retry,
+};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
@@ -78,14 +80,16 @@ impl Channel {
         let _permit = self.limiter.enter().await?;
         let response = request.send().await.map_err(broken)?;
         let status = response.status();
-        let retry_after = retry_after(&response);
+        let headers = response.headers().clone();
         let body = read(response).await;
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(GatewayError::Unauthorised),
-            StatusCode::TOO_MANY_REQUESTS => Err(GatewayError::RateLimited { retry_after }),
+            StatusCode::TOO_MANY_REQUESTS => {
+                Err(GatewayError::RateLimited { retry_after: retry_after(&headers) })
+            }
             StatusCode::REQUEST_TIMEOUT => Err(unknown(NoAnswer::Status(status))),
             _ if status.is_success() || status.is_client_error() => {
-                Ok(Reply { status, body: body? })
+                Ok(Reply { status, headers, body: body? })
             }
             _ => Err(unknown(NoAnswer::Status(status))),
         }
@@ -97,11 +101,22 @@ impl Channel {
 pub struct Reply {
     /// The status.
     pub status: StatusCode,
+    headers: HeaderMap,
     /// The raw body, at most [`MAX_BODY_BYTES`].
     pub body: Vec<u8>,
 }
 
 impl Reply {
+    /// A header's text, if it is there and is one.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// How long the gateway asks to wait, an hour at most.
+    pub fn retry_after(&self) -> Option<Duration> {
+        retry_after(&self.headers)
+    }
+
     /// The body read as JSON. What cannot be read is no answer, whatever its status says.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, GatewayError> {
         serde_json::from_slice(&self.body).map_err(|error| unknown(NoAnswer::Unreadable(error)))
@@ -157,8 +172,8 @@ async fn read(mut response: Response) -> Result<Vec<u8>, GatewayError> {
 }
 
 /// Whole seconds only: gateways use that form, and the other (a date) would need a clock.
-fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 

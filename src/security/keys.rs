@@ -1,10 +1,10 @@
-//! API keys (RULES KEY-2): how one is made, recognised and stored, and what its role may do.
+//! API keys (RULES KEY-2): how one is made, recognised and stored.
 //!
 //! A key is `rk_live_` or `rk_test_`, then 160 random bits, then a checksum of six letters, so that
 //! a mistyped key is refused without a look at the database and a scanner knows one when it sees it.
 //! Only the SHA-256 is ever stored. Expiry and last use are the store's columns, not decided here.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 use ring::digest::{SHA256, digest};
 use secrecy::{ExposeSecret, SecretString};
@@ -39,66 +39,6 @@ impl Mode {
             Self::Live => "rk_live_",
             Self::Test => "rk_test_",
         }
-    }
-}
-
-/// What the holder of a key may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Everything, across merchants: makes merchants and keys.
-    Admin,
-    /// Everything of one merchant.
-    Merchant,
-    /// Reads everything of one merchant and changes nothing.
-    ReadOnly,
-}
-
-impl Role {
-    const ALL: [Self; 3] = [Self::Admin, Self::Merchant, Self::ReadOnly];
-
-    /// The name that the database and the API use.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Admin => "admin",
-            Self::Merchant => "merchant",
-            Self::ReadOnly => "read_only",
-        }
-    }
-
-    /// Whether it may change anything.
-    pub const fn may_write(self) -> bool {
-        match self {
-            Self::Admin | Self::Merchant => true,
-            Self::ReadOnly => false,
-        }
-    }
-
-    /// Whether it reaches beyond one merchant.
-    pub const fn spans_merchants(self) -> bool {
-        match self {
-            Self::Admin => true,
-            Self::Merchant | Self::ReadOnly => false,
-        }
-    }
-}
-
-/// A text that names no role.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("must be admin, merchant or read_only")]
-pub struct UnknownRole;
-
-impl FromStr for Role {
-    type Err = UnknownRole;
-
-    fn from_str(text: &str) -> Result<Self, UnknownRole> {
-        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or(UnknownRole)
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 
@@ -277,14 +217,5 @@ mod tests {
         {
             assert_eq!(ApiKey::parse(text).unwrap_err(), BadApiKey, "{text}");
         }
-    }
-
-    #[test]
-    fn a_role_is_read_by_the_name_it_is_written_with() {
-        for role in Role::ALL {
-            assert_eq!(role.as_str().parse(), Ok(role));
-            assert_eq!(serde_json::to_value(role).unwrap(), role.as_str());
-        }
-        assert_eq!("root".parse::<Role>(), Err(UnknownRole));
     }
 }

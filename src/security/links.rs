@@ -24,6 +24,8 @@ pub enum Purpose {
     PageToken,
     /// Where a stream of events goes on.
     EventPosition,
+    /// A page of a gateway's on which one customer stores a card.
+    SetupSession,
 }
 
 impl Purpose {
@@ -33,6 +35,7 @@ impl Purpose {
             Self::Pay => b"rondo/pay/1",
             Self::PageToken => b"rondo/page-token/1",
             Self::EventPosition => b"rondo/event-position/1",
+            Self::SetupSession => b"rondo/setup-session/1",
         }
     }
 }

@@ -19,7 +19,7 @@ pub use alignment::{Alignment, AnchorDay, Beginning, StubReference};
 pub use anchor::BillingAnchor;
 pub use interval::{Interval, Unit};
 pub use period::Period;
-pub use window::SendWindow;
+pub use window::{SendWindow, WindowHours};
 pub use zone::Zone;
 
 /// The last year that has billing dates: where the API's timestamps end.

@@ -12,18 +12,20 @@ const DAYS_AHEAD: u64 = 3;
 
 /// The hours of the payer's day in which something may be sent: from the first up to the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "Unchecked")]
+#[serde(try_from = "WindowHours", into = "WindowHours")]
 pub struct SendWindow {
     from_hour: u8,
     to_hour: u8,
 }
 
 /// A window as it is written, before anyone looked whether it can be.
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename = "SendWindow", deny_unknown_fields)]
-struct Unchecked {
-    from_hour: u8,
-    to_hour: u8,
+pub struct WindowHours {
+    /// The first hour inside, 0 to 23.
+    pub from_hour: u8,
+    /// The first hour no longer inside, 1 to 24.
+    pub to_hour: u8,
 }
 
 /// From 08:00 to 20:00 (RULES RET-5).
@@ -41,6 +43,11 @@ impl SendWindow {
         } else {
             Err(CalendarError::BadWindow { from: from_hour, to: to_hour })
         }
+    }
+
+    /// How many full hours of a day lie outside, 0 to 23.
+    pub const fn closed_hours(self) -> u8 {
+        24 - (self.to_hour - self.from_hour)
     }
 
     /// Whether the wall clock in `zone` shows a time within the window.
@@ -69,11 +76,17 @@ impl SendWindow {
     }
 }
 
-impl TryFrom<Unchecked> for SendWindow {
+impl TryFrom<WindowHours> for SendWindow {
     type Error = CalendarError;
 
-    fn try_from(written: Unchecked) -> Result<Self, CalendarError> {
+    fn try_from(written: WindowHours) -> Result<Self, CalendarError> {
         Self::new(written.from_hour, written.to_hour)
+    }
+}
+
+impl From<SendWindow> for WindowHours {
+    fn from(SendWindow { from_hour, to_hour }: SendWindow) -> Self {
+        Self { from_hour, to_hour }
     }
 }
 
@@ -96,6 +109,8 @@ mod tests {
             ("Europe/Berlin", "2026-05-01T06:00:00Z", "2026-05-01T06:00:00Z"),
             ("Europe/Berlin", "2026-05-01T17:59:59.999999Z", "2026-05-01T17:59:59.999999Z"),
             ("Europe/Berlin", "2026-05-01T18:00:00Z", "2026-05-02T06:00:00Z"),
+            ("Europe/Berlin", "2026-03-10T06:59:59Z", "2026-03-10T07:00:00Z"),
+            ("Europe/Berlin", "2026-03-10T19:00:00Z", "2026-03-11T07:00:00Z"),
             // The night in which summer time starts or ends moves the opening.
             ("Europe/Berlin", "2026-03-28T20:00:00Z", "2026-03-29T06:00:00Z"),
             ("Europe/Berlin", "2026-10-24T20:00:00Z", "2026-10-25T07:00:00Z"),
@@ -113,8 +128,24 @@ mod tests {
         let berlin = clamped(night, "2026-03-29T00:30:00Z", "Europe/Berlin");
         assert_eq!(berlin, "2026-03-29T01:00:00Z");
         let whole_window_skipped = SendWindow::new(2, 3).unwrap();
-        let next_day = clamped(whole_window_skipped, "2026-03-29T00:30:00Z", "Europe/Berlin");
-        assert_eq!(next_day, "2026-03-30T00:00:00Z");
+        for instant in ["2026-03-28T22:00:00Z", "2026-03-29T00:30:00Z"] {
+            let next_day = clamped(whole_window_skipped, instant, "Europe/Berlin");
+            assert_eq!(next_day, "2026-03-30T00:00:00Z", "{instant}");
+        }
+    }
+
+    #[test]
+    fn the_hours_outside_are_those_of_the_night() {
+        for (from, to, closed) in [(8, 20, 12), (0, 24, 0), (2, 3, 23)] {
+            assert_eq!(SendWindow::new(from, to).unwrap().closed_hours(), closed);
+        }
+    }
+
+    #[test]
+    fn a_window_reads_back_as_it_was_written() {
+        let text = serde_json::to_string(&SendWindow::default()).unwrap();
+        assert_eq!(text, r#"{"from_hour":8,"to_hour":20}"#);
+        assert_eq!(serde_json::from_str::<SendWindow>(&text).unwrap(), SendWindow::default());
     }
 
     #[test]

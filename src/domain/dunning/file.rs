@@ -1,6 +1,7 @@
 //! What is kept of policies and cases: who they belong to, and when they are next looked at.
 
 use chrono::{DateTime, Utc};
+use thiserror::Error;
 
 use super::{AccessLevel, Case, Ladder};
 use crate::domain::{
@@ -12,14 +13,18 @@ use crate::domain::{
     version::Version,
 };
 
-/// A dunning policy: one ladder under a name, versioned. Cases keep the version they began with.
+/// The longest name of a policy, in characters.
+const LONGEST_NAME: usize = 80;
+
+/// A merchant's ladder under a name, in versions: a case keeps the version with which it was
+/// opened, a change is for new cases alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DunningPolicy {
     /// The merchant.
     pub merchant: Id<kind::Merchant>,
     /// Its id.
     pub id: Id<kind::DunningPolicy>,
-    /// Its name.
+    /// What staff calls it.
     pub name: String,
     /// Which version of the ladder this is.
     pub number: VersionNumber,
@@ -31,6 +36,47 @@ pub struct DunningPolicy {
     pub deleted_at: Option<DateTime<Utc>>,
     /// How often it was written.
     pub version: Version,
+}
+
+/// The name is empty or too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("name: from 1 to {LONGEST_NAME} characters, and not only spaces")]
+pub struct BadName;
+
+impl DunningPolicy {
+    /// The first version of a policy.
+    pub fn new(
+        merchant: Id<kind::Merchant>,
+        name: &str,
+        ladder: Ladder,
+        now: DateTime<Utc>,
+        mint: &Mint,
+    ) -> Result<Self, BadName> {
+        Ok(Self {
+            merchant,
+            id: mint.id(now),
+            name: checked(name)?,
+            number: VersionNumber::FIRST,
+            ladder,
+            created_at: now,
+            deleted_at: None,
+            version: Version::NEW,
+        })
+    }
+
+    /// The next version, with another name, another ladder, or both. Nothing changed is no new
+    /// version.
+    pub fn revised(&self, name: &str, ladder: Ladder) -> Result<Self, BadName> {
+        let revised = Self { name: checked(name)?, ladder, ..self.clone() };
+        let number = if revised == *self { self.number } else { self.number.next() };
+        Ok(Self { number, ..revised })
+    }
+}
+
+fn checked(name: &str) -> Result<String, BadName> {
+    let name = name.trim();
+    let length = name.chars().count();
+    if (1..=LONGEST_NAME).contains(&length) { Ok(name.to_owned()) } else { Err(BadName) }
 }
 
 /// One invoice's way through dunning.
@@ -124,5 +170,41 @@ impl From<AccessLevel> for Access {
             AccessLevel::Grace => Self::Grace,
             AccessLevel::Full => Self::Full,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        dunning::{FinalAction, LadderDraft},
+        payment::rules::RuleBook,
+    };
+
+    fn named(name: &str) -> Result<DunningPolicy, BadName> {
+        let mint = Mint::seeded([3; 32]);
+        let now = "2026-02-28T09:00:00Z".parse().unwrap();
+        DunningPolicy::new(mint.id(now), name, Ladder::standard(), now, &mint)
+    }
+
+    #[test]
+    fn a_change_is_a_new_version_and_no_change_is_none() {
+        let policy = named(" Courses ").unwrap();
+        assert_eq!((policy.name.as_str(), policy.number), ("Courses", VersionNumber::FIRST));
+        assert_eq!(policy.revised("Courses", Ladder::standard()), Ok(policy.clone()));
+        let draft =
+            LadderDraft { final_action: FinalAction::WriteOff, ..Ladder::standard().into() };
+        let gentle = Ladder::new(draft, RuleBook::newest()).unwrap();
+        let revised = policy.revised("Courses", gentle).unwrap();
+        assert_eq!((revised.id, revised.number), (policy.id, VersionNumber(2)));
+        assert_eq!(revised.ladder.final_action(), FinalAction::WriteOff);
+        assert_eq!(policy.revised("Lessons", Ladder::standard()).unwrap().number.0, 2);
+    }
+
+    #[test]
+    fn a_policy_has_a_name() {
+        assert_eq!(named("  "), Err(BadName));
+        assert_eq!(named(&"x".repeat(81)), Err(BadName));
+        assert!(named(&"x".repeat(80)).is_ok());
     }
 }

@@ -8,8 +8,11 @@ use chrono::TimeDelta;
 use figment::providers::{Format, Toml};
 use serde::{Deserialize, Serialize};
 
-use super::{jitter, scheme, window::SendWindow};
-use crate::domain::payment::rules::Rules;
+use super::{jitter, scheme};
+use crate::domain::{
+    calendar::{SendWindow, WindowHours},
+    payment::rules::Rules,
+};
 
 /// What a member may use while an invoice is unpaid. Ordered from the least to the most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -79,7 +82,7 @@ pub struct LadderDraft {
     /// How far a gap may be moved either way, in per cent of it.
     pub jitter_percent: u8,
     /// The hours of the payer's day in which retries and reminders happen.
-    pub window: SendWindow,
+    pub window: WindowHours,
 }
 
 /// A ladder that makes sense.
@@ -91,6 +94,8 @@ pub struct LadderDraft {
 #[serde(try_from = "LadderDraft", into = "LadderDraft")]
 pub struct Ladder {
     draft: LadderDraft,
+    /// The draft's hours, which can be.
+    window: SendWindow,
 }
 
 /// What is wrong with a draft, and what would be right.
@@ -120,11 +125,22 @@ impl Ladder {
     /// A ladder that makes sense and keeps every card network's limits (RULES RET-6), or all that
     /// is wrong with the draft.
     pub fn new(draft: LadderDraft, rules: &Rules) -> Result<Self, Vec<LadderFault>> {
+        let ladder = Self::of_shape(draft)?;
+        let faults = scheme::faults(&ladder.draft, rules);
+        if faults.is_empty() { Ok(ladder) } else { Err(faults) }
+    }
+
+    /// A ladder that makes sense, whatever the networks say of it.
+    fn of_shape(draft: LadderDraft) -> Result<Self, Vec<LadderFault>> {
         let mut faults = shape_faults(&draft);
-        if faults.is_empty() {
-            faults = scheme::faults(&draft, rules);
+        match SendWindow::try_from(draft.window) {
+            Ok(window) if faults.is_empty() => return Ok(Self { draft, window }),
+            Ok(_) => {}
+            Err(error) => {
+                faults.push(LadderFault::field("window", format!("{error}; 8 to 20 is usual")));
+            }
         }
-        if faults.is_empty() { Ok(Self { draft }) } else { Err(faults) }
+        Err(faults)
     }
 
     /// The default of RULES RET-5: four retries, 3, 4, 7 and 7 days apart, then cancellation.
@@ -149,7 +165,7 @@ impl Ladder {
 
     /// The hours in which retries and reminders happen.
     pub const fn window(&self) -> SendWindow {
-        self.draft.window
+        self.window
     }
 
     /// The time between step `index` and the one before, for the case that `seed` stands for.
@@ -162,7 +178,7 @@ impl Ladder {
     /// pushed to the next opening of the window. A retry that would come later does not come.
     pub(super) fn longest(&self) -> TimeDelta {
         // An hour more, for the day on which the clock goes back.
-        let push = TimeDelta::hours(i64::from(self.draft.window.closed_hours()) + 1);
+        let push = TimeDelta::hours(i64::from(self.window.closed_hours()) + 1);
         self.draft
             .steps
             .iter()
@@ -176,10 +192,7 @@ impl TryFrom<LadderDraft> for Ladder {
     type Error = LadderFault;
 
     fn try_from(draft: LadderDraft) -> Result<Self, LadderFault> {
-        match shape_faults(&draft).into_iter().next() {
-            None => Ok(Self { draft }),
-            Some(fault) => Err(fault),
-        }
+        Self::of_shape(draft).map_err(|mut faults| faults.remove(0))
     }
 }
 
@@ -215,13 +228,6 @@ fn shape_faults(draft: &LadderDraft) -> Vec<LadderFault> {
         faults.push(LadderFault::field(
             "jitter_percent",
             format!("from 0 to {MOST_JITTER_PERCENT}; 10 is usual"),
-        ));
-    }
-    let SendWindow { from_hour, to_hour } = draft.window;
-    if to_hour > 24 || from_hour >= to_hour {
-        faults.push(LadderFault::field(
-            "window",
-            "from_hour comes before to_hour, and to_hour is at most 24; 8 to 20 is usual",
         ));
     }
     let days = draft.steps.iter().fold(0, |sum: u32, step| sum.saturating_add(step.after_days));
@@ -312,7 +318,7 @@ mod tests {
     #[case(8, 8)]
     #[case(8, 25)]
     fn a_window_is_a_stretch_of_one_day(#[case] from_hour: u8, #[case] to_hour: u8) {
-        assert_eq!(refused(|l| l.window = SendWindow { from_hour, to_hour }), ["window"]);
+        assert_eq!(refused(|l| l.window = WindowHours { from_hour, to_hour }), ["window"]);
     }
 
     #[test]

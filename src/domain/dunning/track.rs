@@ -2,7 +2,6 @@
 //! latest of every bound, never squeezed earlier (RULES RET-4).
 
 use chrono::{DateTime, TimeDelta, Utc};
-use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -12,6 +11,7 @@ use super::{
     standing::Standing,
 };
 use crate::domain::{
+    calendar::Zone,
     money::Money,
     payment::{
         attempt::Initiator,
@@ -27,7 +27,7 @@ pub struct Circumstances<'a> {
     /// The present.
     pub now: DateTime<Utc>,
     /// The payer's time zone.
-    pub zone: Tz,
+    pub zone: Zone,
     /// The case's own number, for example a hash of its id: it decides the jitter.
     pub seed: u64,
     /// What is still due.

@@ -10,7 +10,7 @@ use super::{
     SubscriptionState,
 };
 use crate::domain::{
-    calendar::{CalendarError, StubReference},
+    calendar::{CalendarError, Period, StubReference},
     catalog::Terms,
 };
 
@@ -112,10 +112,10 @@ impl Subscription {
         let paid_until = match self.state {
             SubscriptionState::Trialing => self.trial_end,
             SubscriptionState::Active | SubscriptionState::PastDue => {
-                self.current_period.map(|period| period.end())
+                self.current_period.map(Period::end)
             }
             SubscriptionState::Paused => {
-                self.current_period.map(|period| period.end()).filter(|end| *end > now)
+                self.current_period.map(Period::end).filter(|end| *end > now)
             }
             // Nothing was paid for.
             SubscriptionState::Incomplete | SubscriptionState::Unpaid => None,
@@ -148,7 +148,7 @@ impl Subscription {
             None => self
                 .trial_end
                 .filter(|_| self.state == SubscriptionState::Trialing)
-                .or_else(|| self.current_period.map(|period| period.end())),
+                .or_else(|| self.current_period.map(Period::end)),
         };
         Ok(())
     }
@@ -186,7 +186,7 @@ impl Subscription {
             return Err(NotNow::NotPaused);
         }
         self.pause = None;
-        let runs_until = self.current_period.map(|period| period.end()).or(self.trial_end);
+        let runs_until = self.current_period.map(Period::end).or(self.trial_end);
         match runs_until {
             Some(end) if end > now => {
                 let in_trial = self.current_period.is_none();

@@ -147,7 +147,7 @@ fn bill_cycle(due: Due, now: DateTime<Utc>, mint: &Mint) -> Result<Changes, Rene
     reminder::plan(&mut subscription, card_expiry, now);
     events.push(subscription.event(EventKind::SubscriptionRenewed, now, mint));
 
-    let mut changes = bill(invoice, customer, now, mint);
+    let mut changes = bill(invoice, &customer, now, mint);
     changes.subscriptions.push(subscription);
     changes.events.append(&mut events);
     Ok(changes)
@@ -194,7 +194,7 @@ fn prorated(amount: Money, days: u32, whole_days: u32) -> Result<Money, MoneyErr
 
 /// An issued invoice, its ledger entry, and the payment that will collect it. What costs nothing is
 /// paid at once.
-pub fn bill(mut invoice: Invoice, customer: Customer, now: DateTime<Utc>, mint: &Mint) -> Changes {
+pub fn bill(mut invoice: Invoice, customer: &Customer, now: DateTime<Utc>, mint: &Mint) -> Changes {
     let mut changes = Changes::default();
     let heading = Heading { id: mint.id(now), at: now, invoice: &invoice };
     changes.journals.push(heading.issued());
@@ -276,7 +276,7 @@ impl Subscription {
         self.access = Access::Full;
         self.due_at = match &self.cancellation {
             Some(planned) => Some(planned.ends_at),
-            None => self.current_period.map(|period| period.end()),
+            None => self.current_period.map(Period::end),
         };
     }
 

@@ -40,6 +40,7 @@ use super::{
     AccountConfig, Capabilities, ChargeOrder, ChargeTrace, CheckoutOrder, Delivery, Gateway,
     GatewayError, HostedPage, Idempotency, Lookup, OffSession, Outcome, RefundOrder, RefundOutcome,
     RefundSighting, Refunds, SetupOrder, SetupState, Sighting, WebhookError, WebhookNews,
+    http::Channel,
 };
 
 /// What Stripe can do.
@@ -73,9 +74,9 @@ pub struct Stripe {
 }
 
 impl Stripe {
-    /// The account that `account` describes. Refused if the key or the address cannot be right.
-    pub fn new(client: reqwest::Client, account: &AccountConfig) -> Result<Self, GatewayError> {
-        let transport = Transport::new(client, account)?;
+    /// The account that `account` describes, over this channel. Refused if the key or the address cannot be right.
+    pub fn new(account: &AccountConfig, channel: Channel) -> Result<Self, GatewayError> {
+        let transport = Transport::new(account, channel)?;
         Ok(Self { transport, webhook_secrets: account.webhook_secrets.clone() })
     }
 

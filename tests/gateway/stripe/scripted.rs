@@ -16,7 +16,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::{
-    WEBHOOK_SECRET, account, at, client, dollars, id,
+    WEBHOOK_SECRET, account, at, channel, dollars, id,
     peer::{Peer, Reply},
     refund_of, renewal, stripe, trace,
 };
@@ -128,10 +128,14 @@ async fn a_refused_charge_keeps_the_payment_it_left_behind(
 #[rstest]
 #[case::a_key_used_for_another_order(400, json!({ "type": "idempotency_error" }), TellStaff)]
 #[case::a_wrong_secret_key(401, json!({ "type": "invalid_request_error" }), TellStaff)]
+#[case::a_key_without_the_right(403, json!({ "type": "invalid_request_error" }), TellStaff)]
 #[case::the_first_call_still_runs(409, json!({ "code": "idempotency_key_in_use" }), SendSameKeyAgain)]
 #[case::a_locked_object(429, json!({ "code": "lock_timeout" }), SendSameKeyAgain)]
 #[case::a_repeat_to_the_issuer(402, json!({ "decline_code": "duplicate_transaction" }), ResolveFirst)]
 #[case::stripe_fails(500, json!({ "type": "api_error" }), ResolveFirst)]
+#[case::stripe_is_away(503, json!({}), ResolveFirst)]
+#[case::an_unfollowed_redirect(302, json!({}), ResolveFirst)]
+#[case::a_silent_bank(424, json!({ "type": "api_error" }), ResolveFirst)]
 #[tokio::test]
 async fn a_refusal_that_is_no_verdict_says_what_to_do(
     #[case] status: u16,
@@ -162,9 +166,12 @@ async fn an_answer_that_cannot_be_read_leaves_the_charge_unknown(#[case] reply: 
     assert!(matches!(refused_charge(reply).await, GatewayError::Unknown(_)));
 }
 
+#[rstest]
+#[case::too_fast(429, "rate_limit")]
+#[case::the_first_call_still_runs(409, "idempotency_key_in_use")]
 #[tokio::test]
-async fn stripe_says_how_long_to_wait() {
-    let reply = Reply::status(429, &json!({ "error": { "code": "rate_limit" } }))
+async fn stripe_says_how_long_to_wait(#[case] status: u16, #[case] code: &str) {
+    let reply = Reply::status(status, &json!({ "error": { "code": code } }))
         .with_header("retry-after", "7");
     let GatewayError::RateLimited { retry_after } = refused_charge(reply).await else {
         panic!("not asked to slow down")
@@ -400,7 +407,8 @@ async fn news_that_cannot_be_read_back_just_now_are_to_come_again() {
 #[case::no_address("stripe", "sk_test_1")]
 #[case::no_address_to_send_to("mailto:stripe@example.org", "sk_test_1")]
 fn an_account_that_cannot_work_is_refused_at_once(#[case] base_url: &str, #[case] key: &str) {
-    let refused = Stripe::new(client(), &account(base_url, key));
+    let account = account(base_url, key);
+    let refused = Stripe::new(&account, channel(&account));
     assert!(matches!(refused, Err(GatewayError::Rejected { .. })));
 }
 

@@ -1,13 +1,13 @@
 //! Stories of single cases, told in days and hours after the first decline.
 
 use chrono::{NaiveDate, TimeDelta};
-use chrono_tz::Tz;
 use rstest::rstest;
 
 use super::*;
 use crate::domain::{
+    calendar::{WindowHours, Zone},
     dunning::{
-        Reach, SendWindow,
+        Reach,
         decision::{Action, Reason, StaffTask},
         ladder::{LadderDraft, Step},
         standing::Bar,
@@ -26,7 +26,7 @@ use DeclineClass::{Config, FixData, HoldRisk, NeedsSca, Never, StopMandate, Wait
 struct World {
     start: DateTime<Utc>,
     now: DateTime<Utc>,
-    zone: Tz,
+    zone: Zone,
     primary: Network,
     backup: Option<Network>,
     history: Vec<SentAttempt>,
@@ -54,7 +54,7 @@ fn hours(hours: i64) -> TimeDelta {
 fn plain() -> LadderDraft {
     LadderDraft {
         jitter_percent: 0,
-        window: SendWindow { from_hour: 0, to_hour: 24 },
+        window: WindowHours { from_hour: 0, to_hour: 24 },
         ..Ladder::standard().into()
     }
 }
@@ -65,7 +65,7 @@ impl World {
         Self {
             start,
             now: start,
-            zone: Tz::UTC,
+            zone: Zone::UTC,
             primary,
             backup: None,
             history: Vec::new(),
@@ -192,15 +192,16 @@ fn an_empty_account_is_tried_after_3_4_7_and_7_days_and_then_cancelled() {
 
 #[test]
 fn the_standard_ladder_stays_near_its_days_and_in_daylight() {
-    let mut world = World { zone: chrono_tz::America::Los_Angeles, ..World::on(Network::Visa) }
-        .opens(&funds(), Ladder::standard().into());
+    let mut world =
+        World { zone: "America/Los_Angeles".parse().unwrap(), ..World::on(Network::Visa) }
+            .opens(&funds(), Ladder::standard().into());
     let mut before = world.now;
     for gap in [3, 4, 7, 7] {
         world.retries(&funds());
         let passed = world.now - before;
         assert!(passed >= days(gap) * 9 / 10, "{passed} before {gap} days");
         assert!(passed <= days(gap) * 11 / 10 + hours(13), "{passed} after {gap} days");
-        let hour = chrono::Timelike::hour(&world.now.with_timezone(&world.zone));
+        let hour = chrono::Timelike::hour(&world.zone.local(world.now));
         assert!((8..20).contains(&hour), "at {hour} o'clock");
         before = world.now;
     }

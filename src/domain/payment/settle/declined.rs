@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{Owed, Settled, Standing};
 use crate::domain::{
     changes::Changes,
+    customer::PaymentMethod,
     dunning::{
         Action, Case, CaseState, Circumstances, Decision, DunningCase, DunningMail, FinalAction,
         Method, MethodFacts, Reach, Refusal,
@@ -17,16 +18,15 @@ use crate::domain::{
         PaymentState,
         attempt::{AttemptState, Initiator},
         decline::{Decline, DeclineClass, Network},
-        method::Shown,
         rules::RuleBook,
     },
-    subscription::{CancellationCause, SubscriptionState},
+    subscription::{CancellationCause, SubscriptionState, lifecycle::EndWhen},
     version::Version,
 };
 
 pub(super) fn settle(
     mut s: Standing,
-    decline: Decline,
+    decline: &Decline,
     now: DateTime<Utc>,
     mint: &Mint,
 ) -> Settled {
@@ -56,7 +56,7 @@ pub(super) fn settle(
         changes.payments.push(s.owed.payment);
         return Settled { changes, for_staff: None };
     }
-    let for_staff = follow(s.owed, &decline, &occasion, &mut changes, now, mint);
+    let for_staff = follow(s.owed, decline, &occasion, &mut changes, now, mint);
     Settled { changes, for_staff }
 }
 
@@ -123,7 +123,7 @@ fn follow(
         .is_some_and(|(subscription, _)| subscription.state == SubscriptionState::Incomplete);
     if is_first_payment {
         // Nothing is served yet, so nothing is dunned: the customer pays by the link, or not.
-        block(&mut owed, Method::Primary, decline.class, changes);
+        block(&mut owed, decline.class, changes);
         changes.notices.push(first_failure(&owed, decline.class, occasion, now, mint));
         changes.payments.push(owed.payment);
         return None;
@@ -152,14 +152,13 @@ fn follow(
             (file, decision)
         }
         Some(file) => {
-            match file.case.clone().after_decline(decline, &owed.circumstances(file.id, now)) {
-                Ok(decision) => (file, decision),
+            let around = owed.circumstances(file.id, now);
+            let Ok(decision) = file.case.clone().after_decline(decline, &around) else {
                 // No attempt of the ladder's: it goes on where it was.
-                Err(_) => {
-                    changes.payments.push(owed.payment);
-                    return None;
-                }
-            }
+                changes.payments.push(owed.payment);
+                return None;
+            };
+            (file, decision)
         }
     };
     let for_staff = (!decision.staff.is_empty()).then(|| format!("{:?}", decision.staff));
@@ -176,9 +175,9 @@ fn carry_out(
     now: DateTime<Utc>,
     mint: &Mint,
 ) {
-    if let Some((method, bar)) = decision.bar {
+    if let Some((_, bar)) = decision.bar {
         match bar.reach {
-            Reach::Agreement | Reach::Credential => block(&mut owed, method, bar.class, changes),
+            Reach::Agreement | Reach::Credential => block(&mut owed, bar.class, changes),
             Reach::ThisInvoice => {}
         }
     }
@@ -246,10 +245,7 @@ fn finish(
     match action {
         FinalAction::Cancel => {
             let cause = CancellationCause::Dunning;
-            if subscription
-                .cancel(crate::domain::subscription::lifecycle::EndWhen::Now, cause, now)
-                .is_ok()
-            {
+            if subscription.cancel(EndWhen::Now, cause, now).is_ok() {
                 changes.events.push(subscription.event(EventKind::SubscriptionCanceled, now, mint));
             }
         }
@@ -267,7 +263,9 @@ fn finish(
 }
 
 /// Keeps a method from being charged by itself until it is replaced or its data changed.
-fn block(owed: &mut Owed, which: Method, class: DeclineClass, changes: &mut Changes) {
+///
+/// Whichever was charged stands as `method`, the backup too.
+fn block(owed: &mut Owed, class: DeclineClass, changes: &mut Changes) {
     let is_for_good = match class {
         DeclineClass::Never | DeclineClass::StopMandate | DeclineClass::FixData => true,
         DeclineClass::Generic
@@ -277,8 +275,6 @@ fn block(owed: &mut Owed, which: Method, class: DeclineClass, changes: &mut Chan
         | DeclineClass::Config
         | DeclineClass::NeedsSca => false,
     };
-    // An attempt on the backup has charged what stands as `method`.
-    let _ = which;
     if let Some(method) = owed.method.as_mut().filter(|m| is_for_good && m.blocked.is_none()) {
         method.blocked = Some(class);
         changes.payment_methods.push(method.clone());
@@ -293,7 +289,7 @@ fn mail_facts(
     now: DateTime<Utc>,
 ) -> Facts {
     let amount = owed.invoice.open_amount();
-    let tried = owed.method.as_ref().map(crate::domain::customer::PaymentMethod::shown);
+    let tried = owed.method.as_ref().map(PaymentMethod::shown);
     match kind {
         DunningMail::PaymentFailed
         | DunningMail::CardNeedsReplacing
@@ -331,7 +327,7 @@ fn first_failure(
     now: DateTime<Utc>,
     mint: &Mint,
 ) -> Notice {
-    let tried = owed.method.as_ref().map(crate::domain::customer::PaymentMethod::shown);
+    let tried = owed.method.as_ref().map(PaymentMethod::shown);
     let amount = owed.invoice.open_amount();
     let confirm_by = owed.subscription.as_ref().and_then(|(subscription, _)| subscription.due_at);
     let facts = if class == DeclineClass::NeedsSca {
@@ -358,7 +354,7 @@ pub(super) fn authentication_notice(
     now: DateTime<Utc>,
     mint: &Mint,
 ) -> Notice {
-    let tried: Option<Shown> = s.owed.method.as_ref().map(|method| method.shown());
+    let tried = s.owed.method.as_ref().map(PaymentMethod::shown);
     let amount = s.owed.invoice.open_amount();
     let facts = Facts::AuthenticationNeeded { amount, confirm_by, tried };
     let key = format!("{}:{}", facts.kind(), s.attempt.id);
@@ -373,7 +369,7 @@ impl Owed {
         let facts = |network: Network| MethodFacts { network, history: &self.sent };
         Circumstances {
             now,
-            zone: self.dunning.zone.tz(),
+            zone: self.dunning.zone,
             seed: case.uuid().as_u64_pair().1,
             amount: self.invoice.open_amount(),
             primary: facts(self.method.as_ref().map_or(Network::Other, |method| method.network)),

@@ -6,7 +6,7 @@ mod paid;
 
 use chrono::{DateTime, Utc};
 
-pub use declined::{take_step, without_method};
+pub use declined::{move_case, take_step, without_method};
 pub use paid::WrongAmount;
 
 use super::{
@@ -92,25 +92,25 @@ pub fn settle(
             Ok(Settled { for_staff: Some(reason), ..quiet(standing.attempt) })
         }
         (step @ (Step::Moved(_) | Step::LateSuccess), News::Paid(paid)) => {
-            paid::settle(standing, paid, step == Step::LateSuccess, now, mint)
+            paid::settle(standing, &paid, step == Step::LateSuccess, now, mint)
         }
         (_, News::Declined { reference, decline }) => {
             standing.attempt.reference = reference.or(standing.attempt.reference);
             let rules = RuleBook::at(now.date_naive());
             Ok(match rules.classify(&Signals::of(standing.attempt.network, &decline)) {
-                Reading::Declined(read) => declined::settle(standing, read, now, mint),
+                Reading::Declined(read) => declined::settle(standing, &read, now, mint),
                 // A part is never kept silently: staff sees to what was taken.
                 Reading::ApprovedInPart(read) => {
-                    let settled = declined::settle(standing, read, now, mint);
+                    let settled = declined::settle(standing, &read, now, mint);
                     let reason = "the issuer approved a part of the amount".to_owned();
                     Settled { for_staff: Some(reason), ..settled }
                 }
-                Reading::Approved { .. } => declined::settle(standing, decline, now, mint),
+                Reading::Approved { .. } => declined::settle(standing, &decline, now, mint),
                 // A duplicate is no verdict: the earlier charge is looked up.
                 Reading::OutcomeUnknown => waiting(standing, AttemptState::Unknown, now, mint),
             })
         }
-        (_, News::Rejected { reason }) => Ok(rejected(standing, reason, now)),
+        (_, News::Rejected { reason }) => Ok(rejected(standing, &reason, now)),
         (_, News::NeverHappened) => Ok(never_happened(standing, now)),
         (_, News::Silence) => Ok(waiting(standing, AttemptState::Unknown, now, mint)),
         (_, News::Pending { reference }) => {
@@ -190,7 +190,7 @@ fn waiting(mut s: Standing, state: AttemptState, now: DateTime<Utc>, mint: &Mint
 }
 
 /// Our order or set-up was wrong: staff mends it; no step of the customer's is used up (CONFIG).
-fn rejected(mut s: Standing, reason: String, now: DateTime<Utc>) -> Settled {
+fn rejected(mut s: Standing, reason: &str, now: DateTime<Utc>) -> Settled {
     s.attempt.state = AttemptState::Rejected;
     s.attempt.close(now);
     s.owed.payment.state = PaymentState::Scheduled;

@@ -37,7 +37,7 @@ pub struct WrongAmount {
 
 pub(super) fn settle(
     mut s: Standing,
-    paid: Paid,
+    paid: &Paid,
     is_late: bool,
     now: DateTime<Utc>,
     mint: &Mint,
@@ -53,7 +53,7 @@ pub(super) fn settle(
         changes.events.push(s.owed.payment.event(EventKind::PaymentLateSuccess, None, now, mint));
     }
     if s.owed.invoice.state == InvoiceState::Open {
-        settle_invoice(&mut s, &paid, &mut changes, now, mint);
+        settle_invoice(&mut s, paid, &mut changes, now, mint);
     } else {
         give_back(&mut s, &mut changes, now, mint);
     }

@@ -1,0 +1,22 @@
+//! Compiles the API's definitions without a system `protoc`, and keeps their descriptors, comments
+//! included, for reflection.
+
+use std::{env, fs, path::PathBuf};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo:rerun-if-changed=proto");
+    println!("cargo:rerun-if-changed=migrations");
+
+    let mut definitions: Vec<PathBuf> = fs::read_dir("proto/rondo/v1")?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<std::io::Result<_>>()?;
+    definitions.sort();
+
+    let mut compiler = protox::Compiler::new(["proto"])?;
+    compiler.include_imports(true).include_source_info(true).open_files(&definitions)?;
+
+    let descriptors = PathBuf::from(env::var("OUT_DIR")?).join("rondo.v1.binpb");
+    fs::write(descriptors, compiler.encode_file_descriptor_set())?;
+    tonic_prost_build::configure().compile_fds(compiler.file_descriptor_set())?;
+    Ok(())
+}

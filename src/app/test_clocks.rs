@@ -1,0 +1,78 @@
+//! Test clocks: a merchant's own time, and sending it forward.
+//!
+//! Only says where the clock is going to. It goes there with the engine, from due instant to due
+//! instant.
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+
+use super::{Act, AppError, Result};
+use crate::{
+    domain::{
+        changes::Changes,
+        ids::{Id, kind},
+        merchant::{Merchant, TestClock},
+    },
+    store::Page,
+};
+
+/// The furthest that a clock is sent at once: ten years.
+const LONGEST_WAY: TimeDelta = TimeDelta::days(3_653);
+
+/// Puts the merchant on a clock that shows `shows`. Refused once it has customers or plans, whose
+/// times are the world's.
+pub async fn create_test_clock(act: &mut Act<'_>, shows: DateTime<Utc>) -> Result<TestClock> {
+    let merchant = act.merchant_id();
+    if let Some(clock) = act.merchant.test_clock {
+        return Err(AppError::AlreadyExists {
+            what: "a test clock of this merchant".to_owned(),
+            id: clock.id.to_string(),
+        });
+    }
+    let customers = act.repo.list_customers(merchant, true, Page { after: None, limit: 1 }).await?;
+    let plans = act.repo.list_plans(merchant, None, Page { after: None, limit: 1 }).await?;
+    if !customers.is_empty() || !plans.is_empty() {
+        return Err(AppError::precondition(
+            "MERCHANT_IN_USE",
+            merchant,
+            "a merchant with customers or plans stays on the world's time; make a new merchant",
+        ));
+    }
+    let now = shows.trunc_subsecs(6);
+    let clock = TestClock { id: act.id(), now, target: now };
+    write(act, clock).await
+}
+
+/// The merchant's clock, or that there is none.
+pub fn test_clock(merchant: &Merchant, id: Id<kind::TestClock>) -> Result<TestClock> {
+    merchant.test_clock.filter(|clock| clock.id == id).ok_or_else(|| AppError::not_found(id))
+}
+
+/// Sends the clock forward to `target`.
+pub async fn advance_test_clock(
+    act: &mut Act<'_>,
+    id: Id<kind::TestClock>,
+    target: DateTime<Utc>,
+) -> Result<TestClock> {
+    let mut clock = test_clock(act.merchant, id)?;
+    if clock.is_advancing() {
+        let message = format!("it is on its way to {}; wait until it is there", clock.target);
+        return Err(AppError::precondition("TEST_CLOCK_ADVANCING", id, message));
+    }
+    let target = target.trunc_subsecs(6);
+    if target <= clock.now {
+        let message = format!("must be later than the clock shows, {}", clock.now.to_rfc3339());
+        return Err(AppError::invalid("target_time", message));
+    }
+    if target - clock.now > LONGEST_WAY {
+        return Err(AppError::invalid("target_time", "must be at most ten years ahead"));
+    }
+    clock.target = target;
+    write(act, clock).await
+}
+
+async fn write(act: &mut Act<'_>, clock: TestClock) -> Result<TestClock> {
+    let merchant = Merchant { test_clock: Some(clock), ..act.merchant.clone() };
+    act.write(Changes { merchants: vec![merchant], ..Changes::default() }).await?;
+    let written = act.repo.merchant(act.merchant.id).await?;
+    written.and_then(|merchant| merchant.test_clock).ok_or_else(|| AppError::not_found(clock.id))
+}

@@ -1,0 +1,88 @@
+//! What is asked of a gateway: orders, which name everything, and traces of what was ordered.
+//!
+//! All in them was decided and committed before; nothing here is looked up or completed.
+
+use chrono::{DateTime, Utc};
+
+use super::Initiator;
+use crate::domain::{
+    ids::{Id, kind},
+    money::Money,
+};
+
+/// One charge, complete. Everything in it was committed before the first byte leaves (RULES CHG-2).
+#[derive(Debug, Clone)]
+pub struct ChargeOrder {
+    /// The attempt: our reference, and (as text) the idempotency key, the same for every resend.
+    pub attempt: Id<kind::Attempt>,
+    /// The invoice, for the gateway's records.
+    pub invoice: Id<kind::Invoice>,
+    /// What to take.
+    pub amount: Money,
+    /// The gateway's token of the stored method.
+    pub method_token: String,
+    /// The gateway's reference of the customer, where it has one.
+    pub customer_reference: Option<String>,
+    /// Who set it off.
+    pub initiator: Initiator,
+    /// The network's id of the first, authenticated payment, where known (RULES MIT-1).
+    pub original_transaction: Option<String>,
+    /// What stands on the statement: no personal data.
+    pub description: String,
+}
+
+/// One payment that the customer makes on the gateway's own page.
+#[derive(Debug, Clone)]
+pub struct CheckoutOrder {
+    /// The attempt: our reference and idempotency key.
+    pub attempt: Id<kind::Attempt>,
+    /// The invoice, for the gateway's records.
+    pub invoice: Id<kind::Invoice>,
+    /// What to take.
+    pub amount: Money,
+    /// The gateway's reference of the customer, where it has one.
+    pub customer_reference: Option<String>,
+    /// Whether the card is to be stored for later payments; the customer ticked it.
+    pub store_method: bool,
+    /// What is paid for.
+    pub description: String,
+    /// Where the customer comes back to.
+    pub return_url: String,
+}
+
+/// A request to store a method.
+#[derive(Debug, Clone)]
+pub struct SetupOrder {
+    /// Our reference and idempotency key.
+    pub reference: String,
+    /// Whose it will be.
+    pub customer: Id<kind::Customer>,
+    /// The gateway's reference of the customer, where it has one.
+    pub customer_reference: Option<String>,
+    /// Where the customer comes back to.
+    pub return_url: String,
+}
+
+/// A refund order.
+#[derive(Debug, Clone)]
+pub struct RefundOrder {
+    /// The refund: our reference and idempotency key.
+    pub refund: Id<kind::Refund>,
+    /// The gateway's reference of the charge.
+    pub charge_reference: String,
+    /// How much goes back.
+    pub amount: Money,
+}
+
+/// What we know of a charge that we look for.
+#[derive(Debug, Clone)]
+pub struct ChargeTrace {
+    /// Our reference.
+    pub attempt: Id<kind::Attempt>,
+    /// The gateway's reference, if an answer or a webhook told it.
+    pub reference: Option<String>,
+    /// The gateway's reference of the customer, where it has one.
+    pub customer_reference: Option<String>,
+    /// When it was first sent; some look-ups go by time.
+    pub first_sent_at: DateTime<Utc>,
+}

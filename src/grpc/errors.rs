@@ -1,0 +1,407 @@
+//! What a caller is told when a call fails (RULES API-7): a code, one reason for programs, the
+//! fields or objects in question, and whether to try again.
+//!
+//! Never SQL, a path, or a word about another merchant: faults of ours are logged here and told as
+//! such.
+
+use std::{collections::HashMap, time::Duration};
+
+use thiserror::Error;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+use super::names;
+use crate::{
+    app::{AppError, Violation},
+    domain::ids::{Id, kind},
+    gateway::GatewayError,
+    store::StoreError,
+};
+
+/// Who gives the reasons.
+const DOMAIN: &str = "rondo.dev";
+
+/// After a collision with another write, how long to wait.
+const COLLISION_DELAY: Duration = Duration::from_millis(100);
+/// While something that we need is not there, how long to wait.
+const OUTAGE_DELAY: Duration = Duration::from_secs(2);
+
+/// Why a call was not carried out.
+#[derive(Debug, Error)]
+pub enum ApiError {
+    /// The call brought no key.
+    #[error("the call needs an API key, in the metadata `authorization: Bearer rk_…`")]
+    KeyMissing,
+    /// The key is none, or not known here.
+    #[error("this API key is not known")]
+    KeyUnknown,
+    /// The key was taken back.
+    #[error("this API key was revoked")]
+    KeyRevoked,
+    /// The key's time is over.
+    #[error("this API key has expired")]
+    KeyExpired,
+    /// The key's role may not do this.
+    #[error("this API key may not call {method}")]
+    Denied {
+        /// The method's path.
+        method: String,
+    },
+    /// There is no such method.
+    #[error("there is no method {method}")]
+    MethodUnknown {
+        /// The method's path.
+        method: String,
+    },
+    /// An administrator's key did not say for which merchant.
+    #[error("an administrator's key names the merchant, in the metadata `rondo-merchant: mer_…`")]
+    MerchantUnnamed,
+    /// The metadata `rondo-merchant` is no merchant's id.
+    #[error("the metadata `rondo-merchant` must be an id like mer_06ew5kkq3hx3d1qj9w2t7m8c0g")]
+    MerchantUnreadable,
+    /// A merchant's key named another merchant.
+    #[error("this API key speaks for {own} alone")]
+    MerchantForeign {
+        /// Its own.
+        own: Id<kind::Merchant>,
+    },
+    /// Too many calls.
+    #[error("too many calls; wait {} ms", retry_after.as_millis())]
+    TooFast {
+        /// How long to wait.
+        retry_after: Duration,
+    },
+    /// The id of the request was used for another request.
+    #[error("request_id {request_id} was used for a different request; use a new one")]
+    RequestIdReused {
+        /// The id.
+        request_id: uuid::Uuid,
+    },
+    /// The operation was not carried out.
+    #[error(transparent)]
+    App(#[from] AppError),
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::App(error.into())
+    }
+}
+
+impl From<AppError> for Status {
+    fn from(error: AppError) -> Self {
+        ApiError::App(error).into()
+    }
+}
+
+impl From<ApiError> for Status {
+    fn from(error: ApiError) -> Self {
+        let message = error.to_string();
+        let told = match error {
+            ApiError::KeyMissing => Told::new(Code::Unauthenticated, "API_KEY_MISSING"),
+            ApiError::KeyUnknown => Told::new(Code::Unauthenticated, "API_KEY_UNKNOWN"),
+            ApiError::KeyRevoked => Told::new(Code::Unauthenticated, "API_KEY_REVOKED"),
+            ApiError::KeyExpired => Told::new(Code::Unauthenticated, "API_KEY_EXPIRED"),
+            ApiError::Denied { method } => {
+                Told::new(Code::PermissionDenied, "PERMISSION_MISSING").with("method", method)
+            }
+            ApiError::MethodUnknown { method } => {
+                Told::new(Code::Unimplemented, "METHOD_UNKNOWN").with("method", method)
+            }
+            ApiError::MerchantUnnamed => Told::new(Code::InvalidArgument, "MERCHANT_UNNAMED"),
+            ApiError::MerchantUnreadable => Told::new(Code::InvalidArgument, "MERCHANT_UNREADABLE"),
+            ApiError::MerchantForeign { own } => {
+                Told::new(Code::PermissionDenied, "MERCHANT_FOREIGN").with("own", own.to_string())
+            }
+            ApiError::TooFast { retry_after } => {
+                Told::new(Code::ResourceExhausted, "RATE_LIMITED").again_after(retry_after)
+            }
+            ApiError::RequestIdReused { request_id } => {
+                Told::new(Code::InvalidArgument, "REQUEST_ID_REUSED")
+                    .with("requestId", request_id.to_string())
+                    .about_fields(vec![Violation {
+                        field: "request_id".to_owned(),
+                        message: "must be new for a new request".to_owned(),
+                    }])
+            }
+            ApiError::App(error) => return of_operation(error, message),
+        };
+        told.status(message)
+    }
+}
+
+fn of_operation(error: AppError, message: String) -> Status {
+    match error {
+        AppError::Invalid(violations) => Told::new(Code::InvalidArgument, "FIELDS_INVALID")
+            .with("fields", list(violations.iter().map(|violation| violation.field.as_str())))
+            .about_fields(violations)
+            .status(message),
+        AppError::NotFound { id } => Told::new(Code::NotFound, "RESOURCE_NOT_FOUND")
+            .with("id", &id)
+            .about_resource(&id, "does not exist, or not for this key")
+            .status(message),
+        AppError::AlreadyExists { what, id } => Told::new(Code::AlreadyExists, "RESOURCE_EXISTS")
+            .with("id", &id)
+            .about_resource(&id, &what)
+            .with("what", what)
+            .status(message),
+        AppError::Precondition { reason, subject, message } => {
+            let mut told = Told::new(Code::FailedPrecondition, reason).with("subject", &subject);
+            told.details.add_precondition_failure_violation(
+                reason,
+                names::name_of_text(&subject),
+                &message,
+            );
+            told.status(message)
+        }
+        AppError::EtagMismatch { subject, current } => Told::new(Code::Aborted, "ETAG_MISMATCH")
+            .with("subject", &subject)
+            .with("etag", current.to_string())
+            .status(message),
+        AppError::Gateway(error) => of_gateway(&error),
+        AppError::Store(error) => of_store(&error),
+    }
+}
+
+fn of_gateway(error: &GatewayError) -> Status {
+    let message = error.to_string();
+    let told = match error {
+        GatewayError::NotSent(_) => {
+            Told::new(Code::Unavailable, "GATEWAY_UNREACHABLE").again_after(OUTAGE_DELAY)
+        }
+        GatewayError::RateLimited { retry_after } => Told::new(Code::Unavailable, "GATEWAY_BUSY")
+            .again_after(retry_after.unwrap_or(OUTAGE_DELAY)),
+        // Calls that move money never end here: their attempt is resolved by the engine.
+        GatewayError::Unknown(_) => {
+            tracing::warn!(
+                error = error as &dyn std::error::Error,
+                "a gateway gave no usable answer"
+            );
+            let told = Told::new(Code::Unavailable, "GATEWAY_SILENT").again_after(OUTAGE_DELAY);
+            return told.status("the payment gateway gave no usable answer".to_owned());
+        }
+        GatewayError::Rejected { reason } => {
+            Told::new(Code::FailedPrecondition, "GATEWAY_REFUSED").with("gatewayReason", reason)
+        }
+        GatewayError::Unauthorised => {
+            Told::new(Code::FailedPrecondition, "GATEWAY_CREDENTIALS_REFUSED")
+        }
+        GatewayError::Unsupported(what) => {
+            Told::new(Code::FailedPrecondition, "GATEWAY_CANNOT").with("what", *what)
+        }
+    };
+    told.status(message)
+}
+
+fn of_store(error: &StoreError) -> Status {
+    match error {
+        StoreError::Conflict { .. } | StoreError::Duplicate { .. } => {
+            Told::new(Code::Aborted, "CONCURRENT_WRITE")
+                .again_after(COLLISION_DELAY)
+                .status("someone else wrote the same objects meanwhile; try again".to_owned())
+        }
+        StoreError::Unavailable(_) => {
+            tracing::warn!(error = error as &dyn std::error::Error, "no database just now");
+            Told::new(Code::Unavailable, "DATABASE_UNAVAILABLE")
+                .again_after(OUTAGE_DELAY)
+                .status("the database is not available just now; try again".to_owned())
+        }
+        StoreError::Refused { .. }
+        | StoreError::Corrupt { .. }
+        | StoreError::Unfit(_)
+        | StoreError::Statement(_) => {
+            tracing::error!(error = error as &dyn std::error::Error, "a fault of ours");
+            Told::new(Code::Internal, "INTERNAL_FAULT").status(
+                "Rondo could not do this, by a fault of its own, which is logged".to_owned(),
+            )
+        }
+    }
+}
+
+/// What a caller is told, in the making.
+struct Told {
+    code: Code,
+    reason: &'static str,
+    metadata: HashMap<String, String>,
+    details: ErrorDetails,
+}
+
+impl Told {
+    fn new(code: Code, reason: &'static str) -> Self {
+        Self { code, reason, metadata: HashMap::new(), details: ErrorDetails::new() }
+    }
+
+    fn with(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.metadata.insert(key.to_owned(), value.into());
+        self
+    }
+
+    fn again_after(mut self, delay: Duration) -> Self {
+        self.details.set_retry_info(Some(delay));
+        self
+    }
+
+    fn about_fields(mut self, violations: Vec<Violation>) -> Self {
+        let told: Vec<_> = violations
+            .into_iter()
+            .map(|violation| FieldViolation::new(violation.field, violation.message))
+            .collect();
+        self.details.set_bad_request(told);
+        self
+    }
+
+    fn about_resource(mut self, id: &str, description: &str) -> Self {
+        let name = names::name_of_text(id);
+        let collection = name.split('/').next().unwrap_or_default().to_owned();
+        self.details.set_resource_info(collection, name, "", description);
+        self
+    }
+
+    fn status(mut self, message: String) -> Status {
+        self.details.set_error_info(self.reason, DOMAIN, self.metadata);
+        Status::with_error_details(self.code, message, self.details)
+    }
+}
+
+fn list<'a>(parts: impl Iterator<Item = &'a str>) -> String {
+    parts.collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::version::Version;
+
+    fn silence() -> Box<dyn std::error::Error + Send + Sync> {
+        "select secret from /var/lib/rondo".into()
+    }
+
+    fn rows() -> Vec<(ApiError, Code, &'static str)> {
+        let plan = "plan_00000000000000000000000007".to_owned();
+        let row = |error: AppError, code, reason| (ApiError::App(error), code, reason);
+        vec![
+            (ApiError::KeyMissing, Code::Unauthenticated, "API_KEY_MISSING"),
+            (ApiError::KeyUnknown, Code::Unauthenticated, "API_KEY_UNKNOWN"),
+            (ApiError::KeyRevoked, Code::Unauthenticated, "API_KEY_REVOKED"),
+            (ApiError::KeyExpired, Code::Unauthenticated, "API_KEY_EXPIRED"),
+            (
+                ApiError::Denied { method: "/x/Y".to_owned() },
+                Code::PermissionDenied,
+                "PERMISSION_MISSING",
+            ),
+            (
+                ApiError::MethodUnknown { method: "/x/Y".to_owned() },
+                Code::Unimplemented,
+                "METHOD_UNKNOWN",
+            ),
+            (ApiError::MerchantUnnamed, Code::InvalidArgument, "MERCHANT_UNNAMED"),
+            (
+                ApiError::TooFast { retry_after: Duration::from_millis(20) },
+                Code::ResourceExhausted,
+                "RATE_LIMITED",
+            ),
+            (
+                ApiError::RequestIdReused { request_id: uuid::Uuid::nil() },
+                Code::InvalidArgument,
+                "REQUEST_ID_REUSED",
+            ),
+            row(
+                AppError::invalid("plan.display_name", "must be set"),
+                Code::InvalidArgument,
+                "FIELDS_INVALID",
+            ),
+            row(AppError::NotFound { id: plan.clone() }, Code::NotFound, "RESOURCE_NOT_FOUND"),
+            row(
+                AppError::AlreadyExists { what: "a plan".to_owned(), id: plan.clone() },
+                Code::AlreadyExists,
+                "RESOURCE_EXISTS",
+            ),
+            row(
+                AppError::Precondition {
+                    reason: "PLAN_RETIRED",
+                    subject: plan.clone(),
+                    message: "the plan is retired".to_owned(),
+                },
+                Code::FailedPrecondition,
+                "PLAN_RETIRED",
+            ),
+            row(
+                AppError::EtagMismatch { subject: plan, current: Version::from_count(3) },
+                Code::Aborted,
+                "ETAG_MISMATCH",
+            ),
+            row(GatewayError::Unknown(silence()).into(), Code::Unavailable, "GATEWAY_SILENT"),
+            row(
+                GatewayError::Unsupported("open a page").into(),
+                Code::FailedPrecondition,
+                "GATEWAY_CANNOT",
+            ),
+            row(StoreError::Conflict { table: "plan" }.into(), Code::Aborted, "CONCURRENT_WRITE"),
+            row(
+                StoreError::Unavailable(silence()).into(),
+                Code::Unavailable,
+                "DATABASE_UNAVAILABLE",
+            ),
+            row(StoreError::Statement(silence()).into(), Code::Internal, "INTERNAL_FAULT"),
+        ]
+    }
+
+    #[test]
+    fn each_error_has_its_code_and_one_reason() {
+        for (error, code, reason) in rows() {
+            let told = format!("{error:?}");
+            let status = Status::from(error);
+            assert_eq!(status.code(), code, "{told}");
+            let info = status.get_details_error_info().unwrap();
+            assert_eq!(
+                (info.reason.as_str(), info.domain.as_str()),
+                (reason, "rondo.dev"),
+                "{told}"
+            );
+            assert!(
+                reason.len() <= 63 && reason.bytes().all(|b| b == b'_' || b.is_ascii_uppercase())
+            );
+            let is_lower_camel = |key: &String| key.bytes().all(|byte| byte.is_ascii_alphabetic());
+            assert!(info.metadata.keys().all(is_lower_camel), "{told}");
+        }
+    }
+
+    #[test]
+    fn what_may_succeed_later_says_when() {
+        for (error, code, _) in rows() {
+            let told = format!("{error:?}");
+            let status = Status::from(error);
+            let must_say = matches!(code, Code::Unavailable | Code::ResourceExhausted)
+                || told.contains("Conflict");
+            assert_eq!(status.get_details_retry_info().is_some(), must_say, "{told}");
+        }
+    }
+
+    #[test]
+    fn nothing_of_the_inside_is_told() {
+        for (error, ..) in rows() {
+            let status = Status::from(error);
+            let whole = format!("{status:?}{}", String::from_utf8_lossy(status.details()));
+            assert!(!whole.contains("select") && !whole.contains("/var"), "{whole}");
+        }
+    }
+
+    #[test]
+    fn wrong_fields_and_missing_objects_are_named() {
+        let invalid = Status::from(AppError::Invalid(vec![
+            Violation { field: "plan.terms".to_owned(), message: "must be set".to_owned() },
+            Violation { field: "plan.display_name".to_owned(), message: "must be set".to_owned() },
+        ]));
+        assert_eq!(invalid.message(), "plan.terms must be set; plan.display_name must be set");
+        let fields = invalid.get_details_bad_request().unwrap().field_violations;
+        assert_eq!(fields[1].field, "plan.display_name");
+        let info = invalid.get_details_error_info().unwrap();
+        assert_eq!(info.metadata["fields"], "plan.terms,plan.display_name");
+
+        let id = "cus_00000000000000000000000007".to_owned();
+        let missing = Status::from(AppError::NotFound { id: id.clone() });
+        let resource = missing.get_details_resource_info().unwrap();
+        assert_eq!(resource.resource_type, "customers");
+        assert_eq!(resource.resource_name, format!("customers/{id}"));
+    }
+}

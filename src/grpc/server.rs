@@ -1,0 +1,119 @@
+//! What is served: the services behind their guard, health, and reflection where it is wanted.
+
+use std::{num::NonZeroU32, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use prost::Message;
+use tonic::service::Routes;
+
+use super::{
+    auth::{self, Caller},
+    errors::ApiError,
+    limits::Limits,
+    paging::List,
+    proto::DESCRIPTORS,
+};
+use crate::{
+    app::{AppError, Rondo},
+    domain::{ids::Mint, merchant::Merchant},
+    gateway::Gateway,
+    store::{Repository, Store},
+};
+
+/// The largest request, in bytes: far above any that makes sense.
+const REQUEST_MAX_BYTES: usize = 1 << 20;
+
+/// What the services work with.
+#[derive(Debug)]
+pub struct Services {
+    /// The ports, the time and the chance that operations share.
+    pub rondo: Arc<Rondo>,
+    /// Calls that each key may make in a second.
+    pub calls_per_second: NonZeroU32,
+    /// Calls that each key may make at once.
+    pub burst: NonZeroU32,
+    /// Whether reflection answers (RULES API-11: off in production).
+    pub reflection: bool,
+}
+
+/// All services in one: each file beside this one implements one of them for it.
+#[derive(Debug, Clone)]
+pub struct Api {
+    rondo: Arc<Rondo>,
+    limits: Arc<Limits>,
+}
+
+/// The routes of the API, ready to be merged with pages on the same port.
+pub fn routes(services: Services) -> axum::Router {
+    let has_reflection = services.reflection;
+    let limits = Arc::new(Limits::new(services.calls_per_second, services.burst));
+    let api = Api { rondo: services.rondo, limits };
+    let (_, health) = tonic_health::server::health_reporter();
+    let mut routes = Routes::default().add_service(health);
+    if has_reflection {
+        let describe = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(DESCRIPTORS)
+        };
+        routes = routes
+            .add_service(describe().build_v1().expect("the build script made the descriptors"))
+            .add_service(
+                describe().build_v1alpha().expect("the build script made the descriptors"),
+            );
+    }
+    routes
+        .into_axum_router()
+        .reset_fallback()
+        .route_layer(axum::middleware::from_fn_with_state(api, auth::guard))
+}
+
+impl Api {
+    /// What time it is in the world.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.rondo.clock.now()
+    }
+
+    /// The database.
+    pub fn store(&self) -> &dyn Store {
+        self.rondo.store.as_ref()
+    }
+
+    /// Where ids come from.
+    pub fn mint(&self) -> &Mint {
+        &self.rondo.mint
+    }
+
+    /// The running service.
+    pub fn rondo(&self) -> &Rondo {
+        &self.rondo
+    }
+
+    /// How fast callers may call.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The gateway account that a field names.
+    pub fn gateway(&self, field: &str, account: &str) -> Result<&dyn Gateway, AppError> {
+        self.rondo.gateways.get(account).map(AsRef::as_ref).ok_or_else(|| {
+            let known: Vec<_> = self.rondo.gateways.keys().map(String::as_str).collect();
+            let message = format!("must be a configured gateway account: {}", known.join(", "));
+            AppError::invalid(field, message)
+        })
+    }
+
+    /// One consistent picture of what a merchant has, and the merchant.
+    pub async fn read(&self, caller: &Caller) -> Result<(Box<dyn Repository>, Merchant), ApiError> {
+        let id = caller.merchant()?;
+        let mut repo = self.store().snapshot().await?;
+        let merchant = repo.merchant(id).await?.ok_or_else(|| AppError::not_found(id))?;
+        Ok((repo, merchant))
+    }
+
+    /// The list that the method at `path` gives to `caller` for `filter`: the request without its
+    /// page's size and token.
+    pub fn list(&self, caller: &Caller, path: &str, filter: &impl Message) -> List<'_> {
+        let filter = filter.encode_to_vec();
+        List::new(&self.rondo.links, self.now(), path, &caller.scope(), &filter)
+    }
+}
