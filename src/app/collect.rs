@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use futures::StreamExt;
 
 use super::{
@@ -35,6 +36,8 @@ const RECORDED_TOGETHER: usize = 200;
 
 /// Collects up to `limit` due payments of `merchant`. How many were due.
 pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<usize, TurnError> {
+    // All calls of a batch begin at once, well within its lease.
+    let limit = limit.min(rondo.pace.calls_in_flight);
     let (count, errands) = start(rondo, merchant, limit).await?;
     let mut answers = futures::stream::iter(errands)
         .map(|errand| order::send(rondo, errand))
@@ -62,13 +65,14 @@ async fn start(
     let mut changes = Changes::default();
     let mut without_method = Vec::new();
     let mut errands = Vec::new();
+    let leased_until = rondo.lease_until(times.world);
     let mut cards_in_use = BTreeSet::new();
     for due in load(repo.as_mut(), merchant, claim.rows, times).await? {
         match decide(due, times, &cards_in_use) {
             Start::Attempt(due, method) => {
                 cards_in_use.insert(method.card_key().to_owned());
-                let (payment, attempt) = intend(rondo, &due, &method, times);
-                errands.push(Errand::charge(&attempt, &due.invoice, method));
+                let (payment, attempt) = intend(rondo, &due, &method, times.now, leased_until);
+                errands.push(Errand::charge(&attempt, &due.invoice, method, leased_until));
                 changes.payments.push(payment);
                 changes.attempts.push(attempt);
             }
@@ -106,7 +110,7 @@ enum Start {
     /// The invoice was paid or taken back meanwhile (RULES RET-7).
     NotOwed(Payment),
     /// The network's window is full until then (RULES RET-4).
-    Later(Payment, chrono::DateTime<chrono::Utc>),
+    Later(Payment, DateTime<Utc>),
     /// There is nothing that may be charged without the customer.
     NoMethod(Payment),
     /// The same card is being charged in this batch already.
@@ -136,7 +140,8 @@ fn intend(
     rondo: &Rondo,
     due: &DuePayment,
     method: &PaymentMethod,
-    times: Times,
+    now: DateTime<Utc>,
+    leased_until: DateTime<Utc>,
 ) -> (Payment, Attempt) {
     let mut payment = due.payment.clone();
     payment.state = PaymentState::Collecting;
@@ -144,7 +149,7 @@ fn intend(
     payment.attempts += 1;
     let attempt = Attempt {
         merchant: payment.merchant,
-        id: rondo.mint.id(times.now),
+        id: rondo.mint.id(now),
         payment: payment.id,
         invoice: payment.invoice,
         customer: payment.customer,
@@ -159,8 +164,8 @@ fn intend(
         card_key: method.card_key().to_owned(),
         action_url: None,
         store_method: false,
-        sent_at: times.now,
-        leased_until: Some(rondo.lease_until(times.world)),
+        sent_at: now,
+        leased_until: Some(leased_until),
         probe_at: None,
         probes: 0,
         not_found_at: None,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::{Rondo, record::Heard};
 use crate::{
     domain::{
@@ -18,16 +20,23 @@ use crate::{
 pub(super) struct Errand {
     attempt: Id<kind::Attempt>,
     gateway: String,
+    leased_until: DateTime<Utc>,
     order: ChargeOrder,
 }
 
 impl Errand {
     /// The order of an attempt: the same for every sending.
-    pub(super) fn charge(attempt: &Attempt, invoice: &Invoice, method: PaymentMethod) -> Self {
+    pub(super) fn charge(
+        attempt: &Attempt,
+        invoice: &Invoice,
+        method: PaymentMethod,
+        leased_until: DateTime<Utc>,
+    ) -> Self {
         let description = invoice.number.clone().unwrap_or_else(|| invoice.id.to_string());
         Self {
             attempt: attempt.id,
             gateway: attempt.gateway.clone(),
+            leased_until,
             order: ChargeOrder {
                 attempt: attempt.id,
                 invoice: attempt.invoice,
@@ -44,14 +53,17 @@ impl Errand {
 
 /// Sends a charge and tells what was heard. Never fails: silence is an answer of its own.
 pub(super) async fn send(rondo: &Rondo, errand: Errand) -> Heard {
-    let Errand { attempt, gateway, order } = errand;
+    let Errand { attempt, gateway, leased_until, order } = errand;
+    if !rondo.may_begin(leased_until) {
+        return Heard { attempt, word: Word::SendAgain { wait: None, leased_until } };
+    }
     let Some(port) = rondo.gateways.get(&gateway) else {
         let reason = format!("no gateway named `{gateway}` is configured");
         return Heard { attempt, word: Word::News(News::Rejected { reason }) };
     };
     let word = match port.charge(&order).await {
         Ok(outcome) => Word::News(outcome.into()),
-        Err(error) => of_error(&error),
+        Err(error) => of_error(&error, leased_until),
     };
     Heard { attempt, word }
 }
@@ -64,20 +76,28 @@ pub(super) enum Word {
     /// A look-up saw no such charge.
     NotFound,
     /// Nothing left, or the gateway did nothing: the same key is sent again after a while.
-    SendAgain(Option<Duration>),
+    SendAgain {
+        /// How long the gateway asks to wait.
+        wait: Option<Duration>,
+        /// The lease under which it was tried: whoever holds a newer one knows better.
+        leased_until: DateTime<Utc>,
+    },
 }
 
 /// What an error says of the attempt. Only what surely did nothing may be sent again (RULES §3).
-pub(super) fn of_error(error: &GatewayError) -> Word {
+fn of_error(error: &GatewayError, leased_until: DateTime<Utc>) -> Word {
     match error.remedy() {
-        Remedy::SendSameKeyAgain => Word::SendAgain(match error {
-            GatewayError::RateLimited { retry_after } => *retry_after,
-            GatewayError::NotSent(_)
-            | GatewayError::Rejected { .. }
-            | GatewayError::Unauthorised
-            | GatewayError::Unknown(_)
-            | GatewayError::Unsupported(_) => None,
-        }),
+        Remedy::SendSameKeyAgain => {
+            let wait = match error {
+                GatewayError::RateLimited { retry_after } => *retry_after,
+                GatewayError::NotSent(_)
+                | GatewayError::Rejected { .. }
+                | GatewayError::Unauthorised
+                | GatewayError::Unknown(_)
+                | GatewayError::Unsupported(_) => None,
+            };
+            Word::SendAgain { wait, leased_until }
+        }
         Remedy::ResolveFirst => Word::News(News::Silence),
         Remedy::TellStaff => Word::News(News::Rejected { reason: error.to_string() }),
     }

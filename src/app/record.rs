@@ -127,7 +127,9 @@ async fn record_once(
 
 fn decide(standing: Standing, word: Word, times: Times, mint: &Mint) -> Settled {
     match word {
-        Word::SendAgain(wait) => send_again(standing, wait, times.now),
+        Word::SendAgain { wait, leased_until } => {
+            send_again(standing, wait, leased_until, times.now)
+        }
         Word::NotFound => settle::not_found(standing, times.now, mint),
         Word::News(news) => {
             let is_reply = standing.attempt.state == AttemptState::InFlight;
@@ -150,8 +152,17 @@ fn backoff(sendings: u32) -> TimeDelta {
     TimeDelta::seconds(seconds.min(900))
 }
 
-fn send_again(mut standing: Standing, wait: Option<Duration>, now: DateTime<Utc>) -> Settled {
+/// Plans the next sending of the same key, unless another worker has taken the attempt over.
+fn send_again(
+    mut standing: Standing,
+    wait: Option<Duration>,
+    leased_until: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Settled {
     let attempt = &mut standing.attempt;
+    if attempt.state != AttemptState::InFlight || attempt.leased_until != Some(leased_until) {
+        return Settled { changes: Changes::default(), for_staff: None };
+    }
     let asked = wait.and_then(|wait| TimeDelta::from_std(wait).ok()).unwrap_or_default();
     attempt.leased_until = None;
     attempt.probe_at = Some(now + backoff(attempt.probes).max(asked));

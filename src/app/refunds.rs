@@ -97,6 +97,7 @@ pub async fn request(
 
 /// Sends or asks after up to `limit` due refunds of `merchant`. How many were due.
 pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<usize, TurnError> {
+    let limit = limit.min(rondo.pace.calls_in_flight);
     let (count, errands) = claim(rondo, merchant, limit).await?;
     let mut answers = futures::stream::iter(errands)
         .map(|errand| send(rondo, errand))

@@ -27,6 +27,7 @@ const RECORDED_TOGETHER: usize = 200;
 /// Asks after up to `limit` attempts of `merchant`. How many were due.
 pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<usize, TurnError> {
     let now = rondo.times(merchant).now;
+    let limit = limit.min(rondo.pace.calls_in_flight);
     let (count, inquiries) = claim(rondo, merchant, limit).await?;
     let mut answers = futures::stream::iter(inquiries)
         .map(|inquiry| inquire(rondo, inquiry, now))
@@ -58,15 +59,12 @@ async fn claim(
     turn::set_broken_aside(repo.as_mut(), merchant, Work::Resolve, times, &claim.broken).await?;
     let count = claim.rows.len() + claim.broken.len();
     let objects = claim.rows.iter().map(|attempt| attempt.id.to_string()).collect();
-    let inquiries = load(repo.as_mut(), merchant, &claim.rows).await?;
+    let leased_until = rondo.lease_until(times.world);
+    let inquiries = load(repo.as_mut(), merchant, &claim.rows, leased_until).await?;
     let attempts = claim
         .rows
         .into_iter()
-        .map(|attempt| Attempt {
-            leased_until: Some(rondo.lease_until(times.world)),
-            probe_at: None,
-            ..attempt
-        })
+        .map(|attempt| Attempt { leased_until: Some(leased_until), probe_at: None, ..attempt })
         .collect();
     let changes = Changes { attempts, ..Changes::default() };
     repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
@@ -78,6 +76,7 @@ async fn load(
     repo: &mut dyn Repository,
     merchant: &Merchant,
     attempts: &[Attempt],
+    leased_until: DateTime<Utc>,
 ) -> Result<Vec<Inquiry>, StoreError> {
     let invoices = repo.invoices(merchant.id, &ids_of(attempts, |a| a.invoice)).await?;
     let invoices = by_id(invoices, |invoice| invoice.id);
@@ -91,7 +90,8 @@ async fn load(
             Inquiry {
                 customer_reference: method.and_then(|m| m.customer_reference.clone()),
                 errand: method.map(|method| {
-                    Errand::charge(attempt, &invoices[&attempt.invoice], method.clone())
+                    let invoice = &invoices[&attempt.invoice];
+                    Errand::charge(attempt, invoice, method.clone(), leased_until)
                 }),
                 attempt: attempt.clone(),
             }

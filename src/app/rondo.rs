@@ -49,11 +49,19 @@ pub struct Pace {
     pub mails_in_flight: usize,
     /// How long a worker may be busy with something before others take it for dead (RULES WRK-1).
     pub lease: Duration,
+    /// The longest that one call to a gateway takes; shorter than the lease (RULES WRK-2).
+    pub call_deadline: Duration,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { batch: 200, calls_in_flight: 64, mails_in_flight: 8, lease: Duration::from_secs(30) }
+        Self {
+            batch: 200,
+            calls_in_flight: 128,
+            mails_in_flight: 8,
+            lease: Duration::from_secs(30),
+            call_deadline: Duration::from_secs(25),
+        }
     }
 }
 
@@ -62,6 +70,13 @@ impl Rondo {
     pub fn times(&self, merchant: &Merchant) -> Times {
         let world = self.clock.now();
         Times { now: merchant.now(world), world }
+    }
+
+    /// Whether a worker may still begin a call: one that is paused or kept waiting until others may
+    /// take it for dead begins nothing any more (RULES WRK-2).
+    pub(super) fn may_begin(&self, leased_until: DateTime<Utc>) -> bool {
+        let deadline = TimeDelta::from_std(self.pace.call_deadline).unwrap_or(TimeDelta::MAX);
+        self.clock.now().checked_add_signed(deadline).is_some_and(|end| end <= leased_until)
     }
 
     /// Until when a worker that starts now may be busy.

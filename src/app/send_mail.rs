@@ -18,8 +18,19 @@ use crate::{
     store::{Times, Work},
 };
 
+/// Mails of a batch that are sent one after the other.
+const MAILS_EACH: usize = 8;
+
+/// How long a batch of mails may take: several of them may wait for a server that hangs.
+const LEASE: TimeDelta = TimeDelta::minutes(5);
+
+/// Once so much of the lease is used up, no further mail is begun.
+const BEGINNINGS: TimeDelta = TimeDelta::minutes(3);
+
 /// Sends up to `limit` due mails of `merchant`. How many were due.
 pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<usize, TurnError> {
+    // A batch is small enough to be sent within its lease, unless the mail server hangs.
+    let limit = limit.min(rondo.pace.mails_in_flight * MAILS_EACH);
     let (count, notices, papers) = claim(rondo, merchant, limit).await?;
     let times = rondo.times(merchant);
     let sent: Vec<_> = futures::stream::iter(notices)
@@ -48,7 +59,7 @@ async fn claim(
         .rows
         .into_iter()
         .map(|notice| Notice {
-            leased_until: Some(rondo.lease_until(times.world)),
+            leased_until: Some(times.world + LEASE),
             tries: notice.tries + 1,
             ..notice
         })
@@ -78,6 +89,10 @@ async fn send(
     if papers.is_suppressed(&notice) || !papers.is_true(&notice) {
         notice.state = NoticeState::Superseded;
         notice.due_at = None;
+        return Sent { notice, suppress: false, for_staff: None };
+    }
+    if rondo.clock.now() > times.world + BEGINNINGS {
+        notice.tries -= 1;
         return Sent { notice, suppress: false, for_staff: None };
     }
     let answer = match compose(rondo, merchant, papers, &notice, times.now) {

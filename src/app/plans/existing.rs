@@ -195,11 +195,7 @@ pub(super) fn announcement(
 
 /// When a subscription's next cycle begins, as far as it is known.
 fn next_cycle_at(subscription: &Subscription) -> Option<DateTime<Utc>> {
-    subscription
-        .current_period
-        .map(Period::end)
-        .or(subscription.trial_end)
-        .or(subscription.due_at)
+    subscription.current_period.map(Period::end).or(subscription.trial_end).or(subscription.due_at)
 }
 
 /// Nobody is moved to terms that have no price in their currency.
