@@ -65,7 +65,7 @@ create unique index attempt_open on attempt (merchant_id, invoice_id)
 create index attempt_payment on attempt (merchant_id, payment_id, sent_at);
 create index attempt_card on attempt (merchant_id, card_key, sent_at);
 create index attempt_probe on attempt (merchant_id, probe_at) where probe_at is not null;
-create index attempt_lease on attempt (merchant_id, leased_until) where state = 'in_flight';
+create index attempt_lease on attempt (merchant_id, leased_until) where leased_until is not null;
 -- Gateways do not know merchants.
 create index attempt_reference on attempt (gateway, reference) where reference is not null;
 create index attempt_anywhere on attempt (attempt_id);

@@ -268,7 +268,7 @@ pub struct MonthFigures {
     pub invoices: i64,
     /// Of these, settled by now.
     pub paid: i64,
-    /// Of these, those whose first attempt failed.
+    /// Of these, those whose first attempt came to nothing.
     pub failed: i64,
     /// Of the failed, settled by now.
     pub recovered: i64,
@@ -298,10 +298,11 @@ pub trait Repository: Send {
     /// Commits, and wakes the loops for which work was written.
     async fn commit(self: Box<Self>) -> Result<()>;
 
-    /// Writes all of `changes`. Open invoices without a number get the merchant's next ones and
-    /// events their places, in the order given, as the transaction's last statements. Fails with
-    /// [`StoreError::Conflict`] if an object was written since it was read, and with
-    /// [`StoreError::Duplicate`] if a rule of uniqueness is broken; then nothing is written.
+    /// Writes all of `changes`. Invoices without a number get the merchant's next ones and events
+    /// their places, in the order given, as the transaction's last statements; webhook endpoints
+    /// that have events before them become due. Fails with [`StoreError::Conflict`] if an object was
+    /// written since it was read, and with [`StoreError::Duplicate`] if a rule of uniqueness is
+    /// broken; then nothing is written, and the transaction can only be dropped.
     async fn write(&mut self, changes: Changes) -> Result<()>;
 
     // Due work.
@@ -338,8 +339,8 @@ pub trait Repository: Send {
         limit: usize,
     ) -> Result<Claim<Payment>>;
 
-    /// Claims attempts whose `probe_at` has come, and those in flight whose lease ran out: their
-    /// worker died. Never one whose lease still runs.
+    /// Claims attempts whose `probe_at` has come, and open ones whose lease ran out: their worker
+    /// died. Never one whose lease still runs.
     async fn claim_probes(
         &mut self,
         merchant: MerchantId,
@@ -379,13 +380,15 @@ pub trait Repository: Send {
         limit: usize,
     ) -> Result<Claim<WebhookEndpoint>>;
 
-    /// Takes an object out of its loop, with the reason: its due time is cleared.
+    /// Takes an object out of its loop, with the reason: its due time is cleared. A test clock
+    /// stands where it is.
     async fn set_aside(&mut self, stuck: &Stuck) -> Result<()>;
 
     /// Objects that were set aside, oldest first.
     async fn stuck(&mut self, merchant: Option<MerchantId>, limit: usize) -> Result<Vec<Stuck>>;
 
-    /// Puts an object back into its loop, due at once. `false` if it was not set aside.
+    /// Puts an object back into its loop, due at `now` unless its state has nothing due any more.
+    /// `false` if it was not set aside. A test clock stands until it is told to advance.
     async fn put_back(&mut self, object: &str, now: DateTime<Utc>) -> Result<bool>;
 
     /// The earliest instant after `now` at which anything of this merchant is due, by its clock.
@@ -395,7 +398,8 @@ pub trait Repository: Send {
         now: DateTime<Utc>,
     ) -> Result<Option<DateTime<Utc>>>;
 
-    /// Whether anything of this merchant is due at `now` or in a worker's hands.
+    /// Whether anything of this merchant is due at `now` or in a worker's hands, but for webhook
+    /// endpoints that fail: a portal's broken server does not hold up time.
     async fn is_busy(&mut self, merchant: MerchantId, now: DateTime<Utc>) -> Result<bool>;
 
     /// For each kind of work, when the oldest of what is due was due; live merchants only.
@@ -565,7 +569,8 @@ pub trait Repository: Send {
         cases: &[Id<kind::DunningCase>],
     ) -> Result<Vec<(Id<kind::DunningCase>, Id<kind::Mail>)>>;
 
-    /// What was sent on these cards since `since`, oldest first.
+    /// What was sent on these cards since `since`, oldest first, less what never reached a network:
+    /// attempts rejected, or proven not to have been carried out.
     async fn sent_on_cards(
         &mut self,
         merchant: MerchantId,
@@ -612,7 +617,7 @@ pub trait Repository: Send {
         plan: Id<kind::Plan>,
     ) -> Result<Vec<PlanVersion>>;
 
-    /// Dunning policies of a merchant.
+    /// Dunning policies of a merchant that were not deleted.
     async fn list_dunning_policies(
         &mut self,
         merchant: MerchantId,
@@ -685,6 +690,7 @@ pub trait Repository: Send {
     async fn balances(&mut self, merchant: MerchantId) -> Result<Vec<Balance>>;
 
     /// What each attempt moved by the ledger, less what went back of it: attempt, minor units.
+    /// Attempts that moved nothing are in the page too.
     async fn money_by_attempt(
         &mut self,
         merchant: MerchantId,

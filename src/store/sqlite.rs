@@ -253,8 +253,8 @@ fn fault(error: sqlx::Error) -> StoreError {
     faults::sorted(error, told)
 }
 
-/// SQLite names the columns of a broken key, not the key.
-const KEYS: [(&str, &str); 10] = [
+/// SQLite names the columns of a broken key, not the key. What is not here is a primary key.
+const KEYS: [(&str, &str); 9] = [
     ("api_key.hash", "api_key_hash"),
     ("customer.merchant_id, customer.external_id", "customer_external_id"),
     ("invoice.merchant_id, invoice.number", "invoice_number"),
@@ -264,16 +264,20 @@ const KEYS: [(&str, &str); 10] = [
     ("dunning_case.merchant_id, dunning_case.invoice_id", "dunning_case_open"),
     ("notice.merchant_id, notice.customer_id, notice.fact_key", "notice_fact"),
     ("event.merchant_id, event.event_id", "event_id"),
-    ("stored_reply.scope, stored_reply.request_id", "stored_reply_pkey"),
 ];
 
 fn told(error: &dyn DatabaseError) -> Told {
     let message = error.message();
-    let constraint = message.rsplit_once("failed: ").map_or(message, |(_, what)| what);
-    let key = KEYS.iter().find(|(columns, _)| *columns == constraint);
+    let broken = message.rsplit_once("failed: ").map_or(message, |(_, what)| what);
+    let key = KEYS.iter().find(|(columns, _)| *columns == broken);
+    let constraint = match (key, broken.split_once('.')) {
+        (Some((_, name)), _) => (*name).to_owned(),
+        (None, Some((table, _))) if error.is_unique_violation() => format!("{table}_pkey"),
+        (None, _) => broken.to_owned(),
+    };
     let code: i32 = error.code().unwrap_or(Cow::Borrowed("0")).parse().unwrap_or_default();
     Told {
-        constraint: key.map_or(constraint, |(_, name)| name).to_owned(),
+        constraint,
         // The primary code is the lowest byte: busy, locked, out of memory, interrupted,
         // input or output failed, disk full, cannot open.
         passes: matches!(code & 0xff, 5 | 6 | 7 | 9 | 10 | 13 | 14),

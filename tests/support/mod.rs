@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "which parts are used differs by test program")]
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on fails there")]
 
+pub mod given;
 pub mod world;
 
 use std::{

@@ -90,15 +90,18 @@ impl Stored for Attempt {
 }
 
 statements! {
-    /// A lease that still runs belongs to a worker that may be alive. An attempt in flight whose
-    /// lease ran out was left behind by one that died.
+    /// A lease that still runs belongs to a worker that may be alive. An open attempt whose lease
+    /// ran out was left behind by one that died.
     CLAIM_PROBES = "
         select {attempt}
         from attempt
         where merchant_id = $1
           and (
               (probe_at <= $2 and (leased_until is null or leased_until <= $4))
-              or (state = 'in_flight' and leased_until <= $4)
+              or (
+                  leased_until <= $4
+                  and state in ('in_flight', 'pending', 'action_required', 'unknown')
+              )
           )
         order by coalesce(probe_at, sent_at), attempt_id
         limit $3 {skip_locked}";

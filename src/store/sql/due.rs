@@ -69,7 +69,7 @@ statements! {
             select 1 from attempt
             where attempt.merchant_id = merchant.merchant_id
               and attempt.leased_until <= $2
-              and attempt.state = 'in_flight'
+              and attempt.state in ('in_flight', 'pending', 'action_required', 'unknown')
         )
         order by merchant.merchant_id
         limit $1";
@@ -157,7 +157,8 @@ statements! {
             or exists (select 1 from attempt where merchant_id = $1 and probe_at <= $2)
             or exists (
                 select 1 from attempt
-                where merchant_id = $1 and state = 'in_flight' and leased_until is not null
+                where merchant_id = $1 and leased_until is not null
+                  and state in ('in_flight', 'pending', 'action_required', 'unknown')
             )
             or exists (select 1 from refund where merchant_id = $1 and due_at <= $2)
             or exists (select 1 from dunning_case where merchant_id = $1 and due_at <= $2)
@@ -181,7 +182,9 @@ statements! {
              where attempt.merchant_id = merchant.merchant_id) as resolve,
             (select min(leased_until) from attempt
              where attempt.merchant_id = merchant.merchant_id
-               and attempt.state = 'in_flight') as lease,
+               and attempt.leased_until is not null
+               and attempt.state in ('in_flight', 'pending', 'action_required', 'unknown')
+            ) as lease,
             (select min(due_at) from dunning_case
              where dunning_case.merchant_id = merchant.merchant_id) as dun,
             (select min(due_at) from notice

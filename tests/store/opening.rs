@@ -1,0 +1,90 @@
+//! A database is opened if it is fit for money, and by one process if it is a file.
+
+use rondo::store::{Durability, OpenOptions, StoreError, open};
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
+use tempfile::TempDir;
+
+use crate::support::{self, Engine, THROWAWAY, given::Shop};
+
+async fn refusal(url: &str, options: OpenOptions) -> String {
+    match open(url, options).await {
+        Err(StoreError::Unfit(sentence)) => sentence,
+        other => panic!("{url} was not refused: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_new_file_is_made_migrated_and_kept() {
+    let folder = TempDir::new().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("rondo.db").display());
+    let store = open(&url, OpenOptions::default()).await.unwrap();
+    assert_eq!(store.pending_migrations().await.unwrap().len(), 7);
+    store.migrate().await.unwrap();
+    assert_eq!(store.pending_migrations().await.unwrap(), Vec::<String>::new());
+    assert!(store.describe().await.unwrap().starts_with("SQLite 3."));
+    let shop = Shop::opened(&*store).await;
+    store.close().await;
+
+    let store = open(&url, OpenOptions::default()).await.unwrap();
+    store.migrate().await.unwrap();
+    let mut repo = store.snapshot().await.unwrap();
+    assert!(repo.merchant(shop.merchant.id).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_second_process_on_one_file_is_refused() {
+    let store = support::open(Engine::Sqlite).await;
+    let sentence = refusal(&store.url, OpenOptions::default()).await;
+    assert!(sentence.contains("is in use by another Rondo process"), "{sentence}");
+}
+
+#[tokio::test]
+async fn a_database_in_memory_is_refused() {
+    let sentence = refusal("sqlite::memory:", OpenOptions::default()).await;
+    assert!(sentence.contains("a write-ahead log"), "{sentence}");
+}
+
+#[tokio::test]
+async fn a_server_that_may_lose_commits_is_refused() {
+    let database = support::open(Engine::Postgres).await;
+    let name = database.url.rsplit('/').find(|part| part.starts_with("rondo_test")).unwrap();
+    let name = name.split('?').next().unwrap();
+    let strict = OpenOptions { durability: Durability::Full, ..THROWAWAY };
+    let mut server = PgConnection::connect(&database.url).await.unwrap();
+    for (setting, is_weak) in [("off", true), ("local", true), ("on", false)] {
+        let set = format!("alter database {name} set synchronous_commit = {setting}");
+        sqlx::query(sqlx::AssertSqlSafe(set)).execute(&mut server).await.unwrap();
+        let outcome = open(&database.url, strict).await;
+        let said = format!("{outcome:?}");
+        assert_eq!(said.contains("synchronous_commit is"), is_weak, "{said}");
+    }
+    // What is left depends on the server that runs the tests: only a real one syncs its files.
+    let syncs: String = sqlx::query_scalar("show fsync").fetch_one(&mut server).await.unwrap();
+    assert_eq!(open(&database.url, strict).await.is_ok(), syncs == "on");
+}
+
+#[tokio::test]
+async fn a_postgres_is_migrated_and_described() {
+    let database = support::open(Engine::Postgres).await;
+    assert_eq!(database.pending_migrations().await.unwrap(), Vec::<String>::new());
+    database.migrate().await.unwrap();
+    assert!(database.describe().await.unwrap().starts_with("PostgreSQL "));
+}
+
+#[tokio::test]
+async fn a_schema_from_the_future_is_refused() {
+    let store = support::open(Engine::Sqlite).await;
+    let mut file = SqliteConnection::connect(&store.url).await.unwrap();
+    let newer = "insert into _sqlx_migrations
+         (version, description, success, checksum, execution_time)
+         values (9999, 'from the future', true, x'00', 0)";
+    sqlx::query(newer).execute(&mut file).await.unwrap();
+    let Err(StoreError::Unfit(sentence)) = store.migrate().await else { panic!("was accepted") };
+    assert!(sentence.contains("migration 9999"), "{sentence}");
+}
+
+#[tokio::test]
+async fn a_url_of_another_kind_is_refused() {
+    let sentence = refusal("mysql://somewhere", OpenOptions::default()).await;
+    assert!(sentence.contains("sqlite: or postgres://"), "{sentence}");
+}

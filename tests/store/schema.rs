@@ -1,0 +1,85 @@
+//! One schema and one set of statements for two engines.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rondo::store::{postgres, sqlite};
+use sqlx::{Connection as _, Executor as _, PgConnection, SqlSafeStr as _, SqliteConnection};
+
+use crate::support::{Engine, open};
+
+type Columns = BTreeMap<String, BTreeSet<String>>;
+
+fn by_table(columns: Vec<(String, String)>) -> Columns {
+    let mut tables = Columns::new();
+    for (table, column) in columns {
+        tables.entry(table).or_default().insert(column);
+    }
+    tables
+}
+
+#[tokio::test]
+async fn both_schemas_have_the_same_tables_and_columns() {
+    let file = open(Engine::Sqlite).await;
+    let mut file = SqliteConnection::connect(&file.url).await.unwrap();
+    let columns = sqlx::query_as(
+        "select m.name, c.name
+         from sqlite_schema as m
+         join pragma_table_info(m.name) as c
+         where m.type = 'table' and m.name not like '\\_%' escape '\\'",
+    );
+    let of_sqlite = by_table(columns.fetch_all(&mut file).await.unwrap());
+
+    let server = open(Engine::Postgres).await;
+    let mut server = PgConnection::connect(&server.url).await.unwrap();
+    let columns = sqlx::query_as(
+        "select table_name::text, column_name::text
+         from information_schema.columns
+         where table_schema = 'public' and table_name not like '\\_%'",
+    );
+    let of_postgres = by_table(columns.fetch_all(&mut server).await.unwrap());
+
+    assert_eq!(of_sqlite, of_postgres);
+    assert_eq!(of_sqlite.len(), 21);
+}
+
+#[tokio::test]
+async fn both_schemas_have_the_same_indexes() {
+    let file = open(Engine::Sqlite).await;
+    let mut file = SqliteConnection::connect(&file.url).await.unwrap();
+    let names =
+        sqlx::query_scalar("select name from sqlite_schema where type = 'index' and sql != ''");
+    let of_sqlite: BTreeSet<String> =
+        names.fetch_all(&mut file).await.unwrap().into_iter().collect();
+
+    let server = open(Engine::Postgres).await;
+    let mut server = PgConnection::connect(&server.url).await.unwrap();
+    // Keys that are part of a table have no index of their own in the other engine's list.
+    let names = sqlx::query_scalar(
+        "select indexname::text from pg_indexes
+         where schemaname = 'public'
+           and indexname not in (select conname from pg_constraint)",
+    );
+    let of_postgres: BTreeSet<String> =
+        names.fetch_all(&mut server).await.unwrap().into_iter().collect();
+    assert_eq!(of_sqlite, of_postgres);
+}
+
+#[tokio::test]
+async fn sqlite_accepts_every_statement() {
+    let database = open(Engine::Sqlite).await;
+    let mut connection = SqliteConnection::connect(&database.url).await.unwrap();
+    for statement in sqlite::statements() {
+        let prepared = connection.prepare(statement.into_sql_str()).await;
+        assert!(prepared.is_ok(), "{statement}\n{:?}", prepared.err());
+    }
+}
+
+#[tokio::test]
+async fn postgres_accepts_every_statement() {
+    let database = open(Engine::Postgres).await;
+    let mut connection = PgConnection::connect(&database.url).await.unwrap();
+    for statement in postgres::statements() {
+        let prepared = connection.prepare(statement.into_sql_str()).await;
+        assert!(prepared.is_ok(), "{statement}\n{:?}", prepared.err());
+    }
+}
