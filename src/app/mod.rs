@@ -2,6 +2,7 @@
 //! follows, and writes the answer; whoever called it commits, or does not (a preview, a
 //! `validate_only` request) and leaves no trace.
 
+pub mod access;
 mod act;
 pub mod api_keys;
 pub mod clock;

@@ -11,7 +11,18 @@ use super::{
     errors::ApiError,
     limits::Limits,
     paging::List,
-    proto::DESCRIPTORS,
+    proto::{
+        DESCRIPTORS,
+        v1::{
+            api_keys_service_server::ApiKeysServiceServer,
+            customers_service_server::CustomersServiceServer,
+            events_service_server::EventsServiceServer,
+            merchants_service_server::MerchantsServiceServer,
+            payment_methods_service_server::PaymentMethodsServiceServer,
+            plans_service_server::PlansServiceServer,
+            test_clocks_service_server::TestClocksServiceServer,
+        },
+    },
 };
 use crate::{
     app::{AppError, Rondo},
@@ -49,7 +60,30 @@ pub fn routes(services: Services) -> axum::Router {
     let limits = Arc::new(Limits::new(services.calls_per_second, services.burst));
     let api = Api { rondo: services.rondo, limits };
     let (_, health) = tonic_health::server::health_reporter();
-    let mut routes = Routes::default().add_service(health);
+    let mut routes = Routes::default()
+        .add_service(health)
+        .add_service(
+            ApiKeysServiceServer::new(api.clone()).max_decoding_message_size(REQUEST_MAX_BYTES),
+        )
+        .add_service(
+            CustomersServiceServer::new(api.clone()).max_decoding_message_size(REQUEST_MAX_BYTES),
+        )
+        .add_service(
+            EventsServiceServer::new(api.clone()).max_decoding_message_size(REQUEST_MAX_BYTES),
+        )
+        .add_service(
+            MerchantsServiceServer::new(api.clone()).max_decoding_message_size(REQUEST_MAX_BYTES),
+        )
+        .add_service(
+            PaymentMethodsServiceServer::new(api.clone())
+                .max_decoding_message_size(REQUEST_MAX_BYTES),
+        )
+        .add_service(
+            PlansServiceServer::new(api.clone()).max_decoding_message_size(REQUEST_MAX_BYTES),
+        )
+        .add_service(
+            TestClocksServiceServer::new(api.clone()).max_decoding_message_size(REQUEST_MAX_BYTES),
+        );
     if has_reflection {
         let describe = || {
             tonic_reflection::server::Builder::configure()

@@ -202,7 +202,7 @@ fn farewell(act: &Act<'_>, subscription: &Subscription) -> Option<Notice> {
         ends_at: planned.ends_at,
         open_amount: None,
         can_undo: false,
-        cause: CancellationCause::PlanRetired,
+        cause: planned.cause,
     };
     let key = format!("cancelled:{}:{}", subscription.id, subscription.version.next().count());
     let notice =

@@ -1,0 +1,51 @@
+//! From the API's messages to the domain's values and back, one file per aggregate.
+//!
+//! Parses, and names each field that cannot be read; what the values mean is judged by operations.
+
+pub mod api_keys;
+pub mod customers;
+pub mod events;
+pub mod merchants;
+pub mod money;
+pub mod payment_methods;
+pub mod plans;
+pub mod terms;
+pub mod test_clocks;
+pub mod time;
+
+use crate::{
+    app::{AppError, Result},
+    domain::version::Version,
+};
+
+/// The version that an etag tells, if it was sent.
+pub fn etag(field: &str, text: &str) -> Result<Option<Version>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .and_then(|count| count.parse().ok())
+        .map(|count| Some(Version::from_count(count)))
+        .ok_or_else(|| AppError::invalid(field, "must be the etag as it was read, quotes included"))
+}
+
+/// A text, or nothing for an empty one.
+pub fn optional(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_etag_reads_back_as_its_version() {
+        let version = Version::from_count(17);
+        assert_eq!(etag("etag", &version.to_string()).unwrap(), Some(version));
+        assert_eq!(etag("etag", "").unwrap(), None);
+        for text in ["17", "\"", "\"\"", "\"x\"", "W/\"17\""] {
+            assert!(etag("etag", text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! `MerchantsService`: the portals that bill through this installation.
+
+use tonic::{Request, Response, Status};
+
+use super::{
+    Api,
+    auth::Caller,
+    convert::{etag, merchants as convert},
+    errors::ApiError,
+    faults::required,
+    idempotency::Mutation,
+    names,
+    permissions::Permission,
+    proto::v1::{self, merchants_service_server::MerchantsService},
+};
+use crate::app::{AppError, merchants};
+
+#[tonic::async_trait]
+impl MerchantsService for Api {
+    async fn create_merchant(
+        &self,
+        request: Request<v1::CreateMerchantRequest>,
+    ) -> Result<Response<v1::Merchant>, Status> {
+        let caller = Caller::of(&request)?;
+        let request = request.into_inner();
+        let path = "/rondo.v1.MerchantsService/CreateMerchant";
+        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let new = convert::merchant_terms(required("merchant", request.merchant.as_ref())?)?;
+        self.gateway("merchant.gateway", &new.gateway)?;
+        let (mint, now) = (self.rondo().mint.clone(), self.now());
+        self.administer(&mutation, Clone::clone, |repo| {
+            let (new, mint) = (new.clone(), mint.clone());
+            Box::pin(async move {
+                Ok(convert::merchant(&merchants::create_merchant(repo, &mint, now, new).await?))
+            })
+        })
+        .await
+    }
+
+    async fn get_merchant(
+        &self,
+        request: Request<v1::GetMerchantRequest>,
+    ) -> Result<Response<v1::Merchant>, Status> {
+        let caller = Caller::of(&request)?;
+        let id = names::id("name", &request.get_ref().name)?;
+        if !caller.has(Permission::Administer) && caller.merchant != Some(id) {
+            return Err(AppError::not_found(id).into());
+        }
+        let mut repo = self.store().snapshot().await.map_err(ApiError::from)?;
+        Ok(Response::new(convert::merchant(&merchants::merchant(repo.as_mut(), id).await?)))
+    }
+
+    async fn list_merchants(
+        &self,
+        request: Request<v1::ListMerchantsRequest>,
+    ) -> Result<Response<v1::ListMerchantsResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        let mut request = request.into_inner();
+        let token = std::mem::take(&mut request.page_token);
+        let size = std::mem::take(&mut request.page_size);
+        let list = self.list(&caller, "/rondo.v1.MerchantsService/ListMerchants", &request);
+        let wanted = list.page(size, &token)?;
+        let mut repo = self.store().snapshot().await.map_err(ApiError::from)?;
+        let rows = repo.merchants(wanted.to_page()).await.map_err(AppError::from)?;
+        let (rows, next_page_token) = wanted.cut(rows, |merchant| merchant.id);
+        let merchants = rows.iter().map(convert::merchant).collect();
+        Ok(Response::new(v1::ListMerchantsResponse { merchants, next_page_token }))
+    }
+
+    async fn update_merchant(
+        &self,
+        request: Request<v1::UpdateMerchantRequest>,
+    ) -> Result<Response<v1::Merchant>, Status> {
+        let caller = Caller::of(&request)?;
+        let request = request.into_inner();
+        let path = "/rondo.v1.MerchantsService/UpdateMerchant";
+        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let told = required("merchant", request.merchant.as_ref())?;
+        let id = names::id("merchant.name", &told.name)?;
+        let seen = etag("merchant.etag", &told.etag)?;
+        let update = convert::merchant_update(told, &request)?;
+        if let Some(gateway) = &update.gateway {
+            self.gateway("merchant.gateway", gateway)?;
+        }
+        self.administer(&mutation, Clone::clone, |repo| {
+            let update = update.clone();
+            Box::pin(async move {
+                let merchant = merchants::update_merchant(repo, id, seen, update).await?;
+                Ok(convert::merchant(&merchant))
+            })
+        })
+        .await
+    }
+}

@@ -1,0 +1,64 @@
+//! `TestClocksService`: a merchant's own time.
+
+use tonic::{Request, Response, Status};
+
+use super::{
+    Api,
+    auth::Caller,
+    convert::{test_clocks as convert, time},
+    faults::required,
+    idempotency::Mutation,
+    names,
+    proto::v1::{self, test_clocks_service_server::TestClocksService},
+};
+use crate::app::test_clocks;
+
+#[tonic::async_trait]
+impl TestClocksService for Api {
+    async fn create_test_clock(
+        &self,
+        request: Request<v1::CreateTestClockRequest>,
+    ) -> Result<Response<v1::TestClock>, Status> {
+        let caller = Caller::of(&request)?;
+        let request = request.into_inner();
+        let path = "/rondo.v1.TestClocksService/CreateTestClock";
+        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let told = required("test_clock", request.test_clock.as_ref())?;
+        let field = "test_clock.current_time";
+        let shows = time::instant(field, required(field, told.current_time)?)?;
+        self.mutate(&mutation, |act| {
+            Box::pin(async move {
+                Ok(convert::test_clock(test_clocks::create_test_clock(act, shows).await?))
+            })
+        })
+        .await
+    }
+
+    async fn get_test_clock(
+        &self,
+        request: Request<v1::GetTestClockRequest>,
+    ) -> Result<Response<v1::TestClock>, Status> {
+        let caller = Caller::of(&request)?;
+        let id = names::id("name", &request.get_ref().name)?;
+        let (_, merchant) = self.read(&caller).await?;
+        Ok(Response::new(convert::test_clock(test_clocks::test_clock(&merchant, id)?)))
+    }
+
+    async fn advance_test_clock(
+        &self,
+        request: Request<v1::AdvanceTestClockRequest>,
+    ) -> Result<Response<v1::TestClock>, Status> {
+        let caller = Caller::of(&request)?;
+        let request = request.into_inner();
+        let path = "/rondo.v1.TestClocksService/AdvanceTestClock";
+        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let id = names::id("name", &request.name)?;
+        let target = time::instant("target_time", required("target_time", request.target_time)?)?;
+        self.mutate(&mutation, |act| {
+            Box::pin(async move {
+                Ok(convert::test_clock(test_clocks::advance_test_clock(act, id, target).await?))
+            })
+        })
+        .await
+    }
+}

@@ -1,0 +1,156 @@
+//! Who is let in, and that a change is made once.
+
+use rondo::{domain::api_key::Role, grpc::proto::v1};
+use rstest::rstest;
+use tonic::{Code, Request};
+
+use crate::{
+    portal::{Portal, key, monthly, reason, with_key},
+    support::Engine::{self, Postgres, Sqlite},
+};
+
+const REQUEST_ID: &str = "8f3b1c52-6d0a-4e7f-9b21-5c4d3e2f1a00";
+
+#[rstest]
+#[tokio::test]
+async fn a_call_needs_a_key_that_may_make_it(#[values(Sqlite, Postgres)] engine: Engine) {
+    let portal = Portal::on(engine).await;
+    let merchant = portal.world.merchant().await.id;
+    let reader = key(&portal.world, Role::ReadOnly, Some(merchant)).await;
+    let admin = key(&portal.world, Role::Admin, None).await;
+    let list = v1::ListPlansRequest::default;
+
+    let nobody = portal.plans().list_plans(Request::new(list())).await.unwrap_err();
+    assert_eq!(
+        (nobody.code(), reason(&nobody).as_str()),
+        (Code::Unauthenticated, "API_KEY_MISSING")
+    );
+    let unknown = "rk_live_00000000000000000000000000000000000000";
+    let stranger = portal.plans().list_plans(with_key(list(), unknown)).await.unwrap_err();
+    assert_eq!(reason(&stranger), "API_KEY_UNKNOWN");
+
+    portal.plans().list_plans(with_key(list(), &reader)).await.unwrap();
+    let create = v1::CreatePlanRequest::default();
+    let refused = portal.plans().create_plan(with_key(create, &reader)).await.unwrap_err();
+    assert_eq!(
+        (refused.code(), reason(&refused).as_str()),
+        (Code::PermissionDenied, "PERMISSION_MISSING")
+    );
+
+    let unnamed = portal.plans().list_plans(with_key(list(), &admin)).await.unwrap_err();
+    assert_eq!(reason(&unnamed), "MERCHANT_UNNAMED");
+    let mut named = with_key(list(), &admin);
+    named.metadata_mut().insert("rondo-merchant", merchant.to_string().parse().unwrap());
+    portal.plans().list_plans(named).await.unwrap();
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_revoked_key_is_refused_and_a_secret_is_shown_once(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let portal = Portal::on(engine).await;
+    let request = v1::CreateApiKeyRequest {
+        api_key: Some(v1::ApiKey {
+            display_name: "second".to_owned(),
+            role: v1::api_key::Role::Merchant.into(),
+            ..Default::default()
+        }),
+        request_id: REQUEST_ID.to_owned(),
+    };
+    let mut keys = portal.keys();
+    let made = keys.create_api_key(portal.ask(request.clone())).await.unwrap().into_inner();
+    assert!(made.secret.starts_with("rk_test_"), "the merchant lives on a test clock");
+    let again = keys.create_api_key(portal.ask(request)).await.unwrap().into_inner();
+    assert_eq!((again.api_key.clone(), again.secret.as_str()), (made.api_key.clone(), ""));
+
+    let list = v1::ListApiKeysRequest::default();
+    let listed = keys.list_api_keys(with_key(list.clone(), &made.secret)).await.unwrap();
+    assert_eq!(listed.into_inner().api_keys.len(), 2);
+
+    let name = made.api_key.unwrap().name;
+    let revoke = v1::RevokeApiKeyRequest { name, ..Default::default() };
+    keys.revoke_api_key(portal.ask(revoke)).await.unwrap();
+    let refused = keys.list_api_keys(with_key(list, &made.secret)).await.unwrap_err();
+    assert_eq!(reason(&refused), "API_KEY_REVOKED");
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_same_request_gets_the_same_answer_and_another_is_refused(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let portal = Portal::on(engine).await;
+    let request = |name: &str| v1::CreatePlanRequest {
+        plan: Some(v1::Plan {
+            display_name: name.to_owned(),
+            terms: Some(monthly(2_000)),
+            ..Default::default()
+        }),
+        request_id: REQUEST_ID.to_owned(),
+        ..Default::default()
+    };
+    let mut plans = portal.plans();
+    let first = plans.create_plan(portal.ask(request("Monthly"))).await.unwrap().into_inner();
+    let second = plans.create_plan(portal.ask(request("Monthly"))).await.unwrap().into_inner();
+    assert_eq!(first, second);
+    let other = plans.create_plan(portal.ask(request("Yearly"))).await.unwrap_err();
+    assert_eq!(
+        (other.code(), reason(&other).as_str()),
+        (Code::InvalidArgument, "REQUEST_ID_REUSED")
+    );
+
+    let only_checked = v1::CreatePlanRequest {
+        validate_only: true,
+        request_id: String::new(),
+        ..request("Weekly")
+    };
+    plans.create_plan(portal.ask(only_checked)).await.unwrap();
+    let listed = plans.list_plans(portal.ask(v1::ListPlansRequest::default())).await.unwrap();
+    assert_eq!(listed.into_inner().plans, [first]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn twenty_sendings_at_once_make_one_plan(#[values(Sqlite, Postgres)] engine: Engine) {
+    let portal = Portal::on(engine).await;
+    let request = v1::CreatePlanRequest {
+        plan: Some(v1::Plan {
+            display_name: "Monthly".to_owned(),
+            terms: Some(monthly(2_000)),
+            ..Default::default()
+        }),
+        request_id: REQUEST_ID.to_owned(),
+        ..Default::default()
+    };
+    let sendings = (0..20).map(|_| {
+        let (mut plans, request) = (portal.plans(), portal.ask(request.clone()));
+        async move { plans.create_plan(request).await.unwrap().into_inner().name }
+    });
+    let names = futures::future::join_all(sendings).await;
+    assert!(names.iter().all(|name| *name == names[0]), "{names:?}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn another_merchants_objects_do_not_exist(#[values(Sqlite, Postgres)] engine: Engine) {
+    let portal = Portal::on(engine).await;
+    let plan = portal.plan("Monthly", 2_000).await;
+    let admin = key(&portal.world, Role::Admin, None).await;
+    let request = v1::CreateMerchantRequest {
+        merchant: Some(v1::Merchant {
+            display_name: "Other Academy".to_owned(),
+            time_zone: "Europe/Berlin".to_owned(),
+            gateway: "sandbox".to_owned(),
+            invoice_prefix: "OTHER".to_owned(),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let other = portal.merchants().create_merchant(with_key(request, &admin)).await.unwrap();
+    let other_id = other.into_inner().name.strip_prefix("merchants/").unwrap().parse().unwrap();
+    let foreign = key(&portal.world, Role::Merchant, Some(other_id)).await;
+    let get = v1::GetPlanRequest { name: plan.name };
+    let refused = portal.plans().get_plan(with_key(get, &foreign)).await.unwrap_err();
+    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::NotFound, "RESOURCE_NOT_FOUND"));
+}

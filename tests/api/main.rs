@@ -1,0 +1,11 @@
+//! Stories of callers, told over real gRPC on both engines: what the API promises, and what it
+//! answers to what is wrong.
+
+#![expect(clippy::unwrap_used, reason = "a story that cannot go on fails there")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod catalogue;
+mod guard;
+mod portal;
