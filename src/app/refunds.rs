@@ -23,7 +23,6 @@ use crate::{
             PaymentState,
             refund::{Refund, RefundOrigin, RefundState},
         },
-        version::Version,
     },
     gateway::{GatewayError, RefundOrder, RefundOutcome, RefundSighting},
     store::Work,
@@ -61,26 +60,7 @@ pub async fn request(
         return Err(AppError::precondition("NO_CHARGE", payment.id, message));
     };
     let now = act.now();
-    let refund = Refund {
-        merchant: payment.merchant,
-        id: act.id(),
-        payment: payment.id,
-        invoice: payment.invoice,
-        customer: payment.customer,
-        attempt: attempt.id,
-        amount,
-        reason,
-        origin: RefundOrigin::Requested,
-        state: RefundState::Queued,
-        reference: None,
-        failure: None,
-        due_at: Some(now),
-        tries: 0,
-        leased_until: None,
-        created_at: now,
-        settled_at: None,
-        version: Version::NEW,
-    };
+    let refund = Refund::of(&attempt, amount, reason, RefundOrigin::Requested, now, act.mint);
     // Reserved at once, so that two requests never promise the same money.
     payment.refunded = payment.refunded.plus(amount).expect("at most what was paid");
     let event = refund.event(EventKind::RefundCreated, now, act.mint);

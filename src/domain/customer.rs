@@ -134,16 +134,15 @@ impl PaymentMethod {
     /// An event about it as it stands, which will be committed with it.
     pub fn event(&self, kind: EventKind, now: DateTime<Utc>, mint: &Mint) -> Event {
         Event {
-            merchant: self.merchant,
-            id: mint.id(now),
-            sequence: None,
-            at: now,
-            kind,
-            subject: Subject::PaymentMethod(self.id),
-            subject_version: self.version.next(),
             customer: Some(self.customer),
-            amount: None,
-            reason: None,
+            ..Event::new(
+                kind,
+                self.merchant,
+                Subject::PaymentMethod(self.id),
+                self.version,
+                now,
+                mint,
+            )
         }
     }
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ids::{Id, kind},
+    ids::{Id, Mint, kind},
     money::Money,
     version::Version,
 };
@@ -32,6 +32,31 @@ pub struct Event {
     pub amount: Option<Money>,
     /// Why, in a word: a decline class, a cause of cancellation.
     pub reason: Option<String>,
+}
+
+impl Event {
+    /// `kind` happened to `subject`, which was read as version `read` and is committed with this.
+    pub fn new(
+        kind: EventKind,
+        merchant: Id<kind::Merchant>,
+        subject: Subject,
+        read: Version,
+        now: DateTime<Utc>,
+        mint: &Mint,
+    ) -> Self {
+        Self {
+            merchant,
+            id: mint.id(now),
+            sequence: None,
+            at: now,
+            kind,
+            subject,
+            subject_version: read.next(),
+            customer: None,
+            amount: None,
+            reason: None,
+        }
+    }
 }
 
 /// The object that an event is about.

@@ -149,16 +149,16 @@ impl DunningCase {
     /// An event about it as it stands, which will be committed with it.
     pub fn event(&self, kind: EventKind, now: DateTime<Utc>, mint: &Mint) -> Event {
         Event {
-            merchant: self.merchant,
-            id: mint.id(now),
-            sequence: None,
-            at: now,
-            kind,
-            subject: Subject::DunningCase(self.id),
-            subject_version: self.version.next(),
             customer: Some(self.customer),
-            amount: None,
             reason: Some(self.case.class().name().to_owned()),
+            ..Event::new(
+                kind,
+                self.merchant,
+                Subject::DunningCase(self.id),
+                self.version,
+                now,
+                mint,
+            )
         }
     }
 }

@@ -108,3 +108,127 @@ fn next_amount(subscription: &Subscription, terms: &Terms) -> Result<Money, NoPr
         .try_fold(Money::zero(subscription.currency), |sum, line| sum.plus(line.amount))
         .map_err(NoPrice::Money)
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::domain::{
+        calendar::Period,
+        payment::settle::given::{START, at, card, eur, mint, subscription, terms},
+        subscription::{Cancellation, CancellationCause, ScheduledChange},
+    };
+
+    /// On trial until 1 March, and not billed yet.
+    fn on_trial() -> Subscription {
+        Subscription { state: SubscriptionState::Trialing, current_period: None, ..subscription() }
+    }
+
+    /// Billed for a cycle that ends on `end`.
+    fn until(end: &str) -> Subscription {
+        Subscription {
+            current_period: Some(Period::new(at(START), at(end)).unwrap()),
+            due_at: Some(at(end)),
+            ..subscription()
+        }
+    }
+
+    fn cancelled(subscription: Subscription) -> Subscription {
+        let cancellation = Cancellation {
+            requested_at: at(START),
+            ends_at: at("2026-03-01T09:00:00Z"),
+            cause: CancellationCause::Requested,
+        };
+        Subscription { cancellation: Some(cancellation), ..subscription }
+    }
+
+    fn in_state(state: SubscriptionState) -> Subscription {
+        Subscription { state, ..subscription() }
+    }
+
+    const GOOD: Expiry = Expiry { year: 2030, month: 12 };
+    /// Works in February 2026 and no longer.
+    const ENDING: Expiry = Expiry { year: 2026, month: 2 };
+
+    #[rstest]
+    #[case::a_trial_seven_days_before(on_trial(), GOOD, Some("2026-02-22T09:00:00Z"))]
+    #[case::a_year_four_weeks_before(
+        until("2027-02-01T09:00:00Z"),
+        GOOD,
+        Some("2027-01-04T09:00:00Z")
+    )]
+    #[case::half_a_year_is_long(until("2026-07-31T09:00:00Z"), GOOD, Some("2026-07-03T09:00:00Z"))]
+    #[case::a_day_less_is_not(until("2026-07-30T09:00:00Z"), GOOD, None)]
+    #[case::a_month_with_a_good_card(subscription(), GOOD, None)]
+    #[case::a_month_with_a_card_that_ends(subscription(), ENDING, Some("2026-02-22T09:00:00Z"))]
+    #[case::past_due_too(
+        in_state(SubscriptionState::PastDue),
+        ENDING,
+        Some("2026-02-22T09:00:00Z")
+    )]
+    #[case::paused(in_state(SubscriptionState::Paused), ENDING, None)]
+    #[case::unpaid(in_state(SubscriptionState::Unpaid), ENDING, None)]
+    #[case::it_ends_anyway(cancelled(subscription()), ENDING, None)]
+    #[case::the_trial_ends_with_no_charge(cancelled(on_trial()), GOOD, None)]
+    fn one_reminder_a_cycle_in_time_before_the_charge(
+        #[case] mut subscription: Subscription,
+        #[case] expiry: Expiry,
+        #[case] expected: Option<&str>,
+    ) {
+        plan(&mut subscription, Some(expiry), at(START));
+        assert_eq!(subscription.remind_at, expected.map(at));
+    }
+
+    #[test]
+    fn a_reminder_whose_time_is_over_is_not_planned() {
+        let mut subscription = on_trial();
+        plan(&mut subscription, None, at("2026-02-22T09:00:00Z"));
+        assert_eq!(subscription.remind_at, None);
+    }
+
+    #[rstest]
+    #[case::a_trial(on_trial(), GOOD, &["trial_ending"])]
+    #[case::a_trial_on_a_card_that_ends(on_trial(), ENDING, &["trial_ending", "card_expiring"])]
+    #[case::a_year(until("2027-02-01T09:00:00Z"), GOOD, &["upcoming_renewal"])]
+    #[case::a_month_on_a_card_that_ends(subscription(), ENDING, &["card_expiring"])]
+    #[case::the_card_was_replaced_meanwhile(subscription(), GOOD, &[])]
+    #[case::cancelled_meanwhile(cancelled(on_trial()), ENDING, &[])]
+    fn what_is_true_when_the_time_comes_is_told(
+        #[case] subscription: Subscription,
+        #[case] expiry: Expiry,
+        #[case] kinds: &[&str],
+    ) {
+        let card = card(5, expiry.year, expiry.month);
+        let now = at("2026-02-22T09:00:00Z");
+        let notices = remind(&subscription, &terms(), Some(&card), now, &mint()).unwrap();
+        let told: Vec<_> = notices.iter().map(|notice| notice.facts.kind()).collect();
+        assert_eq!(told, kinds);
+        assert!(notices.iter().all(|notice| notice.subscription == Some(subscription.id)));
+    }
+
+    #[test]
+    fn a_card_is_named_once_for_its_month_and_the_amount_is_the_next_cycles() {
+        let change = ScheduledChange {
+            plan: subscription().plan,
+            plan_version: subscription().plan_version,
+            quantity: 3,
+        };
+        let subscription = Subscription { scheduled_change: Some(change), ..subscription() };
+        let mut terms = terms();
+        terms.components[0].model = crate::domain::catalog::PriceModel::PerSeat;
+        let card = card(5, ENDING.year, ENDING.month);
+        let told = |now| remind(&subscription, &terms, Some(&card), at(now), &mint()).unwrap();
+        let [notice] = &told("2026-02-22T09:00:00Z")[..] else { panic!("not one") };
+        assert_eq!(
+            notice.facts,
+            Facts::CardExpiring {
+                card: card.shown(),
+                expires_at: at("2026-02-28T23:59:59.999999Z"),
+                next_charge_at: at("2026-03-01T09:00:00Z"),
+                next_amount: eur(6_000),
+            }
+        );
+        assert_eq!(told("2026-02-23T09:00:00Z")[0].fact_key, notice.fact_key);
+    }
+}

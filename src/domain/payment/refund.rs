@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::attempt::Attempt;
 use crate::domain::{
     event::{Event, EventKind, Subject},
     ids::{Id, Mint, kind},
@@ -76,19 +77,43 @@ pub enum RefundState {
 }
 
 impl Refund {
+    /// A refund of `amount` that `attempt` took, to be sent at once.
+    pub fn of(
+        attempt: &Attempt,
+        amount: Money,
+        reason: String,
+        origin: RefundOrigin,
+        now: DateTime<Utc>,
+        mint: &Mint,
+    ) -> Self {
+        Self {
+            merchant: attempt.merchant,
+            id: mint.id(now),
+            payment: attempt.payment,
+            invoice: attempt.invoice,
+            customer: attempt.customer,
+            attempt: attempt.id,
+            amount,
+            reason,
+            origin,
+            state: RefundState::Queued,
+            reference: None,
+            failure: None,
+            due_at: Some(now),
+            tries: 0,
+            leased_until: None,
+            created_at: now,
+            settled_at: None,
+            version: Version::NEW,
+        }
+    }
+
     /// An event about it as it stands, which will be committed with it.
     pub fn event(&self, kind: EventKind, now: DateTime<Utc>, mint: &Mint) -> Event {
         Event {
-            merchant: self.merchant,
-            id: mint.id(now),
-            sequence: None,
-            at: now,
-            kind,
-            subject: Subject::Refund(self.id),
-            subject_version: self.version.next(),
             customer: Some(self.customer),
             amount: Some(self.amount),
-            reason: None,
+            ..Event::new(kind, self.merchant, Subject::Refund(self.id), self.version, now, mint)
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn settle(
     changes.attempts.push(s.attempt);
 
     if !s.owed.invoice.open_amount().is_positive() {
-        s.owed.payment.state = PaymentState::Abandoned;
+        s.owed.payment.give_up();
         changes.payments.push(s.owed.payment);
         return Settled { changes, for_staff: None };
     }

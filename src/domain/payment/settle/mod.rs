@@ -2,7 +2,13 @@
 //! dunning, the ledger, mails and events, all in one set of changes (RULES CHG-5).
 
 mod declined;
+#[cfg(test)]
+pub(crate) mod given;
 mod paid;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
 
 use chrono::{DateTime, Utc};
 
@@ -11,7 +17,7 @@ pub use paid::WrongAmount;
 
 use super::{
     Payment, PaymentState,
-    attempt::{Attempt, AttemptState, News, Step},
+    attempt::{Attempt, AttemptState, Initiator, News, Step},
     network::SentAttempt,
     probe::{self, Absence},
     rules::{Reading, RuleBook, Signals},
@@ -111,7 +117,7 @@ pub fn settle(
             })
         }
         (_, News::Rejected { reason }) => Ok(rejected(standing, &reason, now)),
-        (_, News::NeverHappened) => Ok(never_happened(standing, now)),
+        (_, News::NeverHappened) => Ok(untried(standing, AttemptState::NotExecuted, now)),
         (_, News::Silence) => Ok(waiting(standing, AttemptState::Unknown, now, mint)),
         (_, News::Pending { reference }) => {
             standing.attempt.reference = Some(reference);
@@ -190,25 +196,24 @@ fn waiting(mut s: Standing, state: AttemptState, now: DateTime<Utc>, mint: &Mint
 }
 
 /// Our order or set-up was wrong: staff mends it; no step of the customer's is used up (CONFIG).
-fn rejected(mut s: Standing, reason: &str, now: DateTime<Utc>) -> Settled {
-    s.attempt.state = AttemptState::Rejected;
-    s.attempt.close(now);
-    s.owed.payment.state = PaymentState::Scheduled;
-    s.owed.payment.collect_at = Some(now);
+fn rejected(s: Standing, reason: &str, now: DateTime<Utc>) -> Settled {
     let for_staff = Some(format!("the gateway refused the order: {reason}"));
-    let changes =
-        Changes { attempts: vec![s.attempt], payments: vec![s.owed.payment], ..Changes::default() };
-    Settled { changes, for_staff }
+    Settled { for_staff, ..untried(s, AttemptState::Rejected, now) }
 }
 
-fn never_happened(mut s: Standing, now: DateTime<Utc>) -> Settled {
-    s.attempt.state = AttemptState::NotExecuted;
+/// Nothing was carried out, so the payment is due as it was before.
+fn untried(mut s: Standing, state: AttemptState, now: DateTime<Utc>) -> Settled {
+    s.attempt.state = state;
     s.attempt.close(now);
-    if s.owed.invoice.open_amount().is_positive() {
+    let is_ladders_turn = s.owed.case.as_ref().is_none_or(|file| file.case.is_retrying());
+    if !s.owed.invoice.open_amount().is_positive() {
+        s.owed.payment.give_up();
+    } else if s.attempt.initiator == Initiator::Customer && !is_ladders_turn {
+        // The ladder goes on where it was; the page that came to nothing was none of its steps.
+        s.owed.payment.state = PaymentState::Waiting;
+    } else {
         s.owed.payment.state = PaymentState::Scheduled;
         s.owed.payment.collect_at = Some(now);
-    } else {
-        s.owed.payment.state = PaymentState::Abandoned;
     }
     let changes =
         Changes { attempts: vec![s.attempt], payments: vec![s.owed.payment], ..Changes::default() };
@@ -226,6 +231,14 @@ impl Attempt {
 }
 
 impl Payment {
+    /// Nothing is owed any more, and this attempt brought nothing. Another one may have.
+    fn give_up(&mut self) {
+        if self.state != PaymentState::Succeeded {
+            self.state = PaymentState::Abandoned;
+            self.collect_at = None;
+        }
+    }
+
     /// An event about it as it stands, which will be committed with it.
     pub fn event(
         &self,
@@ -235,16 +248,10 @@ impl Payment {
         mint: &Mint,
     ) -> Event {
         Event {
-            merchant: self.merchant,
-            id: mint.id(now),
-            sequence: None,
-            at: now,
-            kind,
-            subject: Subject::Payment(self.id),
-            subject_version: self.version.next(),
             customer: Some(self.customer),
             amount: Some(self.amount),
             reason,
+            ..Event::new(kind, self.merchant, Subject::Payment(self.id), self.version, now, mint)
         }
     }
 }

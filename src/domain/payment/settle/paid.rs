@@ -18,10 +18,9 @@ use crate::domain::{
         PaymentState,
         attempt::{AttemptState, Initiator},
         outcome::Paid,
-        refund::{Refund, RefundOrigin, RefundState},
+        refund::{Refund, RefundOrigin},
     },
     subscription::SubscriptionState,
-    version::Version,
 };
 
 /// The gateway says that it took another amount than ordered. From the charge's own reply it is no
@@ -217,26 +216,9 @@ fn remember_method(
 fn give_back(s: &mut Standing, changes: &mut Changes, now: DateTime<Utc>, mint: &Mint) {
     let heading = Heading { id: mint.id(now), at: now, invoice: &s.owed.invoice };
     changes.journals.push(heading.overpaid(s.attempt.id, &s.attempt.gateway, s.attempt.amount));
-    let refund = Refund {
-        merchant: s.owed.invoice.merchant,
-        id: mint.id(now),
-        payment: s.owed.payment.id,
-        invoice: s.owed.invoice.id,
-        customer: s.owed.customer.id,
-        attempt: s.attempt.id,
-        amount: s.attempt.amount,
-        reason: "it came when nothing was owed any more".to_owned(),
-        origin: RefundOrigin::LateSuccess,
-        state: RefundState::Queued,
-        reference: None,
-        failure: None,
-        due_at: Some(now),
-        tries: 0,
-        leased_until: None,
-        created_at: now,
-        settled_at: None,
-        version: Version::NEW,
-    };
+    let reason = "it came when nothing was owed any more".to_owned();
+    let origin = RefundOrigin::LateSuccess;
+    let refund = Refund::of(&s.attempt, s.attempt.amount, reason, origin, now, mint);
     changes.events.push(refund.event(EventKind::RefundCreated, now, mint));
     changes.refunds.push(refund);
     if s.owed.payment.state == PaymentState::Collecting {
