@@ -20,7 +20,7 @@ use rstest::rstest;
 
 use crate::support::{
     Engine::{self, Postgres, Sqlite},
-    given::{Shop, at, write},
+    given::{Shop, at, month, write},
     open,
 };
 
@@ -190,15 +190,15 @@ async fn open_invoices_of_a_subscription_come_oldest_first(
     let store = open(engine).await;
     let shop = Shop::opened(&*store).await;
     let subscription = shop.subscription();
-    let bill = |cycle, day, state| Invoice {
-        cycle: Some(cycle),
+    let bill = |n, day, state| Invoice {
+        period: Some(month(n)),
         issued_at: at(day),
         state,
         ..shop.invoice(&subscription)
     };
-    let later = bill(2, "2026-03-01", InvoiceState::Open);
-    let earlier = bill(1, "2026-02-01", InvoiceState::Open);
-    let paid = bill(0, "2026-01-01", InvoiceState::Paid);
+    let later = bill(3, "2026-03-01", InvoiceState::Open);
+    let earlier = bill(2, "2026-02-01", InvoiceState::Open);
+    let paid = bill(1, "2026-01-01", InvoiceState::Paid);
     let changes = Changes {
         subscriptions: vec![subscription.clone()],
         invoices: vec![later.clone(), earlier.clone(), paid],

@@ -14,7 +14,7 @@ use crate::support::{
 
 /// An invoice that stands alone, with an event.
 fn sold(shop: &Shop) -> Changes {
-    let alone = Invoice { subscription: None, cycle: None, ..shop.invoice(&shop.subscription()) };
+    let alone = Invoice { subscription: None, period: None, ..shop.invoice(&shop.subscription()) };
     Changes { invoices: vec![alone], events: vec![shop.event()], ..Changes::default() }
 }
 

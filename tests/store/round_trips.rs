@@ -324,13 +324,8 @@ async fn an_invoice_that_stands_alone(#[values(Sqlite, Postgres)] engine: Engine
     let store = open(engine).await;
     let shop = Shop::opened(&*store).await;
     let number = Some("OWN-1".to_owned());
-    let alone = Invoice {
-        number,
-        subscription: None,
-        cycle: None,
-        period: None,
-        ..shop.invoice(&shop.subscription())
-    };
+    let alone =
+        Invoice { number, subscription: None, period: None, ..shop.invoice(&shop.subscription()) };
     write(&*store, Changes { invoices: vec![alone.clone()], ..Changes::default() }).await.unwrap();
     let mut repo = store.snapshot().await.unwrap();
     let read = repo.invoices(shop.merchant.id, &[alone.id]).await.unwrap();

@@ -20,7 +20,7 @@ use rstest::rstest;
 
 use crate::support::{
     Engine::{self, Postgres, Sqlite},
-    given::{Shop, at, euro, write},
+    given::{Shop, at, euro, month, write},
     open,
 };
 
@@ -65,7 +65,7 @@ async fn a_cycle_is_billed_once(#[values(Sqlite, Postgres)] engine: Engine) {
     let owed = shop.owes(&*store).await;
     let again = Changes { invoices: vec![shop.invoice(&owed.subscription)], ..Changes::default() };
     assert_eq!(refused(&*store, again).await, "invoice_cycle");
-    let next = Invoice { cycle: Some(1), ..shop.invoice(&owed.subscription) };
+    let next = Invoice { period: Some(month(2)), ..shop.invoice(&owed.subscription) };
     write(&*store, Changes { invoices: vec![next], ..Changes::default() }).await.unwrap();
 }
 
@@ -76,7 +76,7 @@ async fn an_invoice_number_is_given_once(#[values(Sqlite, Postgres)] engine: Eng
     let shop = Shop::opened(&*store).await;
     let owed = shop.owes(&*store).await;
     let number = Some("OA-000001".into());
-    let again = Invoice { cycle: Some(1), number, ..shop.invoice(&owed.subscription) };
+    let again = Invoice { period: Some(month(2)), number, ..shop.invoice(&owed.subscription) };
     let again = Changes { invoices: vec![again], ..Changes::default() };
     assert_eq!(refused(&*store, again).await, "invoice_number");
 }
@@ -173,7 +173,7 @@ async fn wrong_changes_are_refused(#[values(Sqlite, Postgres)] engine: Engine) {
     let store = open(engine).await;
     let shop = Shop::opened(&*store).await;
     let owed = shop.owes(&*store).await;
-    let next = || Invoice { cycle: Some(1), ..shop.invoice(&owed.subscription) };
+    let next = || Invoice { period: Some(month(2)), ..shop.invoice(&owed.subscription) };
     let paid_too_much = Invoice { paid: euro(2001), ..next() };
     let negative = Invoice { total: Money::new(-1, euro(0).currency()), ..next() };
     let of_nobody = Customer { merchant: shop.id(), id: shop.id(), ..shop.customer.clone() };

@@ -39,6 +39,12 @@ pub fn times(day: &str) -> Times {
     Times { now: at(day), world: at(day) }
 }
 
+/// The n-th month of 2026, from 1.
+pub fn month(n: u32) -> Period {
+    let first = |n| chrono::NaiveDate::from_ymd_opt(2026, n, 1).unwrap().to_string();
+    Period::new(at(&first(n)), at(&first(n + 1))).unwrap()
+}
+
 /// An amount in euro cents.
 pub fn euro(minor: i64) -> Money {
     Money::new(minor, Currency::from_code("EUR").unwrap())
@@ -245,7 +251,6 @@ impl Shop {
             number: None,
             customer: self.customer.id,
             subscription: Some(subscription.id),
-            cycle: Some(0),
             state: InvoiceState::Open,
             total: euro(2000),
             paid: euro(0),
@@ -256,7 +261,7 @@ impl Shop {
                 amount: euro(2000),
                 why: "1 month".into(),
             }],
-            period: Some(Period::new(at("2026-01-01"), at("2026-02-01")).unwrap()),
+            period: Some(month(1)),
             issued_at: self.opening,
             due_at: self.opening,
             closed_at: None,
@@ -385,7 +390,7 @@ impl Shop {
         let method = MethodFacts { network: Network::Visa, history: &[] };
         let around = Circumstances {
             now: self.opening,
-            zone: Zone::UTC.tz(),
+            zone: Zone::UTC,
             seed: 1,
             amount: payment.amount,
             primary: method,

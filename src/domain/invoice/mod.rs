@@ -1,13 +1,15 @@
 //! What is owed, and how each line came about.
 
 pub mod closing;
+pub mod issuing;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
     calendar::Period,
-    ids::{Id, kind},
+    event::{Event, EventKind, Subject},
+    ids::{Id, Mint, kind},
     money::Money,
     version::Version,
 };
@@ -57,6 +59,22 @@ impl Invoice {
             }
         }
     }
+
+    /// An event about it as it stands, which will be committed with it.
+    pub fn event(&self, kind: EventKind, now: DateTime<Utc>, mint: &Mint) -> Event {
+        Event {
+            merchant: self.merchant,
+            id: mint.id(now),
+            sequence: None,
+            at: now,
+            kind,
+            subject: Subject::Invoice(self.id),
+            subject_version: self.version.next(),
+            customer: Some(self.customer),
+            amount: Some(self.total),
+            reason: None,
+        }
+    }
 }
 
 /// Where an invoice stands.
@@ -82,7 +100,7 @@ pub struct Line {
     pub unit: Money,
     /// How many.
     pub quantity: u32,
-    /// `unit` times `quantity`.
+    /// `unit` times `quantity`, or the part of it that `why` tells.
     pub amount: Money,
     /// How it came about, in one sentence.
     pub why: String,

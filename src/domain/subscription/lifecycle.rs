@@ -12,6 +12,7 @@ use super::{
 use crate::domain::{
     calendar::{CalendarError, Period, StubReference},
     catalog::Terms,
+    event::EventKind,
 };
 
 /// Why a move is not possible from where the subscription stands.
@@ -212,9 +213,37 @@ impl Subscription {
         let zone = self.anchor.zone();
         self.anchor =
             terms.alignment.begin(from, terms.interval, zone, StubReference::default())?.anchor;
-        self.next_cycle = 0;
+        // A period that ended before is over, and no longer says where the next one begins.
+        self.current_period = self.current_period.filter(|period| period.end() == from);
         self.due_at = Some(from);
         Ok(())
+    }
+
+    /// Hears that it owes nothing any more although nobody paid: its overdue invoice was taken
+    /// back. What happened to it by that, if anything did.
+    pub fn forgive(
+        &mut self,
+        terms: &Terms,
+        now: DateTime<Utc>,
+    ) -> Result<Option<EventKind>, CalendarError> {
+        match self.state {
+            SubscriptionState::PastDue => self.activate(),
+            SubscriptionState::Unpaid => {
+                let runs_until = self.current_period.map(Period::end);
+                self.activate();
+                if runs_until.is_none_or(|end| end <= now) {
+                    // What was missed while it was closed is not billed: a new cycle begins now.
+                    self.count_anew(terms, now)?;
+                }
+            }
+            SubscriptionState::Incomplete
+            | SubscriptionState::Trialing
+            | SubscriptionState::Active
+            | SubscriptionState::Paused
+            | SubscriptionState::Canceled
+            | SubscriptionState::Expired => return Ok(None),
+        }
+        Ok(Some(EventKind::SubscriptionRecovered))
     }
 
     /// Closes it until its debt is paid; nothing more is billed meanwhile.

@@ -1,7 +1,10 @@
 //! A customer's running agreement to a plan.
 
+pub mod access;
 pub mod lifecycle;
 pub mod renewal;
+#[cfg(test)]
+mod tests;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -35,9 +38,11 @@ pub struct Subscription {
     pub state: SubscriptionState,
     /// What all cycles count from; it outlives short months.
     pub anchor: BillingAnchor,
-    /// The cycle that is billed next, counted from the anchor; from 0 again when the anchor moves.
+    /// The number of the cycle that is billed next, from 0. It goes on when the anchor moves; one-time
+    /// fees come with cycle 0 alone.
     pub next_cycle: u32,
-    /// The period that was billed last.
+    /// The period that was billed last; absent before the first, and when cycles count anew after a
+    /// time for which nothing was billed.
     pub current_period: Option<Period>,
     /// When it next needs a decision: a renewal, the end of a trial, a planned end or resumption.
     /// Nothing is due in a state that only the customer can leave.

@@ -3,28 +3,27 @@
 //! One decision settles one cycle. After downtime a subscription is due again at once, so missed
 //! cycles are billed one by one, in order, each at most once (RULES WRK-6).
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use thiserror::Error;
 
 use super::lifecycle::NotNow;
 use super::{Access, ScheduledChange, Subscription, SubscriptionState};
 use crate::domain::{
-    calendar::{CalendarError, Period, StubReference},
+    calendar::{Alignment, CalendarError, Period, StubReference},
     catalog::{NoPrice, PriceModel, PricedLine, Terms},
     changes::Changes,
     customer::Customer,
     event::{Event, EventKind, Subject},
-    ids::{Mint, kind},
+    ids::Mint,
     invoice::{
-        Invoice, InvoiceState, Line,
+        Invoice, Line,
         closing::{self, OpenInvoice},
+        issuing::{self, Collection},
     },
-    ledger::Heading,
     money::{Money, MoneyError, Rounding, round_to_minor},
     notice::reminder,
-    payment::{Payment, PaymentState, method::Expiry},
-    version::Version,
+    payment::method::Expiry,
 };
 
 /// A subscription that is due, with what its next cycle needs to be known.
@@ -113,21 +112,19 @@ fn single(subscription: Subscription, kind: EventKind, now: DateTime<Utc>, mint:
 
 fn bill_cycle(due: Due, now: DateTime<Utc>, mint: &Mint) -> Result<Changes, RenewalError> {
     let Due { mut subscription, customer, plan_name, terms, card_expiry, open: _ } = due;
-    let is_first = subscription.current_period.is_none();
+    let is_first = subscription.next_cycle == 0;
     let mut events = Vec::new();
     if let Some(change) = subscription.scheduled_change.take() {
-        change_terms(&mut subscription, change, &terms)?;
+        change_terms(&mut subscription, change, &terms, now)?;
         events.push(subscription.event(EventKind::SubscriptionChanged, now, mint));
     }
-    let (period, stub_of) = next_period(&subscription, &terms)?;
-    let mut lines = terms.lines(subscription.currency, subscription.quantity, is_first)?;
-    if let Some(whole) = stub_of {
-        let zone = subscription.anchor.zone();
-        for line in lines.iter_mut().filter(|line| line.model != PriceModel::OneTime) {
-            line.amount = prorated(line.amount, period.days(zone), whole.days(zone))?;
-        }
-    }
-    let invoice = issue(&subscription, &customer, &plan_name, period, &lines, now, mint)?;
+    let (period, stub_of) = next_period(&subscription, &terms, now)?;
+    let priced = terms.lines(subscription.currency, subscription.quantity, is_first)?;
+    let cycle = Cycle { subscription: &subscription, plan_name: &plan_name, period, stub_of };
+    let lines = priced.into_iter().map(|line| cycle.line(line)).collect::<Result<_, _>>()?;
+    let mut invoice = Invoice::draft(subscription.merchant, customer.id, lines, now, mint)?;
+    invoice.subscription = Some(subscription.id);
+    invoice.period = Some(period);
 
     subscription.current_period = Some(period);
     subscription.next_cycle += 1;
@@ -141,49 +138,67 @@ fn bill_cycle(due: Due, now: DateTime<Utc>, mint: &Mint) -> Result<Changes, Rene
             subscription.activate();
             events.push(subscription.event(EventKind::SubscriptionActivated, now, mint));
         } else {
-            subscription.due_at = Some(now + chrono::TimeDelta::hours(FIRST_PAYMENT_HOURS));
+            subscription.due_at = Some(now + TimeDelta::hours(FIRST_PAYMENT_HOURS));
         }
     }
     reminder::plan(&mut subscription, card_expiry, now);
     events.push(subscription.event(EventKind::SubscriptionRenewed, now, mint));
 
-    let mut changes = bill(invoice, &customer, now, mint);
+    let collection = Collection::Charge { at: now, method: None };
+    let mut changes = issuing::issue(invoice, collection, now, mint);
     changes.subscriptions.push(subscription);
     changes.events.append(&mut events);
     Ok(changes)
 }
 
 /// Applies a planned change at the boundary between two cycles. If the new terms turn at another
-/// pace, cycles count anew from there.
+/// pace, or at other places of the calendar, cycles count anew from there.
 fn change_terms(
     subscription: &mut Subscription,
     change: ScheduledChange,
     terms: &Terms,
+    now: DateTime<Utc>,
 ) -> Result<(), CalendarError> {
     subscription.plan = change.plan;
     subscription.plan_version = change.plan_version;
     subscription.quantity = change.quantity;
-    let Some(last) = subscription.current_period else { return Ok(()) };
-    let next = subscription.anchor.period(terms.interval, subscription.next_cycle);
-    let keeps_pace = next.is_ok_and(|next| next.start() == last.end());
-    if keeps_pace { Ok(()) } else { subscription.count_anew(terms, last.end()) }
+    if keeps_pace(subscription, terms)? {
+        return Ok(());
+    }
+    let from = subscription.next_start(now);
+    subscription.count_anew(terms, from)
 }
 
-/// The period of the next cycle; for a first one that is shorter than its kind, also the whole
-/// period that it is a part of.
+/// Whether cycles of `terms` go on where those before ended, by the same anchor. It is worth keeping:
+/// it remembers the 31st that a short month has hidden.
+fn keeps_pace(subscription: &Subscription, terms: &Terms) -> Result<bool, CalendarError> {
+    let Some(last) = subscription.current_period else { return Ok(false) };
+    let (anchor, interval) = (subscription.anchor, terms.interval);
+    let by_anchor = anchor.period(interval, anchor.cycle_at(interval, last.end()))?;
+    let continues = by_anchor.start() == last.end();
+    match terms.alignment {
+        Alignment::Anniversary => Ok(continues),
+        Alignment::AnchorDay { .. } | Alignment::Calendar => {
+            let (zone, reference) = (anchor.zone(), StubReference::default());
+            let anew = terms.alignment.begin(last.end(), interval, zone, reference)?;
+            Ok(continues && anew.first == by_anchor)
+        }
+    }
+}
+
+/// The period of the next cycle, from where the last one ended up to the anchor's next boundary;
+/// for one that is shorter than its kind, also the whole period that it is a part of.
 fn next_period(
     subscription: &Subscription,
     terms: &Terms,
+    now: DateTime<Utc>,
 ) -> Result<(Period, Option<Period>), CalendarError> {
-    match (subscription.next_cycle, subscription.due_at) {
-        (0, Some(start)) => {
-            let zone = subscription.anchor.zone();
-            let reference = StubReference::default();
-            let beginning = terms.alignment.begin(start, terms.interval, zone, reference)?;
-            Ok((beginning.first, beginning.stub_of))
-        }
-        (cycle, _) => Ok((subscription.anchor.period(terms.interval, cycle)?, None)),
-    }
+    let (anchor, interval) = (subscription.anchor, terms.interval);
+    let start = subscription.next_start(now);
+    let whole = anchor.period(interval, anchor.cycle_at(interval, start))?;
+    let period = Period::new(start, whole.end())?;
+    let is_whole = period.first_day(anchor.zone()) == whole.first_day(anchor.zone());
+    Ok((period, (!is_whole).then_some(whole)))
 }
 
 /// The part of `amount` for `days` of `whole_days`, rounded once, half away from zero.
@@ -192,84 +207,50 @@ fn prorated(amount: Money, days: u32, whole_days: u32) -> Result<Money, MoneyErr
     round_to_minor(part, amount.currency(), Rounding::HalfAwayFromZero)
 }
 
-/// An issued invoice, its ledger entry, and the payment that will collect it. What costs nothing is
-/// paid at once.
-pub fn bill(mut invoice: Invoice, customer: &Customer, now: DateTime<Utc>, mint: &Mint) -> Changes {
-    let mut changes = Changes::default();
-    let heading = Heading { id: mint.id(now), at: now, invoice: &invoice };
-    changes.journals.push(heading.issued());
-    changes.events.push(invoice.event(EventKind::InvoiceIssued, now, mint));
-    if invoice.total.is_zero() {
-        invoice.state = InvoiceState::Paid;
-        invoice.closed_at = Some(now);
-        changes.events.push(invoice.event(EventKind::InvoicePaid, now, mint));
-    } else {
-        changes.payments.push(Payment {
-            merchant: invoice.merchant,
-            id: mint.id::<kind::Payment>(now),
-            invoice: invoice.id,
-            customer: customer.id,
-            amount: invoice.total,
-            state: PaymentState::Scheduled,
-            method: None,
-            collect_at: Some(now),
-            attempts: 0,
-            refunded: Money::zero(invoice.total.currency()),
-            succeeded_at: None,
-            created_at: now,
-            version: Version::NEW,
-        });
-    }
-    changes.invoices.push(invoice);
-    changes
+/// One cycle of a subscription, on its way to an invoice.
+struct Cycle<'a> {
+    subscription: &'a Subscription,
+    plan_name: &'a str,
+    period: Period,
+    /// The whole period that `period` is a part of, if it is not whole itself.
+    stub_of: Option<Period>,
 }
 
-fn issue(
-    subscription: &Subscription,
-    customer: &Customer,
-    plan_name: &str,
-    period: Period,
-    priced: &[PricedLine],
-    now: DateTime<Utc>,
-    mint: &Mint,
-) -> Result<Invoice, RenewalError> {
-    let zone = subscription.anchor.zone();
-    let lines = priced.iter().map(|line| Line {
-        label: format!("{plan_name}: {}", line.label),
-        unit: line.unit,
-        quantity: line.quantity,
-        amount: line.amount,
-        why: format!(
-            "{} × {}, plan version {}, {} to {}",
-            line.quantity,
-            line.unit,
-            subscription.plan_version.0,
-            zone.local_date(period.start()),
-            period.last_day(zone),
-        ),
-    });
-    let total = priced
-        .iter()
-        .try_fold(Money::zero(subscription.currency), |sum, line| sum.plus(line.amount))?;
-    Ok(Invoice {
-        merchant: subscription.merchant,
-        id: mint.id(now),
-        number: None,
-        customer: customer.id,
-        subscription: Some(subscription.id),
-        state: InvoiceState::Open,
-        total,
-        paid: Money::zero(subscription.currency),
-        lines: lines.collect(),
-        period: Some(period),
-        issued_at: now,
-        due_at: now,
-        closed_at: None,
-        version: Version::NEW,
-    })
+impl Cycle<'_> {
+    /// The invoice's line for one price, and how it came about. Fees that come but once are never
+    /// cut to a part.
+    fn line(&self, priced: PricedLine) -> Result<Line, MoneyError> {
+        let zone = self.subscription.anchor.zone();
+        let part = self
+            .stub_of
+            .filter(|_| priced.model != PriceModel::OneTime)
+            .map(|whole| (self.period.days(zone), whole.days(zone)));
+        let (amount, share) = match part {
+            Some((days, of)) => {
+                (prorated(priced.amount, days, of)?, format!(" for {days} of {of} days"))
+            }
+            None => (priced.amount, String::new()),
+        };
+        let why = format!(
+            "{} × {}{share}, plan version {}, {} to {}",
+            priced.quantity,
+            priced.unit,
+            self.subscription.plan_version.0,
+            self.period.first_day(zone),
+            self.period.last_day(zone),
+        );
+        let label = format!("{}: {}", self.plan_name, priced.label);
+        Ok(Line { label, unit: priced.unit, quantity: priced.quantity, amount, why })
+    }
 }
 
 impl Subscription {
+    /// Where its next cycle begins: where the last one ended, if that is what runs; else when it was
+    /// due, to the second.
+    fn next_start(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.current_period.map_or_else(|| self.due_at.unwrap_or(now).trunc_subsecs(0), Period::end)
+    }
+
     /// Opens what was bought: all that was due is paid.
     pub(crate) fn activate(&mut self) {
         self.state = SubscriptionState::Active;
@@ -293,17 +274,6 @@ impl Subscription {
                 now,
                 mint,
             )
-        }
-    }
-}
-
-impl Invoice {
-    /// An event about it as it stands, which will be committed with it.
-    pub fn event(&self, kind: EventKind, now: DateTime<Utc>, mint: &Mint) -> Event {
-        Event {
-            customer: Some(self.customer),
-            amount: Some(self.total),
-            ..Event::new(kind, self.merchant, Subject::Invoice(self.id), self.version, now, mint)
         }
     }
 }

@@ -118,7 +118,6 @@ pub(crate) fn invoice() -> Invoice {
         number: Some("2026-1".to_owned()),
         customer: id(3),
         subscription: Some(id(2)),
-        cycle: Some(0),
         state: InvoiceState::Open,
         total: eur(2_000),
         paid: eur(0),

@@ -1,0 +1,162 @@
+//! What members and staff ask for.
+
+use rstest::rstest;
+
+use super::*;
+use crate::domain::subscription::{CancellationCause, lifecycle::EndWhen};
+
+fn cancel(ana: &mut Member, when: EndWhen, now: DateTime<Utc>) -> Result<(), NotNow> {
+    ana.subscription.cancel(when, CancellationCause::Requested, now)
+}
+
+#[test]
+fn a_member_who_cancels_stays_until_what_they_paid_for_runs_out() {
+    let mut ana = Member::joins(monthly(), at("2026-01-31T09:30:00"));
+    cancel(&mut ana, EndWhen::AtPeriodEnd, at("2026-02-10T00:00:00")).unwrap();
+    ana.lives_until(at("2026-02-28T09:29:59"));
+    assert_eq!(ana.subscription.state, SubscriptionState::Active);
+
+    ana.lives_until(at("2026-02-28T09:30:00"));
+    assert_eq!(ana.subscription.state, SubscriptionState::Canceled);
+    assert_eq!(ana.subscription.ended_at, Some(at("2026-02-28T09:30:00")));
+    assert_eq!(ana.totals(), [2_000]);
+    assert_eq!(ana.events.last(), Some(&EventKind::SubscriptionCanceled));
+}
+
+#[test]
+fn a_cancellation_that_was_undone_never_was() {
+    let mut ana = Member::joins(monthly(), at("2026-01-31T09:30:00"));
+    let before = ana.subscription.clone();
+    cancel(&mut ana, EndWhen::AtPeriodEnd, at("2026-02-10T00:00:00")).unwrap();
+    ana.subscription.undo_cancellation().unwrap();
+    assert_eq!(ana.subscription, before);
+    ana.lives_until(at("2026-03-31T09:30:00"));
+    assert_eq!(ana.invoices.len(), 3);
+}
+
+#[test]
+fn a_trial_that_was_cancelled_costs_nothing() {
+    let terms = Terms { trial_days: 14, ..monthly() };
+    let mut ana = Member::subscribes(terms, at("2026-03-20T12:00:00"));
+    cancel(&mut ana, EndWhen::AtPeriodEnd, at("2026-03-21T12:00:00")).unwrap();
+    assert_eq!(ana.subscription.cancellation.as_ref().unwrap().ends_at, at("2026-04-03T12:00:00"));
+    ana.lives_until(at("2027-01-01T00:00:00"));
+    assert_eq!(ana.subscription.state, SubscriptionState::Canceled);
+    assert!(ana.invoices.is_empty());
+}
+
+#[rstest]
+#[case::never_paid(SubscriptionState::Incomplete)]
+#[case::given_up(SubscriptionState::Unpaid)]
+fn with_nothing_paid_for_the_period_ends_now(#[case] state: SubscriptionState) {
+    let mut ana = Member::subscribes(monthly(), at("2026-01-31T09:30:00"));
+    ana.subscription.state = state;
+    cancel(&mut ana, EndWhen::AtPeriodEnd, at("2026-02-01T00:00:00")).unwrap();
+    assert_eq!(ana.subscription.state, SubscriptionState::Canceled);
+}
+
+#[test]
+fn a_pause_within_the_paid_period_uses_it_up_after_it() {
+    let mut ana = Member::joins(monthly(), at("2026-01-31T09:30:00"));
+    ana.subscription.pause(Some(at("2026-02-20T00:00:00")), at("2026-02-10T00:00:00")).unwrap();
+    ana.lives_until(at("2026-02-20T00:00:00"));
+    assert_eq!(ana.subscription.state, SubscriptionState::Active);
+    assert_eq!(ana.subscription.due_at, Some(at("2026-02-28T09:30:00")));
+    ana.lives_until(at("2026-03-31T09:30:00"));
+    assert_eq!(ana.billed_days()[1..], ["2026-02-28 09:30:00", "2026-03-31 09:30:00"]);
+}
+
+#[test]
+fn a_pause_beyond_the_paid_period_bills_nothing_and_then_counts_anew() {
+    let components = vec![price(PriceModel::Flat, 2_000), price(PriceModel::OneTime, 500)];
+    let mut ana = Member::joins(Terms { components, ..monthly() }, at("2026-01-31T09:30:00"));
+    ana.subscription.pause(None, at("2026-02-10T00:00:00")).unwrap();
+    ana.lives_until(at("2026-04-15T08:00:00"));
+    assert_eq!(ana.invoices.len(), 1);
+
+    let terms = ana.terms.clone();
+    ana.subscription.resume(&terms, at("2026-04-15T08:00:00")).unwrap();
+    ana.lives_until(at("2026-05-15T08:00:00"));
+    assert_eq!(ana.billed_days()[1..], ["2026-04-15 08:00:00", "2026-05-15 08:00:00"]);
+    // The fee for joining is not asked for again.
+    assert_eq!(ana.totals(), [2_500, 2_000, 2_000]);
+}
+
+#[test]
+fn a_trial_paused_and_resumed_is_as_long_as_it_was() {
+    let terms = Terms { trial_days: 14, ..monthly() };
+    let mut ana = Member::subscribes(terms.clone(), at("2026-03-20T12:00:00"));
+    ana.subscription.pause(None, at("2026-03-21T12:00:00")).unwrap();
+    ana.subscription.resume(&terms, at("2026-03-30T12:00:00")).unwrap();
+    assert_eq!(ana.subscription.state, SubscriptionState::Trialing);
+    assert_eq!(ana.subscription.due_at, Some(at("2026-04-03T12:00:00")));
+}
+
+#[test]
+fn a_debt_that_was_taken_back_opens_what_it_had_closed() {
+    let now = at("2026-04-15T08:00:00");
+    let mut ana = Member::joins(monthly(), at("2026-01-31T09:30:00"));
+    let terms = ana.terms.clone();
+    assert_eq!(ana.subscription.forgive(&terms, now), Ok(None));
+
+    ana.subscription.suspend();
+    let kind = ana.subscription.forgive(&terms, now).unwrap();
+    assert_eq!(kind, Some(EventKind::SubscriptionRecovered));
+    assert_eq!(ana.subscription.access, Access::Full);
+    ana.lives_until(at("2026-05-15T08:00:00"));
+    assert_eq!(ana.billed_days()[1..], ["2026-04-15 08:00:00", "2026-05-15 08:00:00"]);
+}
+
+#[test]
+fn a_change_back_to_what_is_drops_the_planned_one() {
+    let mut ana = Member::joins(monthly(), at("2026-01-31T09:30:00"));
+    ana.will_have(every(Interval::YEARLY), 1).unwrap();
+    let as_it_is = ScheduledChange {
+        plan: ana.subscription.plan,
+        plan_version: ana.subscription.plan_version,
+        quantity: 1,
+    };
+    ana.subscription.schedule(as_it_is).unwrap();
+    assert_eq!(ana.subscription.scheduled_change, None);
+    assert_eq!(ana.subscription.unschedule(), Err(NotNow::NoChangePlanned));
+}
+
+/// What each move answers in each state: `-` where it is possible.
+#[rstest]
+//                                   schedule              pause                 cancel  resume
+#[case(SubscriptionState::Incomplete, [Some(NotNow::NotBegun), Some(NotNow::NotBegun), None, Some(NotNow::NotPaused)])]
+#[case(SubscriptionState::Trialing, [None, None, None, Some(NotNow::NotPaused)])]
+#[case(SubscriptionState::Active, [None, None, None, Some(NotNow::NotPaused)])]
+#[case(SubscriptionState::PastDue, [None, Some(NotNow::Overdue), None, Some(NotNow::NotPaused)])]
+#[case(SubscriptionState::Unpaid, [Some(NotNow::Overdue), Some(NotNow::Overdue), None, Some(NotNow::NotPaused)])]
+#[case(SubscriptionState::Paused, [Some(NotNow::Paused), Some(NotNow::Paused), None, None])]
+#[case(SubscriptionState::Canceled, [Some(NotNow::Over), Some(NotNow::Over), Some(NotNow::Over), Some(NotNow::NotPaused)])]
+#[case(SubscriptionState::Expired, [Some(NotNow::Over), Some(NotNow::Over), Some(NotNow::Over), Some(NotNow::NotPaused)])]
+fn every_state_answers_every_move(
+    #[case] state: SubscriptionState,
+    #[case] answers: [Option<NotNow>; 4],
+) {
+    let now = at("2026-02-10T00:00:00");
+    let fresh = || {
+        let mut ana = Member::joins(monthly(), at("2026-01-31T09:30:00"));
+        ana.subscription.state = state;
+        ana
+    };
+    let told = [
+        fresh().will_have(every(Interval::YEARLY), 1).err(),
+        fresh().subscription.pause(None, now).err(),
+        cancel(&mut fresh(), EndWhen::AtPeriodEnd, now).err(),
+        fresh().subscription.resume(&monthly(), now).err(),
+    ];
+    assert_eq!(told, answers);
+}
+
+#[test]
+fn what_ends_anyway_is_neither_changed_nor_paused() {
+    let now = at("2026-02-10T00:00:00");
+    let mut ana = Member::joins(monthly(), at("2026-01-31T09:30:00"));
+    assert_eq!(ana.subscription.undo_cancellation(), Err(NotNow::NoEndPlanned));
+    cancel(&mut ana, EndWhen::AtPeriodEnd, now).unwrap();
+    assert_eq!(ana.will_have(every(Interval::YEARLY), 1), Err(NotNow::AlreadyEnding));
+    assert_eq!(ana.subscription.pause(None, now), Err(NotNow::AlreadyEnding));
+}
