@@ -1,6 +1,289 @@
-//! Written on another branch.
-use super::{Rondo, turn::TurnError};
-/// x
-pub async fn turn(_rondo: &Rondo, _limit: usize) -> Result<usize, TurnError> {
-    Ok(0)
+//! Webhooks from gateways: verified over their raw bytes, kept before they are acknowledged, applied
+//! later through the one path for news of attempts (RULES §4). They may come late, twice, in any
+//! order or never; look-ups reach the same end without them (WIN-7).
+
+use chrono::{DateTime, TimeDelta, Utc};
+use thiserror::Error;
+
+use super::{
+    Act, AppError, Rondo,
+    order::Word,
+    pay,
+    record::{self, Heard},
+    refunds, resolve,
+    turn::TurnError,
+};
+use crate::{
+    domain::{
+        changes::Changes,
+        event::EventKind,
+        ids::{Id, kind},
+        merchant::Merchant,
+        payment::{
+            attempt::{Attempt, Initiator},
+            decline::DeclineClass,
+            method::StoredMethod,
+            outcome::Outcome,
+            refund::Refund,
+        },
+    },
+    gateway::{Delivery, News, RefundOutcome, WebhookError},
+    store::{InboxItem, MerchantId, StoreError},
+};
+
+/// How long a worker may be busy with a webhook before another takes it up.
+const LEASE: TimeDelta = TimeDelta::minutes(2);
+
+/// The waits before a webhook that could not be applied is tried again, in seconds: what it speaks of
+/// may be committed a moment later. Then it is given up; the probes of RULES PRB-1 go on.
+const WAITS_SECONDS: [i64; 6] = [2, 10, 60, 300, 1_800, 7_200];
+
+/// What was done with a webhook that came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// Whether it had come before; then it has no effect.
+    pub is_repeated: bool,
+    /// What the gateway wants to read in the reply.
+    pub reply_body: Option<String>,
+}
+
+/// Why a webhook was not taken.
+#[derive(Debug, Error)]
+pub enum NotReceived {
+    /// There is no such gateway account.
+    #[error("no gateway account of that name is configured")]
+    NoAccount,
+    /// It is not believed, or cannot be read or verified.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
+    /// It could not be kept: the gateway must send it again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Verifies a webhook for the account called `gateway` and keeps it (RULES WIN-1, WIN-3, WIN-4).
+pub async fn receive(
+    rondo: &Rondo,
+    gateway: &str,
+    delivery: Delivery,
+) -> Result<Received, NotReceived> {
+    let world = rondo.clock.now();
+    let port = rondo.gateways.get(gateway).ok_or(NotReceived::NoAccount)?;
+    let told = port.parse_webhook(&delivery, world).await?;
+    let news = serde_json::to_value(&told.news).map_err(|error| {
+        WebhookError::Unreadable(format!("its news cannot be written as JSON: {error}"))
+    })?;
+    let item = InboxItem {
+        gateway: gateway.to_owned(),
+        event_id: told.event_id,
+        body: delivery.body,
+        news,
+        received_at: world,
+        due_at: (!told.news.is_empty()).then_some(world),
+        tries: 0,
+        failure: None,
+    };
+    let mut repo = rondo.store.begin().await?;
+    let is_new = repo.receive_webhook(&item).await?;
+    repo.commit().await?;
+    Ok(Received { is_repeated: !is_new, reply_body: told.reply_body })
+}
+
+/// Applies up to `limit` webhooks that wait. How many were due.
+pub async fn turn(rondo: &Rondo, limit: usize) -> Result<usize, TurnError> {
+    let items = claim(rondo, limit).await?;
+    let count = items.len();
+    for mut item in items {
+        let applied = apply(rondo, &item).await;
+        let world = rondo.clock.now();
+        (item.due_at, item.failure) = match applied {
+            Ok(()) => (None, None),
+            Err(NotApplied { reason }) => {
+                metrics::counter!("rondo_webhooks_not_applied_total", "gateway" => item.gateway.clone())
+                    .increment(1);
+                tracing::warn!(
+                    gateway = item.gateway,
+                    event = item.event_id,
+                    reason,
+                    "webhook not applied"
+                );
+                (next_try(item.tries, world), Some(reason))
+            }
+        };
+        let mut repo = rondo.store.begin().await?;
+        repo.update_inbox(&item).await?;
+        repo.commit().await?;
+    }
+    Ok(count)
+}
+
+/// Takes what is due, so that no other worker takes it for a while.
+async fn claim(rondo: &Rondo, limit: usize) -> Result<Vec<InboxItem>, StoreError> {
+    let world = rondo.clock.now();
+    let mut repo = rondo.store.begin().await?;
+    let mut items = repo.claim_inbox(world, limit).await?;
+    for item in &mut items {
+        item.tries += 1;
+        item.due_at = Some(world + LEASE);
+        repo.update_inbox(item).await?;
+    }
+    repo.commit().await?;
+    Ok(items)
+}
+
+/// When a webhook that was tried `tries` times is tried again, if it is.
+fn next_try(tries: u32, world: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let index = usize::try_from(tries).ok()?.checked_sub(1)?;
+    WAITS_SECONDS.get(index).map(|&seconds| world + TimeDelta::seconds(seconds))
+}
+
+/// Why a webhook has no effect yet.
+#[derive(Debug)]
+struct NotApplied {
+    reason: String,
+}
+
+impl NotApplied {
+    fn because(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into() }
+    }
+}
+
+impl<E: std::error::Error> From<E> for NotApplied {
+    fn from(error: E) -> Self {
+        Self::because(error.to_string())
+    }
+}
+
+async fn apply(rondo: &Rondo, item: &InboxItem) -> Result<(), NotApplied> {
+    let news: Vec<News> = serde_json::from_value(item.news.clone())?;
+    for news in news {
+        match news {
+            News::Charge { attempt, reference, outcome } => {
+                charge(rondo, &item.gateway, attempt, &reference, outcome).await?;
+            }
+            News::Refund { refund, outcome } => money_back(rondo, refund, outcome).await?,
+            News::Setup { reference } => {
+                if pay::finish_setup_page(rondo, &item.gateway, &reference).await?.is_none() {
+                    return Err(NotApplied::because("no page of ours is known by its reference"));
+                }
+            }
+            News::MethodUpdated(stored) => updated(rondo, &item.gateway, &stored).await?,
+        }
+    }
+    Ok(())
+}
+
+async fn charge(
+    rondo: &Rondo,
+    gateway: &str,
+    attempt: Option<Id<kind::Attempt>>,
+    reference: &str,
+    outcome: Outcome,
+) -> Result<(), NotApplied> {
+    let mut repo = rondo.store.snapshot().await?;
+    let known = repo.attempt_by_gateway(gateway, attempt, reference).await?;
+    let attempt = known.ok_or_else(|| NotApplied::because("it speaks of no attempt of ours"))?;
+    let merchant = repo.merchant(attempt.merchant).await?;
+    drop(repo);
+    let merchant = merchant.ok_or_else(|| NotApplied::because("its merchant is gone"))?;
+    if is_one_card_of_a_page(&attempt, &outcome) {
+        resolve::ask_now(rondo, &merchant, attempt.id).await?;
+    } else {
+        let heard = Heard { attempt: attempt.id, word: Word::News(outcome.into()) };
+        record::record(rondo, &merchant, vec![heard]).await?;
+    }
+    Ok(())
+}
+
+/// Whether the news is of one card only that the customer tried on the gateway's page: they may be
+/// trying another one there, so that only a look-up tells how the attempt stands (RULES WIN-5).
+fn is_one_card_of_a_page(attempt: &Attempt, outcome: &Outcome) -> bool {
+    let is_page = attempt.initiator == Initiator::Customer && attempt.method.is_none();
+    match outcome {
+        Outcome::Paid(_) => false,
+        Outcome::Declined { .. } | Outcome::Pending { .. } | Outcome::ActionRequired { .. } => {
+            is_page
+        }
+    }
+}
+
+async fn money_back(
+    rondo: &Rondo,
+    refund: Option<Id<kind::Refund>>,
+    outcome: RefundOutcome,
+) -> Result<(), NotApplied> {
+    let refund = refund.ok_or_else(|| NotApplied::because("it names no refund of ours"))?;
+    let mut repo = rondo.store.snapshot().await?;
+    let known: Option<Refund> = repo.refund_by_id(refund).await?;
+    let refund = known.ok_or_else(|| NotApplied::because("it speaks of no refund of ours"))?;
+    let merchant = repo.merchant(refund.merchant).await?;
+    drop(repo);
+    let merchant = merchant.ok_or_else(|| NotApplied::because("its merchant is gone"))?;
+    Ok(refunds::record(rondo, &merchant, refund.id, Ok(outcome)).await?)
+}
+
+/// A card's data changed at its issuer: every method that is this card learns of it.
+async fn updated(rondo: &Rondo, gateway: &str, stored: &StoredMethod) -> Result<(), NotApplied> {
+    let mut repo = rondo.store.snapshot().await?;
+    let methods = repo.methods_by_token(gateway, &stored.token).await?;
+    drop(repo);
+    for method in methods {
+        update_method(rondo, method.merchant, method.id, stored).await?;
+    }
+    Ok(())
+}
+
+async fn update_method(
+    rondo: &Rondo,
+    merchant: MerchantId,
+    method: Id<kind::PaymentMethod>,
+    stored: &StoredMethod,
+) -> Result<(), AppError> {
+    let mut repo = rondo.store.begin().await?;
+    let Some(merchant): Option<Merchant> = repo.merchant(merchant).await? else { return Ok(()) };
+    let mut act = Act::new(repo.as_mut(), &merchant, rondo.clock.now(), &rondo.mint);
+    let before = act.payment_method(method).await?;
+    let mut method = before.clone();
+    method.network = stored.network;
+    method.brand.clone_from(&stored.brand);
+    method.last_four.clone_from(&stored.last_four);
+    method.expiry = stored.expiry;
+    if stored.fingerprint.is_some() {
+        method.fingerprint.clone_from(&stored.fingerprint);
+    }
+    if method == before || method.deleted_at.is_some() {
+        return Ok(());
+    }
+    // What was refused for its old data may work with the new.
+    let is_mended = method.blocked == Some(DeclineClass::FixData);
+    if is_mended {
+        method.blocked = None;
+    }
+    let (customer, id) = (method.customer, method.id);
+    let event = method.event(EventKind::PaymentMethodUpdated, act.now(), act.mint);
+    let changes =
+        Changes { payment_methods: vec![method], events: vec![event], ..Changes::default() };
+    act.write(changes).await?;
+    if is_mended {
+        pay::dunning_hears_of_new_method(&mut act, customer, id).await?;
+    }
+    repo.commit().await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_webhook_that_cannot_be_applied_is_tried_seven_times_in_three_hours() {
+        let start = DateTime::UNIX_EPOCH;
+        let waits: Vec<_> = (1..)
+            .map_while(|tries| next_try(tries, start))
+            .map(|at| (at - start).num_seconds())
+            .collect();
+        assert_eq!(waits, WAITS_SECONDS);
+        assert_eq!(waits.iter().sum::<i64>(), 9_372);
+    }
 }

@@ -14,8 +14,9 @@ use super::{
 use crate::{
     domain::{
         changes::Changes,
+        ids::{Id, kind},
         merchant::Merchant,
-        payment::attempt::{Attempt, AttemptState, Initiator, News},
+        payment::attempt::{Attempt, AttemptState, Initiator, News, Step},
     },
     gateway::{ChargeTrace, Gateway, Sighting},
     store::{Repository, StoreError, Work},
@@ -37,6 +38,33 @@ pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<us
         record::record(rondo, merchant, heard).await?;
     }
     Ok(count)
+}
+
+/// Asks after one open attempt at once, because someone waits for the answer: a look-up alone, never
+/// another sending. What the gateway does not know yet stays with the planned probes.
+pub async fn ask_now(
+    rondo: &Rondo,
+    merchant: &Merchant,
+    attempt: Id<kind::Attempt>,
+) -> Result<(), TurnError> {
+    let mut repo = rondo.store.snapshot().await?;
+    let mut open = repo.attempts(merchant.id, &[attempt]).await?;
+    open.retain(|attempt| attempt.state.is_open());
+    let inquiries = load(repo.as_mut(), merchant, &open).await?;
+    drop(repo);
+    let now = rondo.times(merchant).now;
+    for inquiry in inquiries {
+        let state = inquiry.attempt.state;
+        let heard = inquire(rondo, Inquiry { errand: None, ..inquiry }, now).await;
+        let is_new = match &heard.word {
+            Word::News(News::Silence) | Word::NotFound | Word::SendAgain(_) => false,
+            Word::News(news) => state.hear(news) != Step::Nothing,
+        };
+        if is_new {
+            record::record(rondo, merchant, vec![heard]).await?;
+        }
+    }
+    Ok(())
 }
 
 /// An attempt to ask after, and how it would be sent again.

@@ -1,0 +1,254 @@
+//! Which addresses a webhook may be sent to: public ones over TLS, so that no portal can make us call
+//! into our own network (RULES SSRF-1, SSRF-2, SSRF-3).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use reqwest::Url;
+use thiserror::Error;
+
+use super::DeliveryPolicy;
+
+/// Why an address is not called.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub(super) enum Refusal {
+    #[error("the address cannot be read")]
+    Unreadable,
+    #[error("the address must begin with https://")]
+    NotTls,
+    #[error("the address must not name another port than 443")]
+    Port,
+    #[error("the address must not hold a user name or a password")]
+    Credentials,
+    #[error("the address must name a host, not a number")]
+    Literal,
+    #[error("the host has no address")]
+    Unknown,
+    #[error("the host leads to {0}, which is not a public address")]
+    NotPublic(IpAddr),
+}
+
+/// Where to connect, and under which name.
+#[derive(Debug)]
+pub(super) struct Vetted {
+    pub(super) url: Url,
+    pub(super) host: String,
+    pub(super) addresses: Vec<SocketAddr>,
+}
+
+/// Reads the address and resolves its host, anew at each delivery. One address that is not public is
+/// one too many.
+pub(super) async fn vet(url: &str, policy: DeliveryPolicy) -> Result<Vetted, Refusal> {
+    let url = read(url, policy)?;
+    let host = url.host_str().ok_or(Refusal::Unreadable)?.trim_matches(['[', ']']).to_owned();
+    let port = url.port_or_known_default().ok_or(Refusal::Unreadable)?;
+    let found = tokio::net::lookup_host((host.as_str(), port));
+    let addresses: Vec<_> = found.await.map_err(|_| Refusal::Unknown)?.collect();
+    if addresses.is_empty() {
+        return Err(Refusal::Unknown);
+    }
+    let private = addresses.iter().map(SocketAddr::ip).find(|ip| !may_call(*ip, policy));
+    match private {
+        Some(ip) => Err(Refusal::NotPublic(ip)),
+        None => Ok(Vetted { url, host, addresses }),
+    }
+}
+
+/// Whether an address names this machine itself.
+pub(super) fn is_loopback(url: &str) -> bool {
+    url.parse::<Url>().is_ok_and(|url| url.host_str().is_some_and(names_loopback))
+}
+
+fn names_loopback(host: &str) -> bool {
+    let literal = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || literal.is_ok_and(|ip| ip.is_loopback())
+}
+
+/// What can be said of an address before its host is resolved.
+fn read(url: &str, policy: DeliveryPolicy) -> Result<Url, Refusal> {
+    let url: Url = url.parse().map_err(|_| Refusal::Unreadable)?;
+    let host = url.host_str().ok_or(Refusal::Unreadable)?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Refusal::Credentials);
+    }
+    if policy.allow_loopback && names_loopback(host) {
+        return if matches!(url.scheme(), "http" | "https") {
+            Ok(url)
+        } else {
+            Err(Refusal::NotTls)
+        };
+    }
+    if url.scheme() != "https" {
+        return Err(Refusal::NotTls);
+    }
+    if host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
+        return Err(Refusal::Literal);
+    }
+    // The parser drops the port that goes without saying.
+    if url.port().is_some() { Err(Refusal::Port) } else { Ok(url) }
+}
+
+fn may_call(ip: IpAddr, policy: DeliveryPolicy) -> bool {
+    is_public(ip) || (policy.allow_loopback && ip.is_loopback())
+}
+
+fn is_public(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => !PRIVATE_V4.iter().any(|range| range.holds(ip.to_bits())),
+        IpAddr::V6(ip) => !PRIVATE_V6.iter().any(|range| range.holds(ip.to_bits())),
+    }
+}
+
+/// The addresses that begin with the same bits.
+struct Range<Bits> {
+    first: Bits,
+    prefix: u32,
+}
+
+impl Range<u32> {
+    const fn holds(&self, bits: u32) -> bool {
+        (bits ^ self.first).leading_zeros() >= self.prefix
+    }
+}
+
+impl Range<u128> {
+    const fn holds(&self, bits: u128) -> bool {
+        (bits ^ self.first).leading_zeros() >= self.prefix
+    }
+}
+
+const fn v4(a: u8, b: u8, c: u8, d: u8, prefix: u32) -> Range<u32> {
+    Range { first: Ipv4Addr::new(a, b, c, d).to_bits(), prefix }
+}
+
+const fn v6(start: [u16; 4], prefix: u32) -> Range<u128> {
+    let [a, b, c, d] = start;
+    Range { first: Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).to_bits(), prefix }
+}
+
+/// RULES SSRF-3.
+const PRIVATE_V4: [Range<u32>; 15] = [
+    v4(0, 0, 0, 0, 8),
+    v4(10, 0, 0, 0, 8),
+    v4(100, 64, 0, 0, 10),
+    v4(127, 0, 0, 0, 8),
+    v4(169, 254, 0, 0, 16),
+    v4(172, 16, 0, 0, 12),
+    v4(192, 0, 0, 0, 24),
+    v4(192, 0, 2, 0, 24),
+    v4(192, 88, 99, 0, 24),
+    v4(192, 168, 0, 0, 16),
+    v4(198, 18, 0, 0, 15),
+    v4(198, 51, 100, 0, 24),
+    v4(203, 0, 113, 0, 24),
+    v4(224, 0, 0, 0, 4),
+    v4(240, 0, 0, 0, 4),
+];
+
+/// RULES SSRF-3: the unspecified address, loopback, and what wraps or tunnels an IPv4 address too.
+const PRIVATE_V6: [Range<u128>; 14] = [
+    v6([0, 0, 0, 0], 128),
+    Range { first: Ipv6Addr::LOCALHOST.to_bits(), prefix: 128 },
+    Range { first: Ipv4Addr::UNSPECIFIED.to_ipv6_mapped().to_bits(), prefix: 96 },
+    v6([0x64, 0xff9b, 0, 0], 96),
+    v6([0x64, 0xff9b, 1, 0], 48),
+    v6([0x100, 0, 0, 0], 64),
+    v6([0x2001, 0, 0, 0], 32),
+    v6([0x2001, 0xdb8, 0, 0], 32),
+    v6([0x2002, 0, 0, 0], 16),
+    v6([0x3fff, 0, 0, 0], 20),
+    v6([0xfc00, 0, 0, 0], 7),
+    v6([0xfe80, 0, 0, 0], 10),
+    v6([0xfec0, 0, 0, 0], 10),
+    v6([0xff00, 0, 0, 0], 8),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STRICT: DeliveryPolicy = DeliveryPolicy { allow_loopback: false };
+    const AT_HOME: DeliveryPolicy = DeliveryPolicy { allow_loopback: true };
+
+    #[test]
+    fn only_a_host_name_over_tls_is_called() {
+        for (url, expected) in [
+            ("https://portal.example/hooks?x=1", Ok(())),
+            ("https://portal.example:443/", Ok(())),
+            ("https://portal.example:8443/", Err(Refusal::Port)),
+            ("http://portal.example/", Err(Refusal::NotTls)),
+            ("http://localhost/", Err(Refusal::NotTls)),
+            ("ftp://portal.example/", Err(Refusal::NotTls)),
+            ("https://ana:secret@portal.example/", Err(Refusal::Credentials)),
+            ("https://ana@portal.example/", Err(Refusal::Credentials)),
+            ("https://8.8.8.8/", Err(Refusal::Literal)),
+            ("https://[2606:4700::1111]/", Err(Refusal::Literal)),
+            // Other ways to write 127.0.0.1.
+            ("https://2130706433/", Err(Refusal::Literal)),
+            ("https://0x7f.1/", Err(Refusal::Literal)),
+            ("portal.example/hooks", Err(Refusal::Unreadable)),
+            ("", Err(Refusal::Unreadable)),
+        ] {
+            assert_eq!(read(url, STRICT).map(|_| ()), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_called_only_where_that_is_allowed() {
+        for url in ["http://localhost:3000/hooks", "http://127.0.0.1:3000/", "http://[::1]:3000/"] {
+            assert!(read(url, AT_HOME).is_ok(), "{url}");
+            assert!(read(url, STRICT).is_err(), "{url}");
+        }
+        assert_eq!(read("http://portal.example/", AT_HOME).unwrap_err(), Refusal::NotTls);
+        assert!(!may_call("10.0.0.1".parse().unwrap(), AT_HOME));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_home_is_refused_when_it_is_resolved() {
+        let refused = vet("https://localhost/", STRICT).await.unwrap_err();
+        assert!(matches!(refused, Refusal::NotPublic(ip) if ip.is_loopback()), "{refused}");
+    }
+
+    #[test]
+    fn only_public_addresses_are_public() {
+        for (ip, expected) in [
+            ("8.8.8.8", true),
+            ("172.32.0.1", true),
+            ("100.128.0.1", true),
+            ("198.20.0.1", true),
+            ("223.255.255.255", true),
+            ("2606:4700::1111", true),
+            ("2a00:1450::1", true),
+            ("0.1.2.3", false),
+            ("10.1.2.3", false),
+            ("100.127.255.255", false),
+            ("127.0.0.1", false),
+            ("169.254.169.254", false),
+            ("172.31.255.255", false),
+            ("192.0.0.8", false),
+            ("192.0.2.1", false),
+            ("192.88.99.1", false),
+            ("192.168.1.1", false),
+            ("198.19.255.255", false),
+            ("198.51.100.1", false),
+            ("203.0.113.1", false),
+            ("224.0.0.1", false),
+            ("255.255.255.255", false),
+            ("::", false),
+            ("::1", false),
+            ("::ffff:8.8.8.8", false),
+            ("64:ff9b::808:808", false),
+            ("64:ff9b:1::1", false),
+            ("100::1", false),
+            ("2001::1", false),
+            ("2001:db8::1", false),
+            ("2002:808:808::1", false),
+            ("3fff::1", false),
+            ("fd00::1", false),
+            ("fe80::1", false),
+            ("fec0::1", false),
+            ("ff02::1", false),
+        ] {
+            assert_eq!(is_public(ip.parse().unwrap()), expected, "{ip}");
+        }
+    }
+}
