@@ -1,10 +1,182 @@
-//! The command line.
+//! The command line: the map of the commands, and what a process ends with.
+//!
+//! One file per command. Each parses, calls what it needs and prints; nothing is decided here.
+//! What a command has to say for machines goes to standard output, all else to standard error. An
+//! error is one line that tells the next step. Exit codes:
+//!
+//! | code | meaning |
+//! | --- | --- |
+//! | 0 | done |
+//! | 1 | refused, failed, or a check that found something |
+//! | 2 | the command line is wrong |
 
+pub mod check_config;
+pub mod init;
+pub mod keys;
+pub mod mail;
+pub mod migrate;
+mod progress;
+pub mod sandbox;
+pub mod serve;
+mod service;
+mod settings;
+mod signals;
+pub mod stuck;
+mod tables;
 pub mod telemetry;
 
 use std::process::ExitCode;
 
+use clap::{Parser, Subcommand, error::ErrorKind};
+
+use crate::security::tls;
+
+/// The command line was wrong.
+const USAGE: u8 = 2;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "rondo",
+    version,
+    about = "Recurring billing: plans, cycles, dunning and e-mails over gRPC, on SQLite or Postgres",
+    after_help = "To see a year of billing in a minute: rondo demo\n\
+                  To set up a server here:              rondo init && rondo serve\n\n\
+                  Exit codes: 0 done; 1 refused or failed; 2 the command line is wrong.",
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    Init(init::Args),
+    Migrate(migrate::Args),
+    CheckConfig(check_config::Args),
+    Stuck(stuck::Args),
+    Keys(keys::Args),
+    Mail(mail::Args),
+    Sandbox(sandbox::Args),
+}
+
 /// Parses the command line and runs what it asks for.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    tls::install();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    let ended = runtime.block_on(async {
+        // On a task of its own, so that all threads may share the work.
+        match tokio::spawn(run(cli.command)).await {
+            Ok(ended) => ended,
+            Err(panic) => Err(anyhow::anyhow!("a fault of ours, please report it: {panic}")),
+        }
+    });
+    // What still reads a terminal or a name server in the background must not hold the exit up.
+    runtime.shutdown_background();
+    ended.unwrap_or_else(|error| failed(&error))
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(args) => serve::run(args).await,
+        Command::Init(args) => init::run(args).await,
+        Command::Migrate(args) => migrate::run(args).await,
+        Command::CheckConfig(args) => check_config::run(&args),
+        Command::Stuck(args) => stuck::run(args).await,
+        Command::Keys(args) => keys::run(args).await,
+        Command::Mail(args) => mail::run(args),
+        Command::Sandbox(args) => sandbox::run(args).await,
+    }
+}
+
+/// One line, with all causes.
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {}", one_line(&format!("{error:#}")));
+    ExitCode::FAILURE
+}
+
+/// Help and version as they are; what is wrong in one line, with where to read on.
+fn refuse(error: &clap::Error) -> ExitCode {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // Standard output may be closed already (`rondo --help | head -1`).
+            let _ = error.print();
+            ExitCode::SUCCESS
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = error.print();
+            ExitCode::from(USAGE)
+        }
+        _ => {
+            eprintln!("{}", complaint(&error.render().to_string()));
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+/// Clap's complaint in one line: its first paragraph, and the command whose help says more.
+fn complaint(rendered: &str) -> String {
+    let first = rendered.split("\n\n").next().unwrap_or_default();
+    let command = rendered
+        .split_once("Usage: ")
+        .map(|(_, usage)| {
+            let words = usage.split_whitespace();
+            words.take_while(|word| word.starts_with(|first: char| first.is_ascii_lowercase()))
+        })
+        .map(|words| words.collect::<Vec<_>>().join(" "))
+        .filter(|command| !command.is_empty());
+    format!("{}; see `{} --help`", one_line(first), command.as_deref().unwrap_or("rondo"))
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_commands_fit_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let name = command.get_name();
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains(&format!("rondo {name}")), "{name} has no example");
+        }
+    }
+
+    #[test]
+    fn a_wrong_command_line_is_told_in_one_line() {
+        for (line, told) in [
+            (
+                &["rondo", "serve", "--lisen", "x"][..],
+                "error: unexpected argument '--lisen' found; see `rondo serve --help`",
+            ),
+            (
+                &["rondo", "stuck", "retry"],
+                "error: the following required arguments were not provided: <ID>; see `rondo \
+                 stuck retry --help`",
+            ),
+            (&["rondo", "sing"], "error: unrecognized subcommand 'sing'; see `rondo --help`"),
+        ] {
+            let error = Cli::try_parse_from(line).unwrap_err();
+            assert_eq!(complaint(&error.render().to_string()), told);
+        }
+    }
 }

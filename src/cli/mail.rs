@@ -1,0 +1,109 @@
+//! `rondo mail preview`: a mail as it would look, from made-up facts. Sends nothing.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::Context;
+use clap::{Args as ClapArgs, Subcommand};
+
+use crate::mail::{self, Locale, MessageKind, Rendered};
+
+/// Shows the mails that members get.
+#[derive(Debug, ClapArgs)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:\n  \
+    rondo mail preview payment_failed --locale de\n  \
+    rondo mail preview receipt --html > receipt.html\n  \
+    rondo mail preview --all --out mails"
+)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Preview(Preview),
+}
+
+/// Renders a mail from made-up facts.
+#[derive(Debug, ClapArgs)]
+struct Preview {
+    /// The kind of mail, for example `payment_failed`; `--all` writes every kind.
+    #[arg(value_name = "KIND", value_parser = kinds(), required_unless_present = "all")]
+    kind: Option<MessageKind>,
+
+    /// The language: en, de or es.
+    #[arg(long, value_name = "TAG", default_value = "en", value_parser = locale)]
+    locale: Locale,
+
+    /// Print the HTML.
+    #[arg(long, conflicts_with_all = ["text", "all"])]
+    html: bool,
+
+    /// Print subject and text. This is what happens anyway.
+    #[arg(long, conflicts_with = "all")]
+    text: bool,
+
+    /// Write every kind in every language, HTML and text.
+    #[arg(long, requires = "out", conflicts_with = "kind")]
+    all: bool,
+
+    /// The folder for `--all`; made if it is not there.
+    #[arg(long, value_name = "DIR", requires = "all")]
+    out: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let Command::Preview(preview) = args.command;
+    match (preview.kind, preview.out) {
+        (Some(kind), _) => {
+            let mail = mail::preview(kind, preview.locale)?;
+            let shown = if preview.html { mail.html } else { as_text(&mail) };
+            println!("{}", shown.trim_end());
+        }
+        (None, Some(folder)) => write_all(&folder)?,
+        (None, None) => unreachable!("the parser wants a kind, or a folder for all"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_all(folder: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    for kind in MessageKind::ALL {
+        for locale in Locale::ALL {
+            let mail = mail::preview(kind, locale)?;
+            for (ending, text) in [("html", mail.html.clone()), ("txt", as_text(&mail))] {
+                let path = folder.join(format!("{kind}.{locale}.{ending}"));
+                fs::write(&path, text)
+                    .with_context(|| format!("cannot write {}", path.display()))?;
+            }
+        }
+    }
+    let count = MessageKind::ALL.len() * Locale::ALL.len();
+    eprintln!("{count} mails, each as HTML and text, are in {}", folder.display());
+    Ok(())
+}
+
+fn as_text(mail: &Rendered) -> String {
+    format!("Subject: {}\n\n{}", mail.subject, mail.text)
+}
+
+fn kinds() -> impl clap::builder::TypedValueParser<Value = MessageKind> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser};
+    PossibleValuesParser::new(MessageKind::ALL.map(MessageKind::name))
+        .map(|name| name.parse().expect("the parser lets only kinds through"))
+}
+
+fn locale(tag: &str) -> Result<Locale, String> {
+    Locale::from_tag(tag).ok_or_else(|| {
+        let known: Vec<_> = Locale::ALL.iter().map(|locale| locale.tag()).collect();
+        format!("mails are written in {}", known.join(", "))
+    })
+}

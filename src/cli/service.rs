@@ -1,0 +1,202 @@
+//! The running service: its ports put together from the configuration, the loops, and one port for
+//! gRPC and HTTP. Shared by `serve`, `demo` and `bench`, so that all three run the same thing.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    net::SocketAddr,
+    num::NonZeroU32,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context, anyhow};
+use async_trait::async_trait;
+use axum::Router;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use super::telemetry::Metrics;
+use crate::{
+    app::{Pace, Rondo, clock::SystemClock},
+    config::{Config, Smtp, SmtpTls},
+    engine::{self, Engine},
+    gateway::{self, Gateway, http},
+    grpc::{self, Services},
+    mail::{
+        Accepted, Address, MailError, Mailer, Outgoing, Overrides, SmtpConfig, SmtpMailer,
+        transport,
+    },
+    security::{chance::system_mint, tls},
+    store::{Page, Store},
+    web,
+};
+
+/// Loops that run and a port that answers.
+pub struct Service {
+    /// The ports that the loops and the API work with.
+    pub rondo: Rondo,
+    /// Where it listens.
+    pub address: SocketAddr,
+    engine: Engine,
+    serving: JoinHandle<io::Result<()>>,
+    stop: CancellationToken,
+    grace: Duration,
+}
+
+impl Service {
+    /// Starts on `listener`. The configuration was checked, and the store is migrated.
+    pub async fn start(
+        config: &Config,
+        store: Arc<dyn Store>,
+        listener: TcpListener,
+        metrics: Metrics,
+    ) -> anyhow::Result<Self> {
+        let address = listener.local_addr()?;
+        let config = Config { listen: address, ..config.clone() };
+        let rondo = ports(&config, store)?;
+        let tls = config.tls.as_ref().map(|files| tls::server_config(&files.cert, &files.key));
+        let tls = tls.transpose()?;
+        let stop = CancellationToken::new();
+        let grace = config.engine.shutdown_grace();
+        let settings = engine::Settings { tick: config.engine.tick() };
+        let engine = Engine::start(rondo.clone(), settings).await?;
+        let routes = routes(&config, &rondo, metrics)?;
+        let stopped = stop.clone().cancelled_owned();
+        let serving = tokio::spawn(web::serve::serve(routes, listener, tls, stopped, grace));
+        Ok(Self { rondo, address, engine, serving, stop, grace })
+    }
+
+    /// Takes no new call and no new batch, gives what is in flight its time, and closes the
+    /// database. What the grace cuts off is resolved at the next start (RULES CHG-2).
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        let engine = tokio::time::timeout(self.grace, self.engine.stop());
+        let (engine, served) = tokio::join!(engine, self.serving);
+        if engine.is_err() {
+            tracing::warn!(grace = ?self.grace, "work was still in flight when the grace was over");
+        }
+        self.rondo.store.close().await;
+        served?.context("the port was lost")
+    }
+
+    /// Comes back when the port was lost by itself.
+    pub async fn lost(&mut self) -> anyhow::Error {
+        match (&mut self.serving).await {
+            Ok(Ok(())) => anyhow!("the port was closed"),
+            Ok(Err(error)) => anyhow::Error::new(error).context("the port was lost"),
+            Err(error) => anyhow::Error::new(error).context("the server crashed"),
+        }
+    }
+}
+
+/// The ports, from a configuration that was checked.
+pub fn ports(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<Rondo> {
+    let engine = &config.engine;
+    Ok(Rondo {
+        store,
+        clock: Arc::new(SystemClock),
+        mint: Arc::new(system_mint()),
+        gateways: gateways(config)?,
+        mailer: mailer(&config.smtp)?,
+        mail_from: sender(&config.smtp)?,
+        overrides: Arc::new(Overrides::default()),
+        links: Arc::new(config.link_key()?),
+        public_url: config.public_url(),
+        pace: Pace {
+            batch: size(engine.collect_batch),
+            calls_in_flight: size(engine.calls_in_flight),
+            mails_in_flight: size(engine.mails_in_flight),
+            lease: engine.lease(),
+        },
+    })
+}
+
+fn size(count: u32) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+fn gateways(config: &Config) -> anyhow::Result<BTreeMap<String, Arc<dyn Gateway>>> {
+    let client = http::client(http::Timeouts::default())?;
+    let connect = |(name, account)| -> anyhow::Result<_> {
+        let name: &String = name;
+        let gateway = gateway::connect(name, account, client.clone())
+            .with_context(|| format!("the gateway account `{name}` cannot be used"))?;
+        Ok((name.clone(), gateway))
+    };
+    config.gateways.iter().map(connect).collect()
+}
+
+/// The address out of `Open Academy <billing@academy.example>`; mails bear the merchant's name.
+fn sender(smtp: &Smtp) -> anyhow::Result<Address> {
+    let Some(from) = &smtp.from else {
+        // No mail leaves without a relay, and a relay without a sender is refused.
+        return Ok("rondo@localhost".parse()?);
+    };
+    let bare = from.rsplit_once('<').map_or(from.as_str(), |(_, bare)| bare.trim_end_matches('>'));
+    bare.trim().parse().context("`smtp.from` holds no e-mail address")
+}
+
+fn mailer(smtp: &Smtp) -> anyhow::Result<Arc<dyn Mailer>> {
+    let Some(host) = smtp.host.clone() else { return Ok(Arc::new(NoRelay)) };
+    let config = SmtpConfig {
+        host,
+        port: smtp.port,
+        tls: match smtp.tls {
+            SmtpTls::None => transport::SmtpTls::None,
+            SmtpTls::Starttls => transport::SmtpTls::Starttls,
+            SmtpTls::Implicit => transport::SmtpTls::Implicit,
+        },
+        ca_pem: None,
+        username: smtp.username.clone(),
+        password: smtp.password.clone(),
+        from: sender(smtp)?,
+        timeout_seconds: smtp.timeout_seconds.into(),
+        connections: 4,
+    };
+    Ok(Arc::new(SmtpMailer::new(&config)?))
+}
+
+/// Stands where no relay is configured: each mail is kept for staff to send again later.
+#[derive(Debug)]
+struct NoRelay;
+
+#[async_trait]
+impl Mailer for NoRelay {
+    async fn send(&self, _: &Outgoing) -> Result<Accepted, MailError> {
+        let answer = "no relay is configured; set `smtp.host`, then `rondo stuck retry`".to_owned();
+        Err(MailError::Unauthorised { answer })
+    }
+}
+
+fn routes(config: &Config, rondo: &Rondo, metrics: Metrics) -> anyhow::Result<Router> {
+    let rate = |value: u32| NonZeroU32::new(value).context("a rate limit must be at least 1");
+    let services = Services {
+        rondo: Arc::new(rondo.clone()),
+        calls_per_second: rate(config.rate_limit.calls_per_second)?,
+        burst: rate(config.rate_limit.burst)?,
+        reflection: config.reflection,
+    };
+    let store = rondo.store.clone();
+    let ready = move || {
+        let store = store.clone();
+        async move { is_ready(store.as_ref()).await }
+    };
+    Ok(grpc::routes(services)
+        .merge(web::health::routes(ready))
+        .merge(web::metrics::routes(move || metrics.render())))
+}
+
+/// Whether the database answers.
+async fn is_ready(store: &dyn Store) -> Result<(), String> {
+    let asked = async {
+        store.snapshot().await?.merchants(Page { after: None, limit: 1 }).await
+    };
+    match asked.await {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "not ready");
+            Err("the database does not answer".to_owned())
+        }
+    }
+}
