@@ -50,14 +50,16 @@ pub async fn ask_now(
     let mut repo = rondo.store.snapshot().await?;
     let mut open = repo.attempts(merchant.id, &[attempt]).await?;
     open.retain(|attempt| attempt.state.is_open());
-    let inquiries = load(repo.as_mut(), merchant, &open).await?;
+    let times = rondo.times(merchant);
+    let until = rondo.lease_until(times.world);
+    let inquiries = load(repo.as_mut(), merchant, &open, until).await?;
     drop(repo);
-    let now = rondo.times(merchant).now;
+    let now = times.now;
     for inquiry in inquiries {
         let state = inquiry.attempt.state;
         let heard = inquire(rondo, Inquiry { errand: None, ..inquiry }, now).await;
         let is_new = match &heard.word {
-            Word::News(News::Silence) | Word::NotFound | Word::SendAgain(_) => false,
+            Word::News(News::Silence) | Word::NotFound | Word::SendAgain { .. } => false,
             Word::News(news) => state.hear(news) != Step::Nothing,
         };
         if is_new {

@@ -108,6 +108,7 @@ pub fn ports(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<Rondo> {
             calls_in_flight: size(engine.calls_in_flight),
             mails_in_flight: size(engine.mails_in_flight),
             lease: engine.lease(),
+            ..Pace::default()
         },
     })
 }
