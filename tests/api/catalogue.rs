@@ -2,7 +2,11 @@
 
 use rondo::{
     domain::catalog::PlanState,
-    grpc::proto::v1::{self, plan_effect::Treatment},
+    grpc::proto::v1::{
+        self,
+        cancel_plan_request::{EndAtPeriodEnd, EndNow, ExistingSubscriptions, MoveTo, RunOn},
+        plan_effect::Treatment,
+    },
 };
 use rstest::rstest;
 use tonic::Code;
@@ -92,7 +96,6 @@ async fn a_retired_plan_treats_its_members_as_told(#[values(Sqlite, Postgres)] e
         existing_subscriptions: Some(existing),
         ..Default::default()
     };
-    use v1::cancel_plan_request::{EndAtPeriodEnd, EndNow, ExistingSubscriptions, MoveTo, RunOn};
     let mut plans = portal.plans();
     for (existing, treatment, change) in [
         (ExistingSubscriptions::RunOn(RunOn {}), Treatment::Kept, 0),

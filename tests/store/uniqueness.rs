@@ -164,7 +164,7 @@ async fn published_terms_never_change(#[values(Sqlite, Postgres)] engine: Engine
     assert_eq!(refused(&*store, changes).await, "plan_version_pkey");
     let mut repo = store.snapshot().await.unwrap();
     let terms = repo.versions_of_plan(shop.merchant.id, shop.plan.id).await.unwrap();
-    assert_eq!(terms, [shop.terms.clone()]);
+    assert_eq!(terms, [shop.terms]);
 }
 
 #[rstest]

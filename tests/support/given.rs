@@ -50,6 +50,15 @@ pub fn euro(minor: i64) -> Money {
     Money::new(minor, Currency::from_code("EUR").unwrap())
 }
 
+/// A decline for want of funds.
+pub fn no_funds() -> Decline {
+    Decline {
+        gateway_code: Some("insufficient_funds".into()),
+        response_code: Some("51".into()),
+        ..Decline::of(DeclineClass::WaitFunds)
+    }
+}
+
 /// Commits `changes` in a transaction of their own.
 pub async fn write(store: &dyn Store, changes: Changes) -> Result<()> {
     let mut repo = store.begin().await?;
@@ -362,15 +371,6 @@ impl Shop {
         }
     }
 
-    /// A decline for want of funds.
-    pub fn decline(&self) -> Decline {
-        Decline {
-            gateway_code: Some("insufficient_funds".into()),
-            response_code: Some("51".into()),
-            ..Decline::of(DeclineClass::WaitFunds)
-        }
-    }
-
     /// The merchant's own ladder.
     pub fn policy(&self) -> DunningPolicy {
         DunningPolicy {
@@ -407,7 +407,7 @@ impl Shop {
             customer: self.customer.id,
             policy: None,
             policy_version: VersionNumber::FIRST,
-            case: Case::open(&self.decline(), Ladder::standard(), &around).case,
+            case: Case::open(&no_funds(), Ladder::standard(), &around).case,
             due_at: None,
             opened_at: self.opening,
             closed_at: None,

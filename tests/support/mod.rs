@@ -1,7 +1,6 @@
 //! What stories about a database need: an engine, an empty database of one's own, and things to put
 //! into it ([`given`]).
 
-#![expect(clippy::allow_attributes, reason = "which parts are used differs by test program")]
 #![allow(dead_code, reason = "which parts are used differs by test program")]
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on fails there")]
 

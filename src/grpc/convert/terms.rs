@@ -203,7 +203,7 @@ mod tests {
         ] {
             for unit in [Unit::Day, Unit::Week, Unit::Month, Unit::Year] {
                 let interval = Interval::new(2, unit).unwrap();
-                let terms = Terms { alignment, interval, ..membership() };
+                let terms = Terms { interval, alignment, ..membership() };
                 assert_eq!(from_proto("plan.terms", &to_proto(&terms)).unwrap(), terms);
             }
         }
