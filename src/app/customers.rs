@@ -181,16 +181,16 @@ pub(super) fn event(
     reason: Option<&str>,
 ) -> Event {
     Event {
-        merchant: customer.merchant,
-        id: act.id(),
-        sequence: None,
-        at: act.now(),
-        kind,
-        subject: Subject::Customer(customer.id),
-        subject_version: customer.version.next(),
         customer: Some(customer.id),
-        amount: None,
         reason: reason.map(str::to_owned),
+        ..Event::new(
+            kind,
+            customer.merchant,
+            Subject::Customer(customer.id),
+            customer.version,
+            act.now(),
+            act.mint,
+        )
     }
 }
 

@@ -134,18 +134,7 @@ async fn check_policy(act: &mut Act<'_>, policy: Option<Id<kind::DunningPolicy>>
 }
 
 fn event(act: &Act<'_>, plan: &Plan, kind: EventKind) -> Event {
-    Event {
-        merchant: plan.merchant,
-        id: act.id(),
-        sequence: None,
-        at: act.now(),
-        kind,
-        subject: Subject::Plan(plan.id),
-        subject_version: plan.version.next(),
-        customer: None,
-        amount: None,
-        reason: None,
-    }
+    Event::new(kind, plan.merchant, Subject::Plan(plan.id), plan.version, act.now(), act.mint)
 }
 
 fn name_faults(name: &str) -> Vec<Violation> {

@@ -173,7 +173,7 @@ async fn record(
         .filter_map(|sent| Some((sent.notice.id.to_string(), sent.for_staff.clone()?)))
         .collect();
     let notices = sent.into_iter().map(|sent| sent.notice).collect();
-    let changes = Changes { notices, customers, ..Changes::default() };
+    let changes = Changes { customers, notices, ..Changes::default() };
     repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
     for (object, reason) in for_staff {
         turn::set_aside(repo.as_mut(), merchant, Work::SendMail, times, &object, &reason).await?;

@@ -134,13 +134,13 @@ mod tests {
         }
     }
 
-    fn cancelled(subscription: Subscription) -> Subscription {
+    fn cancelled(subscription: &Subscription) -> Subscription {
         let cancellation = Cancellation {
             requested_at: at(START),
             ends_at: at("2026-03-01T09:00:00Z"),
             cause: CancellationCause::Requested,
         };
-        Subscription { cancellation: Some(cancellation), ..subscription }
+        Subscription { cancellation: Some(cancellation), ..subscription.clone() }
     }
 
     fn in_state(state: SubscriptionState) -> Subscription {
@@ -169,8 +169,8 @@ mod tests {
     )]
     #[case::paused(in_state(SubscriptionState::Paused), ENDING, None)]
     #[case::unpaid(in_state(SubscriptionState::Unpaid), ENDING, None)]
-    #[case::it_ends_anyway(cancelled(subscription()), ENDING, None)]
-    #[case::the_trial_ends_with_no_charge(cancelled(on_trial()), GOOD, None)]
+    #[case::it_ends_anyway(cancelled(&subscription()), ENDING, None)]
+    #[case::the_trial_ends_with_no_charge(cancelled(&on_trial()), GOOD, None)]
     fn one_reminder_a_cycle_in_time_before_the_charge(
         #[case] mut subscription: Subscription,
         #[case] expiry: Expiry,
@@ -193,7 +193,7 @@ mod tests {
     #[case::a_year(until("2027-02-01T09:00:00Z"), GOOD, &["upcoming_renewal"])]
     #[case::a_month_on_a_card_that_ends(subscription(), ENDING, &["card_expiring"])]
     #[case::the_card_was_replaced_meanwhile(subscription(), GOOD, &[])]
-    #[case::cancelled_meanwhile(cancelled(on_trial()), ENDING, &[])]
+    #[case::cancelled_meanwhile(cancelled(&on_trial()), ENDING, &[])]
     fn what_is_true_when_the_time_comes_is_told(
         #[case] subscription: Subscription,
         #[case] expiry: Expiry,

@@ -453,9 +453,10 @@ fn a_person_moves_a_case_only_as_the_case_allows() {
     let mut owed = overdue(ByMerchant).owed;
     owed.payment.state = PaymentState::Waiting;
     let (now, until) = (an_hour_later(), an_hour_later() + TimeDelta::days(9));
-    let held = Some(EventKind::DunningHeld);
     let hold = |owed: Owed| {
-        move_case(owed, held, now, &mint(), |case, around| case.hold(until, around.now))
+        move_case(owed, Some(EventKind::DunningHeld), now, &mint(), |case, around| {
+            case.hold(until, around.now)
+        })
     };
     let changes = hold(owed.clone()).unwrap();
     assert_eq!(changes.dunning_cases[0].due_at, Some(until));
