@@ -39,8 +39,8 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    fn refused(reason: impl ToString) -> Self {
-        Self::Refused { reason: reason.to_string(), retry_after: None }
+    fn refused(error: &dyn std::error::Error) -> Self {
+        Self::Refused { reason: error.to_string(), retry_after: None }
     }
 }
 
@@ -53,11 +53,11 @@ pub(super) async fn send(
 ) -> Answer {
     let vetted = match address::vet(&endpoint.url, policy).await {
         Ok(vetted) => vetted,
-        Err(refusal) => return Answer::refused(refusal),
+        Err(refusal) => return Answer::refused(&refusal),
     };
     let client = match client(&vetted) {
         Ok(client) => client,
-        Err(error) => return Answer::refused(error.without_url()),
+        Err(error) => return Answer::refused(&error.without_url()),
     };
     let body = body::of(event);
     let mut request = client.post(vetted.url).header(header::CONTENT_TYPE, "application/json");
@@ -67,7 +67,7 @@ pub(super) async fn send(
     }
     match request.body(body).send().await {
         Ok(response) => answer(response).await,
-        Err(error) => Answer::refused(error.without_url()),
+        Err(error) => Answer::refused(&error.without_url()),
     }
 }
 
@@ -90,7 +90,7 @@ async fn answer(response: Response) -> Answer {
     let status = response.status();
     let retry_after = retry_after(&response);
     if let Err(reason) = read_to_the_end(response).await {
-        return Answer::refused(reason);
+        return Answer::Refused { reason, retry_after };
     }
     match status {
         StatusCode::GONE => Answer::Gone,
