@@ -17,6 +17,7 @@ mod index;
 mod letter;
 pub mod merchants;
 mod order;
+mod papers;
 pub mod pay;
 pub mod payment_methods;
 pub mod plans;

@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt;
 
 use super::{
-    Rondo,
-    letter::Papers,
+    Rondo, letter,
+    papers::Papers,
     turn::{self, TurnError},
 };
 use crate::{
@@ -121,7 +121,7 @@ fn compose(
     now: DateTime<Utc>,
 ) -> Result<Outgoing, MailError> {
     let envelope = papers.envelope(rondo, merchant, notice)?;
-    let message = papers.message(rondo, merchant, notice)?;
+    let message = letter::write(rondo, merchant, papers, notice)?;
     let rendered = mail::render(&message, &envelope, &rondo.overrides)?;
     Outgoing::new(notice.id, message.kind(), rendered, &envelope, now)
 }

@@ -38,11 +38,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else if findings.is_empty() {
         println!("The configuration is sound.");
     } else {
-        let mut shown = table(&[
-            ("", Column::Words),
-            ("key", Column::Words),
-            ("what is wrong", Column::Words),
-        ]);
+        let mut shown =
+            table(&[("", Column::Words), ("key", Column::Words), ("what is wrong", Column::Words)]);
         for Finding { severity, key, message } in &findings {
             shown.add_row([name(*severity), key, message]);
         }

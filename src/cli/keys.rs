@@ -165,8 +165,7 @@ async fn create(args: Create) -> anyhow::Result<ExitCode> {
     let expires_at = args.expires_in_days.map(|days| now + TimeDelta::days(days));
     let new = NewApiKey { name: args.name, role, merchant: args.merchant, expires_at };
     let mut repo = store.begin().await?;
-    let (key, secret) =
-        api_keys::create_api_key(repo.as_mut(), &system_mint(), now, new).await?;
+    let (key, secret) = api_keys::create_api_key(repo.as_mut(), &system_mint(), now, new).await?;
     repo.commit().await?;
     store.close().await;
     eprintln!("The key {}, shown this once:", key.id);
@@ -179,8 +178,9 @@ async fn revoke(args: Revoke) -> anyhow::Result<ExitCode> {
     let store = settings::open_migrated(&config).await?;
     let mut repo = store.begin().await?;
     let known = repo.api_key(args.id).await?;
-    let known = known
-        .with_context(|| format!("there is no {}; `rondo keys list` shows those there are", args.id))?;
+    let known = known.with_context(|| {
+        format!("there is no {}; `rondo keys list` shows those there are", args.id)
+    })?;
     let now = SystemClock.now();
     api_keys::revoke_api_key(repo.as_mut(), now, known.merchant, known.id).await?;
     repo.commit().await?;

@@ -83,7 +83,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     store.migrate().await.context("the database could not be migrated")?;
     let engine = store.describe().await?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| {
-        format!("cannot listen on {}: is another server there? --listen takes another", config.listen)
+        format!(
+            "cannot listen on {}: is another server there? --listen takes another",
+            config.listen
+        )
     })?;
     let mut service = Service::start(&config, store, listener, metrics).await?;
     println!("{}", greeting(&config, &service, &engine));

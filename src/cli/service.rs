@@ -1,14 +1,7 @@
 //! The running service: its ports put together from the configuration, the loops, and one port for
 //! gRPC and HTTP. Shared by `serve`, `demo` and `bench`, so that all three run the same thing.
 
-use std::{
-    collections::BTreeMap,
-    io,
-    net::SocketAddr,
-    num::NonZeroU32,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, io, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow};
 use async_trait::async_trait;
@@ -190,9 +183,7 @@ fn routes(config: &Config, rondo: &Rondo, metrics: Metrics) -> anyhow::Result<Ro
 
 /// Whether the database answers.
 async fn is_ready(store: &dyn Store) -> Result<(), String> {
-    let asked = async {
-        store.snapshot().await?.merchants(Page { after: None, limit: 1 }).await
-    };
+    let asked = async { store.snapshot().await?.merchants(Page { after: None, limit: 1 }).await };
     match asked.await {
         Ok(_) => Ok(()),
         Err(error) => {

@@ -38,9 +38,8 @@ impl Settings {
 
 /// Refuses a configuration with errors; hands back what may be worth a warning.
 pub fn refuse_errors(config: &Config) -> anyhow::Result<Vec<Finding>> {
-    let (errors, warnings): (Vec<_>, Vec<_>) = config::check(config)
-        .into_iter()
-        .partition(|finding| finding.severity == Severity::Error);
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        config::check(config).into_iter().partition(|finding| finding.severity == Severity::Error);
     match &errors[..] {
         [] => Ok(warnings),
         [only] => bail!("`{}` {}", only.key, only.message),

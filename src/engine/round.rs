@@ -85,9 +85,8 @@ async fn one_by_one(
     let mut done = 0;
     for _ in 0..count {
         match turn(rondo, work, merchant, 1).await {
-            Ok(0) => break,
+            Ok(0) | Err(TurnError::Later(_)) => break,
             Ok(count) => done += count,
-            Err(TurnError::Later(_)) => break,
             Err(TurnError::Poisoned { objects, source }) => {
                 let reason = source.to_string();
                 for object in &objects {

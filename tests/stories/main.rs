@@ -1,7 +1,5 @@
 //! Stories of members, told on both engines against the real sandbox gateway and a real mail server.
 
-#![expect(clippy::unwrap_used, reason = "a story that cannot go on fails there")]
-
 #[path = "../support/mod.rs"]
 mod support;
 
