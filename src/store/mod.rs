@@ -4,18 +4,19 @@
 //! what a decision changed, all of it or nothing, guarded by each object's version. Every question
 //! names its merchant first, so that the data can be spread by merchant.
 
+mod due;
+mod error;
 mod fault;
 mod open;
 #[expect(clippy::duplicate_mod, reason = "one SQL source, compiled once per engine")]
 pub mod postgres;
+mod question;
 pub mod sqlite;
 
 use std::fmt;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use crate::domain::{
     api_key::ApiKey,
@@ -23,18 +24,23 @@ use crate::domain::{
     changes::Changes,
     customer::{Customer, PaymentMethod},
     dunning::{DunningCase, DunningPolicy},
-    event::{Event, EventKind, WebhookEndpoint},
-    ids::{Id, Kind, kind},
-    invoice::{Invoice, InvoiceState},
+    event::{Event, WebhookEndpoint},
+    ids::{Id, kind},
+    invoice::Invoice,
     ledger::Journal,
     merchant::Merchant,
-    money::{Currency, Money},
     notice::Notice,
-    payment::{Payment, PaymentState, attempt::Attempt, refund::Refund},
-    subscription::{Subscription, SubscriptionState},
+    payment::{Payment, attempt::Attempt, refund::Refund},
+    subscription::Subscription,
 };
 
+pub use due::{Broken, Claim, Stuck, Times, Work};
+pub use error::StoreError;
 pub use open::{Durability, OpenOptions, open};
+pub use question::{
+    Balance, EventFilter, InboxItem, InvoiceFilter, MonthFigures, Page, PaymentFilter, SentBefore,
+    StoredReply, SubscriptionFilter,
+};
 
 /// What any question to the store may come to.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -66,227 +72,6 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Closes all connections, after what is under way.
     async fn close(&self);
-}
-
-/// The kinds of due work, one for each loop of the engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Work {
-    /// Subscriptions that need a decision.
-    Renew,
-    /// Payments to attempt, refunds to send.
-    Collect,
-    /// Attempts to ask after, and webhooks to apply.
-    Resolve,
-    /// Dunning steps.
-    Dun,
-    /// Reminders.
-    Remind,
-    /// Mails.
-    SendMail,
-    /// Webhooks out.
-    DeliverEvents,
-    /// Test clocks on their way.
-    AdvanceClocks,
-}
-
-impl Work {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::Renew,
-        Self::Collect,
-        Self::Resolve,
-        Self::Dun,
-        Self::Remind,
-        Self::SendMail,
-        Self::DeliverEvents,
-        Self::AdvanceClocks,
-    ];
-
-    /// The name in logs, metrics and tables.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Renew => "renew",
-            Self::Collect => "collect",
-            Self::Resolve => "resolve",
-            Self::Dun => "dun",
-            Self::Remind => "remind",
-            Self::SendMail => "send_mail",
-            Self::DeliverEvents => "deliver_events",
-            Self::AdvanceClocks => "advance_clocks",
-        }
-    }
-}
-
-/// Two times: the merchant's own, by which things are due, and the world's, by which leases run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Times {
-    /// The merchant's time.
-    pub now: DateTime<Utc>,
-    /// The world's time.
-    pub world: DateTime<Utc>,
-}
-
-/// What a claim took: locked until the transaction ends, oldest first, and those rows that could
-/// not be read, which the caller sets aside so that they never block the others.
-#[derive(Debug)]
-pub struct Claim<T> {
-    /// The readable ones.
-    pub rows: Vec<T>,
-    /// The others.
-    pub broken: Vec<Broken>,
-}
-
-/// A row that cannot be read back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
-    /// The object's id as text, with its prefix.
-    pub id: String,
-    /// Which column, and why.
-    pub reason: String,
-}
-
-/// An object that was taken out of its loop, with the reason.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stuck {
-    /// Whose.
-    pub merchant: MerchantId,
-    /// Which loop could not go on with it.
-    pub work: Work,
-    /// Its id as text, with its prefix.
-    pub object: String,
-    /// Why.
-    pub reason: String,
-    /// Since when, in the world's time.
-    pub since: DateTime<Utc>,
-}
-
-/// A page of a list in the order of ids, which is the order of making.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Page<K: Kind> {
-    /// What was last seen; from the beginning if absent.
-    pub after: Option<Id<K>>,
-    /// How many at most.
-    pub limit: usize,
-}
-
-/// A webhook from a gateway, verified, as it waits to be applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InboxItem {
-    /// The gateway account.
-    pub gateway: String,
-    /// The gateway's id of the event: kept for good, so that it is applied once (RULES WIN-3).
-    pub event_id: String,
-    /// The raw body.
-    pub body: Vec<u8>,
-    /// What it says, as JSON of the gateway port's news.
-    pub news: serde_json::Value,
-    /// When it came, in the world's time.
-    pub received_at: DateTime<Utc>,
-    /// When it is applied or tried again, in the world's time; none once applied or given up.
-    pub due_at: Option<DateTime<Utc>>,
-    /// How often it was tried.
-    pub tries: u32,
-    /// Why it could not be applied.
-    pub failure: Option<String>,
-}
-
-/// The reply to a mutating request, kept so that the same `request_id` gets the same reply (RULES
-/// API-3).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredReply {
-    /// Caller and method.
-    pub scope: String,
-    /// The caller's id of the request.
-    pub request_id: uuid::Uuid,
-    /// SHA-256 of the request.
-    pub request_hash: [u8; 32],
-    /// The reply, encoded.
-    pub reply: Vec<u8>,
-    /// When it was made, in the world's time.
-    pub at: DateTime<Utc>,
-}
-
-/// Which subscriptions to list.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each narrows the list to what its name says")]
-pub struct SubscriptionFilter {
-    pub customer: Option<Id<kind::Customer>>,
-    pub plan: Option<Id<kind::Plan>>,
-    pub states: Vec<SubscriptionState>,
-}
-
-/// Which invoices to list.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each narrows the list to what its name says")]
-pub struct InvoiceFilter {
-    pub customer: Option<Id<kind::Customer>>,
-    pub subscription: Option<Id<kind::Subscription>>,
-    pub states: Vec<InvoiceState>,
-}
-
-/// Which payments to list.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each narrows the list to what its name says")]
-pub struct PaymentFilter {
-    pub customer: Option<Id<kind::Customer>>,
-    pub invoice: Option<Id<kind::Invoice>>,
-    pub states: Vec<PaymentState>,
-}
-
-/// Which events to list.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each narrows the list to what its name says")]
-pub struct EventFilter {
-    pub customer: Option<Id<kind::Customer>>,
-    pub kinds: Vec<EventKind>,
-}
-
-/// An earlier sending on the same card, for the networks' limits (RULES RET-1).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SentBefore {
-    /// The card: fingerprint, else token.
-    pub card_key: String,
-    /// The invoice it was for.
-    pub invoice: Id<kind::Invoice>,
-    /// How much.
-    pub amount: Money,
-    /// Who set it off.
-    pub initiator: crate::domain::payment::attempt::Initiator,
-    /// When it left.
-    pub sent_at: DateTime<Utc>,
-}
-
-/// One line of the month-by-month report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct MonthFigures {
-    /// The first day of the month, UTC.
-    pub month: chrono::NaiveDate,
-    /// In what.
-    pub currency: Currency,
-    /// Invoices issued.
-    pub invoices: i64,
-    /// Of these, settled by now.
-    pub paid: i64,
-    /// Of these, those whose first attempt came to nothing.
-    pub failed: i64,
-    /// Of the failed, settled by now.
-    pub recovered: i64,
-    /// Given up: uncollectible, or void after dunning.
-    pub given_up: i64,
-    /// Money taken in the month less money sent back in it, minor units.
-    pub revenue_minor: i64,
-}
-
-/// A sum of the ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Balance {
-    /// The account, as text.
-    pub account: String,
-    /// In what.
-    pub currency: Currency,
-    /// Debits less credits, minor units.
-    pub minor: i64,
 }
 
 /// One transaction. Dropped without [`Repository::commit`], it leaves no trace.
@@ -729,62 +514,4 @@ pub trait Repository: Send {
 
     /// Writes back how far a webhook came: its `due_at`, `tries` and `failure`.
     async fn update_inbox(&mut self, item: &InboxItem) -> Result<()>;
-}
-
-/// Why the database did not do it. By what the caller can do about it.
-#[derive(Debug, Error)]
-pub enum StoreError {
-    /// Someone else wrote one of these objects first: read again, decide again.
-    #[error("{table} was written by someone else meanwhile")]
-    Conflict {
-        /// The table.
-        table: &'static str,
-    },
-    /// A rule of uniqueness would be broken, for example a second open attempt for an invoice.
-    #[error("{constraint} must be unique")]
-    Duplicate {
-        /// The constraint, by its name in the schema.
-        constraint: String,
-    },
-    /// A rule of the schema would be broken: the change is wrong.
-    #[error("{constraint} does not hold")]
-    Refused {
-        /// The constraint, as the database tells it.
-        constraint: String,
-    },
-    /// A row cannot be read back.
-    #[error("{table}.{column} of {id} cannot be read: {reason}")]
-    Corrupt {
-        /// The table.
-        table: &'static str,
-        /// The column.
-        column: &'static str,
-        /// The row's id as text.
-        id: String,
-        /// Why.
-        reason: String,
-    },
-    /// The database is busy, restarting or gone: try the whole transaction again, later.
-    #[error("the database is not available just now")]
-    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The database is not fit for money: weaker durability, or a schema that is not ours.
-    #[error("{0}")]
-    Unfit(String),
-    /// Anything else: a fault of ours.
-    #[error("the database refused a statement")]
-    Statement(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-impl StoreError {
-    /// Whether the same transaction, run again, may succeed.
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Conflict { .. } | Self::Unavailable(_) => true,
-            Self::Duplicate { .. }
-            | Self::Refused { .. }
-            | Self::Corrupt { .. }
-            | Self::Unfit(_)
-            | Self::Statement(_) => false,
-        }
-    }
 }

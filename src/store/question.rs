@@ -1,0 +1,142 @@
+//! What is asked for and what comes back, where it is no aggregate: pages, filters, kept replies and
+//! webhooks, sums.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::domain::{
+    event::EventKind,
+    ids::{Id, Kind, kind},
+    invoice::InvoiceState,
+    money::{Currency, Money},
+    payment::{PaymentState, attempt::Initiator},
+    subscription::SubscriptionState,
+};
+
+/// A page of a list in the order of ids, which is the order of making.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page<K: Kind> {
+    /// What was last seen; from the beginning if absent.
+    pub after: Option<Id<K>>,
+    /// How many at most.
+    pub limit: usize,
+}
+
+/// A webhook from a gateway, verified, as it waits to be applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboxItem {
+    /// The gateway account.
+    pub gateway: String,
+    /// The gateway's id of the event: kept for good, so that it is applied once (RULES WIN-3).
+    pub event_id: String,
+    /// The raw body.
+    pub body: Vec<u8>,
+    /// What it says, as JSON of the gateway port's news.
+    pub news: serde_json::Value,
+    /// When it came, in the world's time.
+    pub received_at: DateTime<Utc>,
+    /// When it is applied or tried again, in the world's time; none once applied or given up.
+    pub due_at: Option<DateTime<Utc>>,
+    /// How often it was tried.
+    pub tries: u32,
+    /// Why it could not be applied.
+    pub failure: Option<String>,
+}
+
+/// The reply to a mutating request, kept so that the same `request_id` gets the same reply (RULES
+/// API-3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredReply {
+    /// Caller and method.
+    pub scope: String,
+    /// The caller's id of the request.
+    pub request_id: uuid::Uuid,
+    /// SHA-256 of the request.
+    pub request_hash: [u8; 32],
+    /// The reply, encoded.
+    pub reply: Vec<u8>,
+    /// When it was made, in the world's time.
+    pub at: DateTime<Utc>,
+}
+
+/// Which subscriptions to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each narrows the list to what its name says")]
+pub struct SubscriptionFilter {
+    pub customer: Option<Id<kind::Customer>>,
+    pub plan: Option<Id<kind::Plan>>,
+    pub states: Vec<SubscriptionState>,
+}
+
+/// Which invoices to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each narrows the list to what its name says")]
+pub struct InvoiceFilter {
+    pub customer: Option<Id<kind::Customer>>,
+    pub subscription: Option<Id<kind::Subscription>>,
+    pub states: Vec<InvoiceState>,
+}
+
+/// Which payments to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each narrows the list to what its name says")]
+pub struct PaymentFilter {
+    pub customer: Option<Id<kind::Customer>>,
+    pub invoice: Option<Id<kind::Invoice>>,
+    pub states: Vec<PaymentState>,
+}
+
+/// Which events to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each narrows the list to what its name says")]
+pub struct EventFilter {
+    pub customer: Option<Id<kind::Customer>>,
+    pub kinds: Vec<EventKind>,
+}
+
+/// An earlier sending on the same card, for the networks' limits (RULES RET-1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentBefore {
+    /// The card: fingerprint, else token.
+    pub card_key: String,
+    /// The invoice it was for.
+    pub invoice: Id<kind::Invoice>,
+    /// How much.
+    pub amount: Money,
+    /// Who set it off.
+    pub initiator: Initiator,
+    /// When it left.
+    pub sent_at: DateTime<Utc>,
+}
+
+/// One line of the month-by-month report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MonthFigures {
+    /// The first day of the month, UTC.
+    pub month: chrono::NaiveDate,
+    /// In what.
+    pub currency: Currency,
+    /// Invoices issued.
+    pub invoices: i64,
+    /// Of these, settled by now.
+    pub paid: i64,
+    /// Of these, those whose first attempt came to nothing.
+    pub failed: i64,
+    /// Of the failed, settled by now.
+    pub recovered: i64,
+    /// Given up: uncollectible, or void after dunning.
+    pub given_up: i64,
+    /// Money taken in the month less money sent back in it, minor units.
+    pub revenue_minor: i64,
+}
+
+/// A sum of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Balance {
+    /// The account, as text.
+    pub account: String,
+    /// In what.
+    pub currency: Currency,
+    /// Debits less credits, minor units.
+    pub minor: i64,
+}
