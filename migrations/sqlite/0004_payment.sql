@@ -96,4 +96,5 @@ create table refund (
 ) strict, without rowid;
 create index refund_due on refund (merchant_id, due_at) where due_at is not null;
 create index refund_payment on refund (merchant_id, payment_id);
+create index refund_attempt on refund (merchant_id, attempt_id);
 create index refund_anywhere on refund (refund_id);

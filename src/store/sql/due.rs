@@ -1,7 +1,8 @@
 //! What is due: by merchant, by kind of work, and for test clocks that want to go on.
 //!
 //! Each question is a few probes of the partial indexes, so its cost does not grow with the number
-//! of subscriptions.
+//! of subscriptions. A minimum is asked of what `is not null`, or SQLite does not see that the
+//! partial index has it.
 
 use chrono::{DateTime, Utc};
 use sqlx::Row as _;
@@ -171,26 +172,34 @@ statements! {
     OLDEST_DUE = "
         select
             (select min(due_at) from subscription
-             where subscription.merchant_id = merchant.merchant_id) as renew,
+             where subscription.merchant_id = merchant.merchant_id
+               and subscription.due_at is not null) as renew,
             (select min(remind_at) from subscription
-             where subscription.merchant_id = merchant.merchant_id) as remind,
+             where subscription.merchant_id = merchant.merchant_id
+               and subscription.remind_at is not null) as remind,
             (select min(collect_at) from payment
-             where payment.merchant_id = merchant.merchant_id) as collect,
+             where payment.merchant_id = merchant.merchant_id
+               and payment.collect_at is not null) as collect,
             (select min(due_at) from refund
-             where refund.merchant_id = merchant.merchant_id) as refund,
+             where refund.merchant_id = merchant.merchant_id
+               and refund.due_at is not null) as refund,
             (select min(probe_at) from attempt
-             where attempt.merchant_id = merchant.merchant_id) as resolve,
+             where attempt.merchant_id = merchant.merchant_id
+               and attempt.probe_at is not null) as resolve,
             (select min(leased_until) from attempt
              where attempt.merchant_id = merchant.merchant_id
                and attempt.leased_until is not null
                and attempt.state in ('in_flight', 'pending', 'action_required', 'unknown')
             ) as lease,
             (select min(due_at) from dunning_case
-             where dunning_case.merchant_id = merchant.merchant_id) as dun,
+             where dunning_case.merchant_id = merchant.merchant_id
+               and dunning_case.due_at is not null) as dun,
             (select min(due_at) from notice
-             where notice.merchant_id = merchant.merchant_id) as send_mail,
+             where notice.merchant_id = merchant.merchant_id
+               and notice.due_at is not null) as send_mail,
             (select min(due_at) from webhook_endpoint
-             where webhook_endpoint.merchant_id = merchant.merchant_id) as deliver_events
+             where webhook_endpoint.merchant_id = merchant.merchant_id
+               and webhook_endpoint.due_at is not null) as deliver_events
         from merchant
         where clock_now is null";
 
