@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Act, AppError, Result, Violation, customers};
+use super::{Act, AppError, Result, Violation, customers, dunning};
 use crate::domain::{
     changes::Changes,
     customer::{Customer, PaymentMethod},
@@ -76,7 +76,11 @@ pub async fn attach(act: &mut Act<'_>, new: NewPaymentMethod) -> Result<PaymentM
         changes.events.push(changed(act, &customer));
         changes.customers.push(customer);
     }
+    let is_charged_now = known.is_some() || !changes.customers.is_empty();
     act.write(changes).await?;
+    if is_charged_now {
+        dunning::method_replaced(act, new.customer).await?;
+    }
     act.payment_method(id).await
 }
 
@@ -118,16 +122,18 @@ pub async fn detach(
 /// Says which method is charged.
 pub async fn set_default(
     act: &mut Act<'_>,
-    customer: Id<kind::Customer>,
+    id: Id<kind::Customer>,
     method: Id<kind::PaymentMethod>,
 ) -> Result<Customer> {
-    let mut customer = customers::existing(act, customer, None).await?;
+    let mut customer = customers::existing(act, id, None).await?;
     check_usable(act, &customer, method).await?;
     if customer.backup_method == Some(method) {
         customer.backup_method = None;
     }
     customer.default_method = Some(method);
-    write(act, customer).await
+    write(act, customer).await?;
+    dunning::method_replaced(act, id).await?;
+    act.customer(id).await
 }
 
 /// Says which method is tried when the default fails, or that none is.

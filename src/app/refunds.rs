@@ -71,8 +71,19 @@ pub async fn request(
         ..Changes::default()
     })
     .await?;
-    let written = act.repo.refunds(act.merchant_id(), &[refund.id]).await?;
-    written.into_iter().next().ok_or_else(|| AppError::not_found(refund.id))
+    self::refund(act, refund.id).await
+}
+
+/// A refund, or that there is none.
+pub async fn refund(act: &mut Act<'_>, id: Id<kind::Refund>) -> Result<Refund> {
+    let found = act.repo.refunds(act.merchant.id, &[id]).await?;
+    found.into_iter().next().ok_or_else(|| AppError::not_found(id))
+}
+
+/// The refunds of a payment, oldest first, or that there is no such payment.
+pub async fn of_payment(act: &mut Act<'_>, payment: Id<kind::Payment>) -> Result<Vec<Refund>> {
+    act.payment(payment).await?;
+    Ok(act.repo.refunds_of_payments(act.merchant.id, &[payment]).await?)
 }
 
 /// Sends or asks after up to `limit` due refunds of `merchant`. How many were due.

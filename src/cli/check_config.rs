@@ -7,12 +7,14 @@ use serde_json::json;
 
 use super::{
     settings::Settings,
-    tables::{Column, table},
+    output::{Column, say, table},
 };
 use crate::config::{self, Finding, Severity};
 
-/// Says what is wrong with the configuration, and where. Looks at the values and at the files that
-/// they name; calls no gateway, no mail server and no database.
+/// Says what is wrong with the configuration, and where.
+///
+/// Looks at the values and at the files that they name; calls no gateway, no mail server and no
+/// database.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  \
     rondo check-config\n  \
@@ -34,16 +36,16 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let is_refused = findings.iter().any(|finding| finding.severity == Severity::Error);
     if args.json {
         let findings: Vec<_> = findings.iter().map(as_json).collect();
-        println!("{}", json!({ "ok": !is_refused, "findings": findings }));
+        say(json!({ "ok": !is_refused, "findings": findings }))?;
     } else if findings.is_empty() {
-        println!("The configuration is sound.");
+        say("The configuration is sound.")?;
     } else {
         let mut shown =
             table(&[("", Column::Words), ("key", Column::Words), ("what is wrong", Column::Words)]);
         for Finding { severity, key, message } in &findings {
             shown.add_row([name(*severity), key, message]);
         }
-        println!("{shown}");
+        say(shown)?;
     }
     Ok(if is_refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use clap::Args as ClapArgs;
 
-use super::settings;
+use super::{output::say, settings};
 use crate::{
     app::{
         api_keys::{self, NewApiKey},
@@ -26,8 +26,10 @@ use crate::{
     store::{Page, Store},
 };
 
-/// Sets Rondo up in this folder: writes rondo.toml and rondo.key, migrates the database, makes the
-/// first administrator's API key and prints it, once.
+/// Sets Rondo up in this folder, and prints the first administrator's API key.
+///
+/// Writes rondo.toml and rondo.key, migrates the database and makes the key. What is there already
+/// is kept.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  \
     rondo init\n  \
@@ -77,7 +79,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let key = make_admin_key(store.as_ref(), &mint).await?;
     store.close().await;
     eprintln!("The administrator's API key, shown this once:");
-    println!("{key}");
+    say(key)?;
     eprintln!("Next: name a gateway in {}, then `rondo serve`.", args.config.display());
     Ok(ExitCode::SUCCESS)
 }

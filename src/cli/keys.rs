@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{
     settings::{self, Settings},
-    tables::{Column, table},
+    output::{Column, say, table},
 };
 use crate::{
     app::{
@@ -135,7 +135,7 @@ async fn list(args: List) -> anyhow::Result<ExitCode> {
     let now = SystemClock.now();
     if args.json {
         let keys: Vec<_> = keys.iter().map(|key| as_json(key, now)).collect();
-        println!("{}", json!({ "keys": keys }));
+        say(json!({ "keys": keys }))?;
         return Ok(ExitCode::SUCCESS);
     }
     let names = ["id", "begins with", "name", "role", "made", "last used", "stands"];
@@ -146,7 +146,7 @@ async fn list(args: List) -> anyhow::Result<ExitCode> {
         let role = role_name(key.role);
         shown.add_row([&id, &key.shown_prefix, &key.name, role, &made, &last, stands(key, now)]);
     }
-    println!("{shown}");
+    say(shown)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -169,7 +169,7 @@ async fn create(args: Create) -> anyhow::Result<ExitCode> {
     repo.commit().await?;
     store.close().await;
     eprintln!("The key {}, shown this once:", key.id);
-    println!("{}", secret.expose());
+    say(secret.expose())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -185,7 +185,7 @@ async fn revoke(args: Revoke) -> anyhow::Result<ExitCode> {
     api_keys::revoke_api_key(repo.as_mut(), now, known.merchant, known.id).await?;
     repo.commit().await?;
     store.close().await;
-    println!("{} works no more.", args.id);
+    say(format_args!("{} works no more.", args.id))?;
     Ok(ExitCode::SUCCESS)
 }
 

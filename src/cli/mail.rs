@@ -9,6 +9,7 @@ use std::{
 use anyhow::Context;
 use clap::{Args as ClapArgs, Subcommand};
 
+use super::output::say;
 use crate::mail::{self, Locale, MessageKind, Rendered};
 
 /// Shows the mails that members get.
@@ -65,7 +66,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         (Some(kind), _) => {
             let mail = mail::preview(kind, preview.locale)?;
             let shown = if preview.html { mail.html } else { as_text(&mail) };
-            println!("{}", shown.trim_end());
+            say(shown.trim_end())?;
         }
         (None, Some(folder)) => write_all(&folder)?,
         (None, None) => unreachable!("the parser wants a kind, or a folder for all"),

@@ -4,9 +4,14 @@ use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
 
-use super::settings::{self, Settings};
+use super::{
+    output::say,
+    settings::{self, Settings},
+};
 
-/// Brings the database's schema up to date. `rondo serve` does so too when it starts.
+/// Brings the database's schema up to date.
+///
+/// `rondo serve` does so too when it starts.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  \
     rondo migrate\n  \
@@ -27,7 +32,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let store = settings::open_store(&config).await?;
     let pending = store.pending_migrations().await?;
     for migration in &pending {
-        println!("{migration}");
+        say(migration)?;
     }
     let url = &config.database_url;
     let code = match (pending.len(), args.check) {

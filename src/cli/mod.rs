@@ -11,10 +11,12 @@
 //! | 2 | the command line is wrong |
 
 pub mod check_config;
+pub mod demo;
 pub mod init;
 pub mod keys;
 pub mod mail;
 pub mod migrate;
+mod output;
 mod progress;
 pub mod sandbox;
 pub mod serve;
@@ -22,7 +24,6 @@ mod service;
 mod settings;
 mod signals;
 pub mod stuck;
-mod tables;
 pub mod telemetry;
 
 use std::process::ExitCode;
@@ -60,6 +61,7 @@ enum Command {
     Keys(keys::Args),
     Mail(mail::Args),
     Sandbox(sandbox::Args),
+    Demo(demo::Args),
 }
 
 /// Parses the command line and runs what it asks for.
@@ -95,6 +97,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Keys(args) => keys::run(args).await,
         Command::Mail(args) => mail::run(args),
         Command::Sandbox(args) => sandbox::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
     }
 }
 

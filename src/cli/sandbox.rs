@@ -13,8 +13,9 @@ use crate::{
     gateway::sandbox::server::{Clock, SandboxOptions, SandboxServer, WebhookOptions},
 };
 
-/// Runs the sandbox gateway: a payment provider that moves no money, keeps a ledger of its own, and
-/// misbehaves as a card's token says.
+/// Runs the sandbox gateway, which moves no money.
+///
+/// It is a payment provider with a ledger of its own, and misbehaves as a card's token says.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  \
     rondo sandbox\n  \

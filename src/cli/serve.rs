@@ -9,11 +9,14 @@ use tokio::net::TcpListener;
 use super::{
     service::Service,
     settings::{self, Settings},
+    output::say,
     signals, telemetry,
 };
 use crate::config::{Config, Overrides};
 
-/// Serves gRPC, pages and webhooks on one port, and bills. Migrates the database first.
+/// Serves gRPC, pages and webhooks on one port, and bills.
+///
+/// The database is migrated first.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  \
     rondo serve\n  \
@@ -89,7 +92,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         )
     })?;
     let mut service = Service::start(&config, store, listener, metrics).await?;
-    println!("{}", greeting(&config, &service, &engine));
+    say(greeting(&config, &service, &engine))?;
 
     tokio::select! {
         () = stop.cancelled() => {}

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{
     settings::{self, Settings},
-    tables::{Column, table},
+    output::{Column, say, table},
 };
 use crate::{
     app::clock::{Clock as _, SystemClock},
@@ -89,9 +89,9 @@ async fn list(args: List) -> anyhow::Result<ExitCode> {
     store.close().await;
     if args.json {
         let stuck: Vec<_> = stuck.iter().map(as_json).collect();
-        println!("{}", json!({ "stuck": stuck }));
+        say(json!({ "stuck": stuck }))?;
     } else if stuck.is_empty() {
-        println!("Nothing is stuck.");
+        say("Nothing is stuck.")?;
     } else {
         let names = ["object", "loop", "since", "merchant", "reason"];
         let mut shown = table(&names.map(|name| (name, Column::Words)));
@@ -99,7 +99,7 @@ async fn list(args: List) -> anyhow::Result<ExitCode> {
             let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
             shown.add_row([object, work.name(), &since, &merchant.to_string(), reason]);
         }
-        println!("{shown}");
+        say(shown)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -115,9 +115,9 @@ async fn retry(args: Retry) -> anyhow::Result<ExitCode> {
         bail!("{} is not stuck; `rondo stuck` lists what is", args.id);
     }
     if args.json {
-        println!("{}", json!({ "retried": args.id }));
+        say(json!({ "retried": args.id }))?;
     } else {
-        println!("{} is due again.", args.id);
+        say(format_args!("{} is due again.", args.id))?;
     }
     Ok(ExitCode::SUCCESS)
 }

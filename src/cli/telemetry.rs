@@ -1,11 +1,17 @@
-//! Logs to standard error and metrics for `/metrics`. What is logged and counted is told elsewhere.
+//! Logs to standard error or a file, and metrics for `/metrics`. What is logged and counted is told elsewhere.
 
-use std::io::{self, IsTerminal};
+use std::{
+    fs::File,
+    io::{self, IsTerminal},
+    path::Path,
+    sync::Mutex,
+};
 
+use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing::Subscriber;
 use tracing_subscriber::{
-    EnvFilter, Layer, fmt::MakeWriter, layer::SubscriberExt, registry, util::SubscriberInitExt,
+    EnvFilter, Layer, filter::ParseError, fmt::MakeWriter, layer::SubscriberExt, registry, util::SubscriberInitExt,
 };
 
 use crate::config::{Log, LogFormat};
@@ -34,6 +40,13 @@ pub fn log_to_stderr(log: &Log) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Starts logging to a file, which is made or begun anew.
+pub fn log_to_file(log: &Log, path: &Path) -> anyhow::Result<()> {
+    let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+    subscriber(log, Mutex::new(file), false)?.try_init()?;
+    Ok(())
+}
+
 /// Starts counting. Fails if the process already counts.
 pub fn count() -> anyhow::Result<Metrics> {
     let builder = PrometheusBuilder::new()
@@ -55,12 +68,17 @@ where
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    Ok(registry().with(lines).with(EnvFilter::try_new(&log.filter)?))
+    Ok(registry().with(lines).with(filter(log)?))
+}
+
+/// What the operator wants, over what we do not want by ourselves: the scheduler tells of each tick.
+fn filter(log: &Log) -> Result<EnvFilter, ParseError> {
+    EnvFilter::try_new(format!("tokio_cron_scheduler=warn,{}", log.filter))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Arc;
 
     use super::*;
 

@@ -4,14 +4,19 @@
 
 pub mod api_keys;
 pub mod customers;
+pub mod dunning;
 pub mod events;
+pub mod invoices;
 pub mod merchants;
 pub mod money;
 pub mod payment_methods;
+pub mod payments;
 pub mod plans;
+pub mod subscriptions;
 pub mod terms;
 pub mod test_clocks;
 pub mod time;
+pub mod webhook_endpoints;
 
 use crate::{
     app::{AppError, Result},

@@ -1,0 +1,55 @@
+//! Dunning, as people see to it: policies, and moving a case. What a case answers is decided by
+//! [`crate::domain::dunning`]; what time brings is taken by the engine.
+
+mod cases;
+mod policies;
+
+pub use cases::{hold, method_replaced, release, retry_now};
+pub use policies::{PolicyUpdate, create_policy, delete_policy, policy, update_policy};
+
+use super::{Act, AppError, Result, standing};
+use crate::domain::{
+    changes::Changes,
+    dunning::{DunningCase, Refusal},
+    ids::{Id, Kind, kind},
+    payment::{PaymentState, settle::Owed},
+};
+
+/// A case, or that there is none.
+pub async fn case(act: &mut Act<'_>, id: Id<kind::DunningCase>) -> Result<DunningCase> {
+    let found = act.repo.dunning_cases(act.merchant.id, &[id]).await?;
+    found.into_iter().next().ok_or_else(|| AppError::not_found(id))
+}
+
+/// What is owed with a payment, and the first method that would be charged for it.
+pub(super) async fn owed(act: &mut Act<'_>, payment: Id<kind::Payment>) -> Result<Option<Owed>> {
+    let now = act.now();
+    let load = standing::load_owed(act.repo, act.merchant, &[payment], now).await?;
+    let Some(mut owed) = load.into_iter().next() else { return Ok(None) };
+    let stands_in = owed.payment.method.is_some()
+        && owed.payment.method == owed.customer.backup_method
+        && owed.payment.state == PaymentState::Waiting;
+    if !stands_in {
+        return Ok(Some(owed));
+    }
+    // The backup was tried last; what is decided now is about the method that it stood in for.
+    owed.payment.method = None;
+    act.write(Changes { payments: vec![owed.payment], ..Changes::default() }).await?;
+    let load = standing::load_owed(act.repo, act.merchant, &[payment], now).await?;
+    Ok(load.into_iter().next())
+}
+
+/// Why a case did not move as asked, as the caller is told.
+pub(super) fn refused<K: Kind>(subject: Id<K>, refusal: Refusal) -> AppError {
+    let reason = match refusal {
+        Refusal::Over => "DUNNING_OVER",
+        Refusal::NotDue => "DUNNING_STEP_NOT_DUE",
+        Refusal::AttemptInFlight => "PAYMENT_UNDER_WAY",
+        Refusal::NoAttempt => "NO_ATTEMPT",
+        Refusal::WaitsForStaff => "DUNNING_WAITS_FOR_STAFF",
+        Refusal::NotHeld => "DUNNING_NOT_HELD",
+        Refusal::MethodBarred(_) => "PAYMENT_METHOD_BLOCKED",
+        Refusal::NotBefore(_) | Refusal::NetworkCapSpent => "NETWORK_LIMIT",
+    };
+    AppError::precondition(reason, subject, refusal.to_string())
+}

@@ -1,0 +1,124 @@
+//! Moving a case: because staff asks, or because its customer can pay with something else now.
+
+use chrono::{DateTime, Utc};
+
+use super::{case, owed, refused};
+use crate::{
+    app::{Act, AppError, Result},
+    domain::{
+        customer::PaymentMethod,
+        dunning::{Case, CaseState, Circumstances, Decision, DunningCase, Refusal},
+        event::EventKind,
+        ids::{Id, kind},
+        payment::settle::{self, Owed},
+        version::Version,
+    },
+    store::Page,
+};
+
+/// Cases that are read at once.
+const PAGE: usize = 100;
+
+/// Lets a case rest until `until`; a second hold moves the end of the first. `seen` is the version
+/// that the caller has read, if they told it.
+pub async fn hold(
+    act: &mut Act<'_>,
+    id: Id<kind::DunningCase>,
+    seen: Option<Version>,
+    until: DateTime<Utc>,
+) -> Result<DunningCase> {
+    if until <= act.now() {
+        let message = format!("must lie in the future; it is {} now", act.now());
+        return Err(AppError::invalid("hold_until_time", message));
+    }
+    let held = Some(EventKind::DunningHeld);
+    move_case(act, id, seen, held, |case, around| case.hold(until, around.now)).await
+}
+
+/// Ends a hold, or staff's own work without a retry: the case goes on where it stood.
+pub async fn release(
+    act: &mut Act<'_>,
+    id: Id<kind::DunningCase>,
+    seen: Option<Version>,
+) -> Result<DunningCase> {
+    let released = Some(EventKind::DunningReleased);
+    move_case(act, id, seen, released, Case::release).await
+}
+
+/// Tries the charge again now. The networks' limits, their advice and a barred method bind staff too.
+pub async fn retry_now(
+    act: &mut Act<'_>,
+    id: Id<kind::DunningCase>,
+    seen: Option<Version>,
+) -> Result<DunningCase> {
+    move_case(act, id, seen, None, Case::retry_now).await
+}
+
+/// Lets the open cases of a customer hear that they have something else to pay with: another default,
+/// or a method whose data changed. Each tries it as soon as the network allows. To be called in the
+/// transaction in which the method was written.
+pub async fn method_replaced(act: &mut Act<'_>, customer: Id<kind::Customer>) -> Result<()> {
+    for file in open_cases(act, customer).await? {
+        // One at a time: two cases may touch the same subscription.
+        let Some(owed) = owed(act, file.payment).await?.filter(hears) else { continue };
+        match settle::move_case(owed, None, act.now(), act.mint, Case::method_replaced) {
+            Ok(changes) => act.write(changes).await?,
+            // It was settled meanwhile, in this very transaction.
+            Err(Refusal::Over) => {}
+            Err(refusal) => return Err(refused(file.id, refusal)),
+        }
+    }
+    Ok(())
+}
+
+/// Whether the new method is what the case would charge. A subscription that names its own method
+/// does not care for another default; it hears only where its own could not be charged until now.
+fn hears(owed: &Owed) -> bool {
+    let is_chargeable = owed.method.as_ref().is_some_and(PaymentMethod::is_chargeable);
+    let has_own = owed.payment.method.is_some()
+        || owed.subscription.as_ref().is_some_and(|(s, _)| s.payment_method.is_some());
+    let waits = owed.case.as_ref().is_some_and(|file| match file.case.state() {
+        CaseState::WaitingForCustomer { .. } => true,
+        CaseState::Open { .. }
+        | CaseState::WaitingForStaff
+        | CaseState::Held { .. }
+        | CaseState::Retrying { .. }
+        | CaseState::Recovered { .. }
+        | CaseState::Exhausted { .. }
+        | CaseState::Closed { .. } => false,
+    });
+    is_chargeable && (waits || !has_own)
+}
+
+async fn open_cases(act: &mut Act<'_>, customer: Id<kind::Customer>) -> Result<Vec<DunningCase>> {
+    let mut all = Vec::new();
+    loop {
+        let page = Page { after: all.last().map(|last: &DunningCase| last.id), limit: PAGE };
+        let mut rows =
+            act.repo.list_dunning_cases(act.merchant.id, true, Some(customer), page).await?;
+        let is_end = rows.len() < PAGE;
+        all.append(&mut rows);
+        if is_end {
+            return Ok(all);
+        }
+    }
+}
+
+async fn move_case(
+    act: &mut Act<'_>,
+    id: Id<kind::DunningCase>,
+    seen: Option<Version>,
+    kind: Option<EventKind>,
+    moved: impl FnOnce(Case, &Circumstances<'_>) -> Result<Decision, Refusal>,
+) -> Result<DunningCase> {
+    let file = case(act, id).await?;
+    AppError::check_etag(id, seen, file.version)?;
+    if file.closed_at.is_some() {
+        return Err(refused(id, Refusal::Over));
+    }
+    let owed = owed(act, file.payment).await?.ok_or_else(|| AppError::not_found(id))?;
+    let changes = settle::move_case(owed, kind, act.now(), act.mint, moved)
+        .map_err(|refusal| refused(id, refusal))?;
+    act.write(changes).await?;
+    case(act, id).await
+}

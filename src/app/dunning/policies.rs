@@ -1,0 +1,151 @@
+//! Dunning policies. Open cases keep the ladder that they began with: a change is for new ones.
+
+use crate::{
+    app::{Act, AppError, Result, Violation},
+    domain::{
+        catalog::Plan,
+        changes::Changes,
+        dunning::{BadName, DunningPolicy, Ladder, LadderDraft},
+        ids::{Id, kind},
+        payment::rules::RuleBook,
+        version::Version,
+    },
+    store::Page,
+};
+
+/// Plans that are read at once.
+const PAGE: usize = 500;
+
+/// What is changed of a policy; what is absent stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PolicyUpdate {
+    /// Its name.
+    pub name: Option<String>,
+    /// Its ladder.
+    pub ladder: Option<LadderDraft>,
+}
+
+/// Keeps a policy. A ladder that could break a network's limit by today's rules is refused (RULES
+/// RET-6).
+pub async fn create_policy(
+    act: &mut Act<'_>,
+    name: &str,
+    ladder: LadderDraft,
+) -> Result<DunningPolicy> {
+    let ladder = checked(act, ladder);
+    let made = |ladder| DunningPolicy::new(act.merchant_id(), name, ladder, act.now(), act.mint);
+    let policy = both(ladder, made)?;
+    write(act, policy).await
+}
+
+/// A policy, deleted ones too, or that there is none.
+pub async fn policy(act: &mut Act<'_>, id: Id<kind::DunningPolicy>) -> Result<DunningPolicy> {
+    let found = act.repo.dunning_policies(act.merchant.id, &[id]).await?;
+    found.into_iter().next().ok_or_else(|| AppError::not_found(id))
+}
+
+/// Changes a policy. `seen` is the version that the caller has read, if they told it.
+pub async fn update_policy(
+    act: &mut Act<'_>,
+    id: Id<kind::DunningPolicy>,
+    seen: Option<Version>,
+    update: PolicyUpdate,
+) -> Result<DunningPolicy> {
+    let policy = existing(act, id, seen).await?;
+    let name = update.name.unwrap_or_else(|| policy.name.clone());
+    // A ladder that is not touched is not judged by newer rules.
+    let ladder =
+        update.ladder.map_or_else(|| Ok(policy.ladder.clone()), |draft| checked(act, draft));
+    let revised = both(ladder, |ladder| policy.revised(&name, ladder))?;
+    if revised == policy {
+        return Ok(policy);
+    }
+    write(act, revised).await
+}
+
+/// Deletes a policy, softly. Refused while the merchant or a plan goes by it.
+pub async fn delete_policy(
+    act: &mut Act<'_>,
+    id: Id<kind::DunningPolicy>,
+    seen: Option<Version>,
+) -> Result<DunningPolicy> {
+    let mut policy = existing(act, id, seen).await?;
+    if act.merchant.dunning_policy == Some(id) {
+        let message = "it is the merchant's default; name another first";
+        return Err(AppError::precondition("POLICY_IN_USE", id, message));
+    }
+    if let Some(plan) = plan_with(act, id).await? {
+        let message = format!("{} goes by it; give that plan another first", plan.id);
+        return Err(AppError::precondition("POLICY_IN_USE", id, message));
+    }
+    policy.deleted_at = Some(act.now());
+    write(act, policy).await
+}
+
+/// A plan that names the policy, retired ones too: they may still have subscribers.
+async fn plan_with(act: &mut Act<'_>, policy: Id<kind::DunningPolicy>) -> Result<Option<Plan>> {
+    let mut after = None;
+    loop {
+        let page = Page { after, limit: PAGE };
+        let plans = act.repo.list_plans(act.merchant.id, None, page).await?;
+        let Some(last) = plans.last() else { return Ok(None) };
+        after = Some(last.id);
+        if let Some(found) = plans.into_iter().find(|plan| plan.dunning_policy == Some(policy)) {
+            return Ok(Some(found));
+        }
+    }
+}
+
+async fn existing(
+    act: &mut Act<'_>,
+    id: Id<kind::DunningPolicy>,
+    seen: Option<Version>,
+) -> Result<DunningPolicy> {
+    let policy = policy(act, id).await?;
+    AppError::check_etag(id, seen, policy.version)?;
+    if policy.deleted_at.is_some() {
+        return Err(AppError::precondition("POLICY_DELETED", id, "the policy is deleted"));
+    }
+    Ok(policy)
+}
+
+async fn write(act: &mut Act<'_>, policy: DunningPolicy) -> Result<DunningPolicy> {
+    let id = policy.id;
+    act.write(Changes { dunning_policies: vec![policy], ..Changes::default() }).await?;
+    self::policy(act, id).await
+}
+
+fn checked(act: &Act<'_>, draft: LadderDraft) -> Result<Ladder, Vec<Violation>> {
+    Ladder::new(draft, RuleBook::at(act.now().date_naive())).map_err(|faults| {
+        faults
+            .into_iter()
+            .map(|fault| Violation {
+                field: format!("dunning_policy.ladder.{}", fault.field),
+                message: fault.message,
+            })
+            .collect()
+    })
+}
+
+/// What is made of a ladder that was checked under a name that is checked in the making: all that is
+/// wrong with either is told at once.
+fn both(
+    ladder: Result<Ladder, Vec<Violation>>,
+    make: impl Fn(Ladder) -> Result<DunningPolicy, BadName>,
+) -> Result<DunningPolicy> {
+    let mut faults = Vec::new();
+    // Any ladder will do to learn whether the name is right.
+    let tried = ladder.as_ref().map_or_else(|_| Ladder::standard(), Clone::clone);
+    let made = make(tried);
+    if made.is_err() {
+        let message = "must have 1 to 80 characters, and not only spaces".to_owned();
+        faults.push(Violation { field: "dunning_policy.display_name".to_owned(), message });
+    }
+    if let Err(mut wrong) = ladder {
+        faults.append(&mut wrong);
+    }
+    match made {
+        Ok(policy) if faults.is_empty() => Ok(policy),
+        Ok(_) | Err(_) => Err(AppError::Invalid(faults)),
+    }
+}

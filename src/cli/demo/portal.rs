@@ -1,0 +1,426 @@
+//! The academy's portal: what it asks of Rondo, over gRPC with the generated client and a key of
+//! its own, as any portal would. Knows nothing of the database behind.
+
+use std::{net::SocketAddr, time::Duration};
+
+use anyhow::{Context, bail};
+use chrono::{DateTime, Utc};
+use prost_types::Timestamp;
+use tonic::{
+    Code, Request, Status,
+    metadata::{Ascii, MetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Channel, Endpoint},
+};
+
+use super::{
+    calendar::ZONE,
+    cards::Card,
+    members::{Member, Membership},
+    offers::{self, Plans},
+};
+use crate::{
+    domain::ids::Mint,
+    grpc::proto::v1::{
+        self, api_key::Role, api_keys_service_client::ApiKeysServiceClient,
+        create_payment_method_request::{Source, Token},
+        customers_service_client::CustomersServiceClient,
+        dunning_service_client::DunningServiceClient,
+        invoices_service_client::InvoicesServiceClient,
+        merchants_service_client::MerchantsServiceClient,
+        payment_methods_service_client::PaymentMethodsServiceClient,
+        payments_service_client::PaymentsServiceClient,
+        plans_service_client::PlansServiceClient,
+        subscriptions_service_client::SubscriptionsServiceClient,
+        test_clocks_service_client::TestClocksServiceClient,
+    },
+    security::chance::system_mint,
+    store::MerchantId,
+};
+
+/// The most that one page of a list holds.
+const PAGE: i32 = 1_000;
+/// How often the clock is asked whether it is there.
+const POLL: Duration = Duration::from_millis(15);
+/// The longest that a clock may stand where it is while it should be on its way.
+const PATIENCE: Duration = Duration::from_mins(3);
+
+/// A line to Rondo on which every call bears the key.
+type Line = InterceptedService<Channel, Key>;
+
+/// What a call proves itself with.
+#[derive(Debug, Clone)]
+struct Key {
+    bearer: MetadataValue<Ascii>,
+    merchant: Option<MetadataValue<Ascii>>,
+}
+
+impl Key {
+    fn new(secret: &str, merchant: Option<&str>) -> anyhow::Result<Self> {
+        let mut bearer: MetadataValue<Ascii> = format!("Bearer {secret}").parse()?;
+        bearer.set_sensitive(true);
+        Ok(Self { bearer, merchant: merchant.map(str::parse).transpose()? })
+    }
+}
+
+impl Interceptor for Key {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("authorization", self.bearer.clone());
+        if let Some(merchant) = &self.merchant {
+            request.metadata_mut().insert("rondo-merchant", merchant.clone());
+        }
+        Ok(request)
+    }
+}
+
+/// The portal, open for members.
+pub struct Portal {
+    line: Line,
+    mint: Mint,
+    clock: String,
+    plans: Plans,
+    /// The merchant's id.
+    pub merchant: MerchantId,
+    /// The portal's own API key.
+    pub key: String,
+}
+
+/// A member who has joined, as Rondo names them.
+#[derive(Debug, Clone)]
+pub struct Enrolled {
+    /// `customers/cus_…`
+    pub customer: String,
+    /// `subscriptions/sub_…`
+    pub subscription: String,
+}
+
+impl Portal {
+    /// Opens the academy: a merchant, its test clock at `opens`, a key for its portal, and plans.
+    pub async fn open(
+        address: SocketAddr,
+        admin_key: &str,
+        gateway: &str,
+        opens: DateTime<Utc>,
+    ) -> anyhow::Result<Self> {
+        let channel = Endpoint::from_shared(format!("http://{address}"))?.connect().await?;
+        let mint = system_mint();
+        let admin = InterceptedService::new(channel.clone(), Key::new(admin_key, None)?);
+        let request = v1::CreateMerchantRequest {
+            merchant: Some(academy(gateway)),
+            request_id: once(&mint),
+        };
+        let merchant = MerchantsServiceClient::new(admin).create_merchant(request).await;
+        let merchant = merchant.context("CreateMerchant")?.into_inner().name;
+
+        let key = Key::new(admin_key, Some(&merchant))?;
+        let admin = InterceptedService::new(channel.clone(), key);
+        let request = v1::CreateTestClockRequest {
+            test_clock: Some(v1::TestClock {
+                current_time: Some(timestamp(opens)),
+                ..v1::TestClock::default()
+            }),
+            request_id: once(&mint),
+        };
+        let clock = TestClocksServiceClient::new(admin.clone()).create_test_clock(request).await;
+        let clock = clock.context("CreateTestClock")?.into_inner().name;
+
+        let request = v1::CreateApiKeyRequest {
+            api_key: Some(v1::ApiKey {
+                display_name: "portal".to_owned(),
+                role: Role::Merchant.into(),
+                ..v1::ApiKey::default()
+            }),
+            request_id: once(&mint),
+        };
+        let made = ApiKeysServiceClient::new(admin).create_api_key(request).await;
+        let key = made.context("CreateApiKey")?.into_inner().secret;
+
+        let line = InterceptedService::new(channel, Key::new(&key, None)?);
+        let plans = offers::publish(PlansServiceClient::new(line.clone()), || once(&mint)).await?;
+        let merchant = merchant.trim_start_matches("merchants/").parse()?;
+        Ok(Self { line, mint, clock, plans, merchant, key })
+    }
+
+    fn once(&self) -> String {
+        once(&self.mint)
+    }
+
+    /// A member signs up: a customer, a card and a subscription.
+    pub async fn join(&self, member: &Member) -> anyhow::Result<Enrolled> {
+        let request = v1::CreateCustomerRequest {
+            customer: Some(v1::Customer {
+                email: member.email.clone(),
+                display_name: member.name.clone(),
+                language_code: member.home.language.to_owned(),
+                time_zone: member.home.zone.to_owned(),
+                region_code: member.home.country.to_owned(),
+                external_id: member.id.clone(),
+                ..v1::Customer::default()
+            }),
+            request_id: self.once(),
+        };
+        let mut client = CustomersServiceClient::new(self.line.clone());
+        let customer = client.create_customer(request).await.context("CreateCustomer")?.into_inner().name;
+        self.store_card(&customer, &member.card).await?;
+        let request = v1::CreateSubscriptionRequest {
+            subscription: Some(v1::Subscription {
+                customer: customer.clone(),
+                plan: self.plans.of(member.membership).to_owned(),
+                currency_code: member.currency.to_owned(),
+                quantity: member.seats,
+                ..v1::Subscription::default()
+            }),
+            request_id: self.once(),
+            ..v1::CreateSubscriptionRequest::default()
+        };
+        let made = self.subscriptions().create_subscription(request).await;
+        let subscription = made.context("CreateSubscription")?.into_inner().name;
+        Ok(Enrolled { customer, subscription })
+    }
+
+    /// Keeps a card, which is charged from now on.
+    pub async fn store_card(&self, customer: &str, card: &Card) -> anyhow::Result<()> {
+        let (brand, last_four) = card.shown();
+        let (expiry_year, expiry_month) = card.expiry.unwrap_or_default();
+        let request = v1::CreatePaymentMethodRequest {
+            payment_method: Some(v1::PaymentMethod {
+                customer: customer.to_owned(),
+                network: card.network.into(),
+                brand: brand.to_owned(),
+                last_four: last_four.to_owned(),
+                expiry_year,
+                expiry_month,
+                ..v1::PaymentMethod::default()
+            }),
+            source: Some(Source::Token(Token { token: card.token.clone(), ..Token::default() })),
+            set_default: true,
+            request_id: self.once(),
+        };
+        let mut client = PaymentMethodsServiceClient::new(self.line.clone());
+        client.create_payment_method(request).await.context("CreatePaymentMethod")?;
+        Ok(())
+    }
+
+    /// Sells a course, once.
+    pub async fn sell_course(&self, customer: &str, currency: &str) -> anyhow::Result<()> {
+        let request = v1::CreateInvoiceRequest {
+            invoice: Some(v1::Invoice {
+                customer: customer.to_owned(),
+                lines: vec![offers::course(currency)],
+                ..v1::Invoice::default()
+            }),
+            collection: v1::create_invoice_request::Collection::Charge.into(),
+            request_id: self.once(),
+            ..v1::CreateInvoiceRequest::default()
+        };
+        let mut client = InvoicesServiceClient::new(self.line.clone());
+        client.create_invoice(request).await.context("CreateInvoice")?;
+        Ok(())
+    }
+
+    /// Pays the customer's last payment back, if there is one that was not: whole or half.
+    pub async fn refund_last(&self, customer: &str, whole: bool) -> anyhow::Result<()> {
+        let mut client = PaymentsServiceClient::new(self.line.clone());
+        let request = v1::ListPaymentsRequest {
+            page_size: PAGE,
+            customer: customer.to_owned(),
+            states: vec![v1::payment::State::Succeeded.into()],
+            ..v1::ListPaymentsRequest::default()
+        };
+        let paid = client.list_payments(request).await.context("ListPayments")?.into_inner();
+        let untouched = |payment: &&v1::Payment| {
+            payment.refunded.as_ref().is_none_or(|back| back.units == 0 && back.nanos == 0)
+        };
+        let Some(last) = paid.payments.iter().rfind(untouched) else { return Ok(()) };
+        let request = v1::RefundPaymentRequest {
+            name: last.name.clone(),
+            amount: last.amount.as_ref().filter(|_| !whole).map(offers::half),
+            reason: "goodwill".to_owned(),
+            request_id: self.once(),
+            ..v1::RefundPaymentRequest::default()
+        };
+        if_allowed(client.refund_payment(request).await).context("RefundPayment")
+    }
+
+    /// Ends a subscription, now or with the period that was paid for.
+    pub async fn cancel(
+        &self,
+        subscription: &str,
+        when: v1::cancel_subscription_request::When,
+    ) -> anyhow::Result<()> {
+        let request = v1::CancelSubscriptionRequest {
+            name: subscription.to_owned(),
+            when: when.into(),
+            request_id: self.once(),
+            ..v1::CancelSubscriptionRequest::default()
+        };
+        if_allowed(self.subscriptions().cancel_subscription(request).await)
+            .context("CancelSubscription")
+    }
+
+    /// Takes a cancellation back.
+    pub async fn undo_cancel(&self, subscription: &str) -> anyhow::Result<()> {
+        let request = v1::UndoCancelSubscriptionRequest {
+            name: subscription.to_owned(),
+            request_id: self.once(),
+            ..v1::UndoCancelSubscriptionRequest::default()
+        };
+        if_allowed(self.subscriptions().undo_cancel_subscription(request).await)
+            .context("UndoCancelSubscription")
+    }
+
+    /// Pauses a subscription until `resumes`.
+    pub async fn pause(&self, subscription: &str, resumes: DateTime<Utc>) -> anyhow::Result<()> {
+        let request = v1::PauseSubscriptionRequest {
+            name: subscription.to_owned(),
+            resume_time: Some(timestamp(resumes)),
+            request_id: self.once(),
+            ..v1::PauseSubscriptionRequest::default()
+        };
+        if_allowed(self.subscriptions().pause_subscription(request).await)
+            .context("PauseSubscription")
+    }
+
+    /// Changes the plan from the next renewal on.
+    pub async fn change_plan(&self, subscription: &str, to: Membership) -> anyhow::Result<()> {
+        let request = v1::ChangeSubscriptionRequest {
+            name: subscription.to_owned(),
+            plan: self.plans.of(to).to_owned(),
+            request_id: self.once(),
+            ..v1::ChangeSubscriptionRequest::default()
+        };
+        if_allowed(self.subscriptions().change_subscription(request).await)
+            .context("ChangeSubscription")
+    }
+
+    /// Adds a seat from the next renewal on.
+    pub async fn add_seat(&self, subscription: &str) -> anyhow::Result<()> {
+        let request = v1::GetSubscriptionRequest { name: subscription.to_owned() };
+        let now = self.subscriptions().get_subscription(request).await;
+        let now = now.context("GetSubscription")?.into_inner();
+        let request = v1::ChangeSubscriptionRequest {
+            name: now.name,
+            quantity: now.quantity + 1,
+            request_id: self.once(),
+            ..v1::ChangeSubscriptionRequest::default()
+        };
+        if_allowed(self.subscriptions().change_subscription(request).await)
+            .context("ChangeSubscription")
+    }
+
+    /// All subscriptions as they stand.
+    pub async fn all_subscriptions(&self) -> anyhow::Result<Vec<v1::Subscription>> {
+        let mut all = Vec::new();
+        let mut page_token = String::new();
+        loop {
+            let request = v1::ListSubscriptionsRequest {
+                page_size: PAGE,
+                page_token,
+                ..v1::ListSubscriptionsRequest::default()
+            };
+            let page = self.subscriptions().list_subscriptions(request).await;
+            let page = page.context("ListSubscriptions")?.into_inner();
+            all.extend(page.subscriptions);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// The open dunning cases: the customer, and since when.
+    pub async fn open_cases(&self) -> anyhow::Result<Vec<(String, DateTime<Utc>)>> {
+        let mut client = DunningServiceClient::new(self.line.clone());
+        let mut all = Vec::new();
+        let mut page_token = String::new();
+        loop {
+            let request = v1::ListDunningCasesRequest {
+                page_size: PAGE,
+                page_token,
+                open_only: true,
+                ..v1::ListDunningCasesRequest::default()
+            };
+            let page = client.list_dunning_cases(request).await;
+            let page = page.context("ListDunningCases")?.into_inner();
+            let cases = page.dunning_cases.into_iter();
+            all.extend(cases.filter_map(|case| Some((case.customer, instant(case.create_time)?))));
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Sends the academy's clock to `target` and waits until it is there and all is done.
+    pub async fn advance(&self, target: DateTime<Utc>) -> anyhow::Result<()> {
+        let mut client = TestClocksServiceClient::new(self.line.clone());
+        let request = v1::AdvanceTestClockRequest {
+            name: self.clock.clone(),
+            target_time: Some(timestamp(target)),
+            request_id: self.once(),
+        };
+        client.advance_test_clock(request).await.context("AdvanceTestClock")?;
+        let mut shown = None;
+        let mut moved = tokio::time::Instant::now();
+        loop {
+            let request = v1::GetTestClockRequest { name: self.clock.clone() };
+            let clock = client.get_test_clock(request).await;
+            let clock = clock.context("GetTestClock")?.into_inner();
+            if clock.state() == v1::test_clock::State::Ready {
+                return Ok(());
+            }
+            if clock.current_time != shown {
+                shown = clock.current_time;
+                moved = tokio::time::Instant::now();
+            } else if moved.elapsed() > PATIENCE {
+                let at = instant(shown).map(|at| at.to_rfc3339()).unwrap_or_default();
+                bail!("the test clock does not get past {at}: the log tells what could not be done");
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    fn subscriptions(&self) -> SubscriptionsServiceClient<Line> {
+        SubscriptionsServiceClient::new(self.line.clone())
+    }
+}
+
+fn academy(gateway: &str) -> v1::Merchant {
+    v1::Merchant {
+        display_name: "Open Academy".to_owned(),
+        time_zone: ZONE.to_owned(),
+        language_code: "en".to_owned(),
+        gateway: gateway.to_owned(),
+        invoice_prefix: "OA".to_owned(),
+        reply_to: "help@academy.example".to_owned(),
+        legal_lines: "Open Academy Lda., Rua do Exemplo 7, 1100-000 Lisboa\nVAT PT999999990"
+            .to_owned(),
+        portal_url: "https://academy.example".to_owned(),
+        ..v1::Merchant::default()
+    }
+}
+
+/// A member may ask for what their subscription's state no longer allows; the portal then tells
+/// them so, and nothing happens.
+fn if_allowed<T>(answer: Result<T, Status>) -> Result<(), Status> {
+    match answer {
+        Ok(_) => Ok(()),
+        Err(refusal) if refusal.code() == Code::FailedPrecondition => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The name of one request.
+fn once(mint: &Mint) -> String {
+    uuid::Builder::from_random_bytes(mint.bytes::<16>()).into_uuid().to_string()
+}
+
+fn timestamp(at: DateTime<Utc>) -> Timestamp {
+    let nanos = i32::try_from(at.timestamp_subsec_nanos()).expect("below 10^9, no leap second");
+    Timestamp { seconds: at.timestamp(), nanos }
+}
+
+fn instant(told: Option<Timestamp>) -> Option<DateTime<Utc>> {
+    let told = told?;
+    DateTime::from_timestamp(told.seconds, u32::try_from(told.nanos).ok()?)
+}

@@ -1,0 +1,147 @@
+//! Payments, attempts and refunds.
+
+use super::{money, terms, time};
+use crate::{
+    app::{AppError, Result},
+    domain::payment::{
+        Payment, PaymentState,
+        attempt::{Attempt, AttemptState, Initiator},
+        decline::{Decline, DeclineClass},
+        refund::{Refund, RefundOrigin, RefundState},
+    },
+    grpc::{
+        names,
+        proto::v1::{self, attempt, decline, payment::State, refund},
+    },
+};
+
+/// A payment as the API writes it, with these attempts.
+pub fn payment(known: &Payment, attempts: &[Attempt]) -> v1::Payment {
+    v1::Payment {
+        name: names::name(known.id),
+        uid: known.id.uuid().to_string(),
+        invoice: names::name(known.invoice),
+        customer: names::name(known.customer),
+        amount: Some(money::money(known.amount)),
+        refunded: Some(money::money(known.refunded)),
+        state: state(known.state).into(),
+        collect_time: known.collect_at.map(time::timestamp),
+        attempts: attempts.iter().map(attempt).collect(),
+        attempt_count: terms::number(known.attempts),
+        etag: known.version.to_string(),
+        create_time: Some(time::timestamp(known.created_at)),
+        success_time: known.succeeded_at.map(time::timestamp),
+    }
+}
+
+/// A refund as the API writes it.
+pub fn refund(known: &Refund) -> v1::Refund {
+    let state = match known.state {
+        RefundState::Queued => refund::State::Queued,
+        RefundState::Pending => refund::State::Pending,
+        RefundState::Succeeded => refund::State::Succeeded,
+        RefundState::Failed => refund::State::Failed,
+    };
+    let origin = match known.origin {
+        RefundOrigin::Requested => refund::Origin::Requested,
+        RefundOrigin::LateSuccess => refund::Origin::LateSuccess,
+    };
+    v1::Refund {
+        name: names::name(known.id),
+        uid: known.id.uuid().to_string(),
+        payment: names::name(known.payment),
+        invoice: names::name(known.invoice),
+        customer: names::name(known.customer),
+        amount: Some(money::money(known.amount)),
+        reason: known.reason.clone(),
+        origin: origin.into(),
+        state: state.into(),
+        gateway_reference: known.reference.clone().unwrap_or_default(),
+        failure: known.failure.clone().unwrap_or_default(),
+        etag: known.version.to_string(),
+        create_time: Some(time::timestamp(known.created_at)),
+        settle_time: known.settled_at.map(time::timestamp),
+    }
+}
+
+/// What a decline means for the next step, as the API writes it.
+pub fn decline_class(class: DeclineClass) -> decline::Class {
+    match class {
+        DeclineClass::Generic => decline::Class::Generic,
+        DeclineClass::WaitIssuer => decline::Class::WaitIssuer,
+        DeclineClass::WaitFunds => decline::Class::WaitFunds,
+        DeclineClass::HoldRisk => decline::Class::HoldRisk,
+        DeclineClass::Config => decline::Class::Config,
+        DeclineClass::FixData => decline::Class::FixData,
+        DeclineClass::NeedsSca => decline::Class::NeedsAuthentication,
+        DeclineClass::StopMandate => decline::Class::StopMandate,
+        DeclineClass::Never => decline::Class::Never,
+    }
+}
+
+/// The states that a list is narrowed to.
+pub fn wanted_states(states: impl Iterator<Item = State>) -> Result<Vec<PaymentState>> {
+    states
+        .map(|state| match state {
+            State::Scheduled => Ok(PaymentState::Scheduled),
+            State::Collecting => Ok(PaymentState::Collecting),
+            State::Waiting => Ok(PaymentState::Waiting),
+            State::Succeeded => Ok(PaymentState::Succeeded),
+            State::Abandoned => Ok(PaymentState::Abandoned),
+            State::Unspecified => Err(AppError::invalid("states", "must not be unspecified")),
+        })
+        .collect()
+}
+
+fn state(state: PaymentState) -> State {
+    match state {
+        PaymentState::Scheduled => State::Scheduled,
+        PaymentState::Collecting => State::Collecting,
+        PaymentState::Waiting => State::Waiting,
+        PaymentState::Succeeded => State::Succeeded,
+        PaymentState::Abandoned => State::Abandoned,
+    }
+}
+
+fn attempt(known: &Attempt) -> v1::Attempt {
+    let initiator = match known.initiator {
+        Initiator::Customer => attempt::Initiator::Customer,
+        Initiator::Merchant => attempt::Initiator::Merchant,
+    };
+    v1::Attempt {
+        uid: known.id.to_string(),
+        payment_method: names::optional_name(known.method),
+        gateway: known.gateway.clone(),
+        gateway_reference: known.reference.clone().unwrap_or_default(),
+        amount: Some(money::money(known.amount)),
+        initiator: initiator.into(),
+        state: attempt_state(known.state).into(),
+        decline: known.decline.as_ref().map(decline),
+        action_url: known.action_url.clone().unwrap_or_default(),
+        send_time: Some(time::timestamp(known.sent_at)),
+        settle_time: known.settled_at.map(time::timestamp),
+    }
+}
+
+fn attempt_state(state: AttemptState) -> attempt::State {
+    match state {
+        AttemptState::InFlight => attempt::State::InFlight,
+        AttemptState::Succeeded => attempt::State::Succeeded,
+        AttemptState::Declined => attempt::State::Declined,
+        AttemptState::Rejected => attempt::State::Rejected,
+        AttemptState::NotExecuted => attempt::State::NotExecuted,
+        AttemptState::Pending => attempt::State::Pending,
+        AttemptState::ActionRequired => attempt::State::ActionRequired,
+        AttemptState::Unknown => attempt::State::Unknown,
+    }
+}
+
+fn decline(known: &Decline) -> v1::Decline {
+    v1::Decline {
+        class: decline_class(known.class).into(),
+        gateway_code: known.gateway_code.clone().unwrap_or_default(),
+        response_code: known.response_code.clone().unwrap_or_default(),
+        network_advice_code: known.network_advice.clone().unwrap_or_default(),
+        message: known.message.clone().unwrap_or_default(),
+    }
+}
