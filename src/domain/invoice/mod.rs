@@ -63,16 +63,9 @@ impl Invoice {
     /// An event about it as it stands, which will be committed with it.
     pub fn event(&self, kind: EventKind, now: DateTime<Utc>, mint: &Mint) -> Event {
         Event {
-            merchant: self.merchant,
-            id: mint.id(now),
-            sequence: None,
-            at: now,
-            kind,
-            subject: Subject::Invoice(self.id),
-            subject_version: self.version.next(),
             customer: Some(self.customer),
             amount: Some(self.total),
-            reason: None,
+            ..Event::new(kind, self.merchant, Subject::Invoice(self.id), self.version, now, mint)
         }
     }
 }

@@ -8,7 +8,10 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::{Access, Subscription, SubscriptionState};
-use crate::domain::ids::{Id, kind};
+use crate::domain::{
+    calendar::Period,
+    ids::{Id, kind},
+};
 
 /// One subscription of the customer, and what decides about it.
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +98,7 @@ struct Opening {
 impl Opening {
     fn of(held: &Held<'_>, now: DateTime<Utc>) -> Self {
         let subscription = held.subscription;
-        let period_end = subscription.current_period.map(|period| period.end());
+        let period_end = subscription.current_period.map(Period::end);
         let still_runs = |end: Option<DateTime<Utc>>| end.filter(|end| *end > now);
         let opening = match subscription.state {
             SubscriptionState::Trialing => Self::full(Reason::Trial, subscription.trial_end),

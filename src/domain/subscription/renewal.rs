@@ -121,7 +121,7 @@ fn bill_cycle(due: Due, now: DateTime<Utc>, mint: &Mint) -> Result<Changes, Rene
     let (period, stub_of) = next_period(&subscription, &terms, now)?;
     let priced = terms.lines(subscription.currency, subscription.quantity, is_first)?;
     let cycle = Cycle { subscription: &subscription, plan_name: &plan_name, period, stub_of };
-    let lines = priced.into_iter().map(|line| cycle.line(line)).collect::<Result<_, _>>()?;
+    let lines = priced.iter().map(|line| cycle.line(line)).collect::<Result<_, _>>()?;
     let mut invoice = Invoice::draft(subscription.merchant, customer.id, lines, now, mint)?;
     invoice.subscription = Some(subscription.id);
     invoice.period = Some(period);
@@ -219,7 +219,7 @@ struct Cycle<'a> {
 impl Cycle<'_> {
     /// The invoice's line for one price, and how it came about. Fees that come but once are never
     /// cut to a part.
-    fn line(&self, priced: PricedLine) -> Result<Line, MoneyError> {
+    fn line(&self, priced: &PricedLine) -> Result<Line, MoneyError> {
         let zone = self.subscription.anchor.zone();
         let part = self
             .stub_of

@@ -11,6 +11,7 @@ use super::{
     *,
 };
 use crate::domain::{
+    calendar::{BillingAnchor, Zone},
     dunning::{CaseState, FinalAction, RecoveredBy, Refusal},
     invoice::InvoiceState,
     ledger::{Account, Entry},
@@ -390,7 +391,9 @@ fn money_reopens_an_unpaid_subscription_and_bills_nothing_for_the_time_it_was_cl
     let changes = settle(standing, paid(2_000), now, &mint()).unwrap().changes;
     let reopened = &changes.subscriptions[0];
     assert_eq!((reopened.state, reopened.access), (SubscriptionState::Active, Access::Full));
-    assert_eq!((reopened.due_at, reopened.next_cycle), (Some(now), 0));
+    // Cycles are counted on, and placed by an anchor of today.
+    assert_eq!((reopened.due_at, reopened.next_cycle), (Some(now), 1));
+    assert_eq!(reopened.anchor, BillingAnchor::at(now, Zone::UTC));
     assert_eq!(reopened.current_period, None);
 }
 
