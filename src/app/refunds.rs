@@ -21,6 +21,7 @@ use crate::{
         notice::{Facts, Notice},
         payment::{
             PaymentState,
+            attempt::{Attempt, AttemptState},
             refund::{Refund, RefundOrigin, RefundState},
         },
     },
@@ -54,8 +55,15 @@ pub async fn request(
         return Err(AppError::invalid("amount", message));
     }
     let attempts = act.repo.attempts_of_payments(act.merchant_id(), &[payment.id]).await?;
-    let paid = crate::domain::payment::attempt::AttemptState::Succeeded;
-    let Some(attempt) = attempts.into_iter().find(|attempt| attempt.state == paid) else {
+    let refunds = act.repo.refunds_of_payments(act.merchant_id(), &[payment.id]).await?;
+    // What came when nothing was owed any more is on its way back already.
+    let settled_it = |attempt: &Attempt| {
+        attempt.state == AttemptState::Succeeded
+            && !refunds.iter().any(|refund| {
+                refund.attempt == attempt.id && refund.origin == RefundOrigin::LateSuccess
+            })
+    };
+    let Some(attempt) = attempts.into_iter().find(settled_it) else {
         let message = "no charge of this payment is known";
         return Err(AppError::precondition("NO_CHARGE", payment.id, message));
     };
