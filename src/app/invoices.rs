@@ -22,7 +22,7 @@ use crate::domain::{
     },
     money::{Currency, Money, MoneyError},
     notice::reminder,
-    subscription::Subscription,
+    subscription::{Subscription, SubscriptionState},
     version::Version,
 };
 
@@ -93,9 +93,9 @@ pub async fn create(act: &mut Act<'_>, new: NewInvoice) -> Result<Billed> {
     };
     let lines = new.lines.into_iter();
     let lines = lines.map(|line| Line::of(line.label.trim().to_owned(), line.unit, line.quantity));
-    let lines = lines.collect::<Result<_, _>>().map_err(too_large)?;
-    let mut invoice =
-        Invoice::draft(act.merchant_id(), customer.id, lines, now, act.mint).map_err(too_large)?;
+    let lines = lines.collect::<Result<_, _>>().map_err(|error| too_large(&error))?;
+    let mut invoice = Invoice::draft(act.merchant_id(), customer.id, lines, now, act.mint)
+        .map_err(|error| too_large(&error))?;
     invoice.due_at = due_at;
     let id = invoice.id;
     act.write(issuing::issue(invoice, collection, now, act.mint)).await?;
@@ -180,13 +180,13 @@ async fn forgiven(
     invoice: &Invoice,
 ) -> Result<Option<(Subscription, EventKind)>> {
     let Some(id) = invoice.subscription else { return Ok(None) };
+    let mut subscription = act.subscription(id).await?;
+    let was_given_up = subscription.state == SubscriptionState::Unpaid;
     let open = renew::open_of_subscriptions(act.repo, act.merchant, &[id]).await?;
-    let is_other = |open: &OpenInvoice| open.invoice.id != invoice.id;
-    let is_overdue = |open: &OpenInvoice| open.invoice.due_at <= act.now();
-    if open.iter().any(|open| is_other(open) && is_overdue(open)) {
+    let mut others = open.iter().filter(|open| open.invoice.id != invoice.id);
+    if others.any(|other| was_given_up || other.case.is_some()) {
         return Ok(None);
     }
-    let mut subscription = act.subscription(id).await?;
     let terms = next_terms(act, &subscription).await?;
     let kind = subscription.forgive(&terms, act.now()).map_err(|error| {
         AppError::precondition("BEYOND_CALENDAR", id, format!("it cannot go on: {error}"))
@@ -206,7 +206,7 @@ async fn next_terms(act: &mut Act<'_>, subscription: &Subscription) -> Result<Te
     found.remove(&version).ok_or_else(|| AppError::not_found(version.0))
 }
 
-fn too_large(error: MoneyError) -> AppError {
+fn too_large(error: &MoneyError) -> AppError {
     AppError::invalid("invoice.lines", format!("must sum to what can be billed: {error}"))
 }
 

@@ -15,8 +15,8 @@ use crate::{
     store::{StoreError, Work},
 };
 
-/// Merchants that get a batch in one round.
-const MERCHANTS: usize = 64;
+/// Merchants that get a batch in one round: more than will ever have work due at one instant.
+const MERCHANTS: usize = 10_000;
 
 /// Of these, how many are served at the same time.
 const AT_ONCE: usize = 8;

@@ -16,11 +16,16 @@ use super::{
         v1::{
             api_keys_service_server::ApiKeysServiceServer,
             customers_service_server::CustomersServiceServer,
+            dunning_service_server::DunningServiceServer,
             events_service_server::EventsServiceServer,
+            invoices_service_server::InvoicesServiceServer,
             merchants_service_server::MerchantsServiceServer,
             payment_methods_service_server::PaymentMethodsServiceServer,
+            payments_service_server::PaymentsServiceServer,
             plans_service_server::PlansServiceServer,
+            subscriptions_service_server::SubscriptionsServiceServer,
             test_clocks_service_server::TestClocksServiceServer,
+            webhook_endpoints_service_server::WebhookEndpointsServiceServer,
         },
     },
 };
@@ -69,7 +74,13 @@ pub fn routes(services: Services) -> axum::Router {
             CustomersServiceServer::new(api.clone()).max_decoding_message_size(REQUEST_MAX_BYTES),
         )
         .add_service(
+            DunningServiceServer::new(api.clone()).max_decoding_message_size(REQUEST_MAX_BYTES),
+        )
+        .add_service(
             EventsServiceServer::new(api.clone()).max_decoding_message_size(REQUEST_MAX_BYTES),
+        )
+        .add_service(
+            InvoicesServiceServer::new(api.clone()).max_decoding_message_size(REQUEST_MAX_BYTES),
         )
         .add_service(
             MerchantsServiceServer::new(api.clone()).max_decoding_message_size(REQUEST_MAX_BYTES),
@@ -79,10 +90,21 @@ pub fn routes(services: Services) -> axum::Router {
                 .max_decoding_message_size(REQUEST_MAX_BYTES),
         )
         .add_service(
+            PaymentsServiceServer::new(api.clone()).max_decoding_message_size(REQUEST_MAX_BYTES),
+        )
+        .add_service(
             PlansServiceServer::new(api.clone()).max_decoding_message_size(REQUEST_MAX_BYTES),
         )
         .add_service(
+            SubscriptionsServiceServer::new(api.clone())
+                .max_decoding_message_size(REQUEST_MAX_BYTES),
+        )
+        .add_service(
             TestClocksServiceServer::new(api.clone()).max_decoding_message_size(REQUEST_MAX_BYTES),
+        )
+        .add_service(
+            WebhookEndpointsServiceServer::new(api.clone())
+                .max_decoding_message_size(REQUEST_MAX_BYTES),
         );
     if has_reflection {
         let describe = || {

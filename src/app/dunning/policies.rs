@@ -127,25 +127,25 @@ fn checked(act: &Act<'_>, draft: LadderDraft) -> Result<Ladder, Vec<Violation>> 
     })
 }
 
-/// What is made of a ladder that was checked under a name that is checked in the making: all that is
+/// What is made of a ladder that was checked, under a name that is checked in the making: all that is
 /// wrong with either is told at once.
 fn both(
     ladder: Result<Ladder, Vec<Violation>>,
     make: impl Fn(Ladder) -> Result<DunningPolicy, BadName>,
 ) -> Result<DunningPolicy> {
-    let mut faults = Vec::new();
-    // Any ladder will do to learn whether the name is right.
-    let tried = ladder.as_ref().map_or_else(|_| Ladder::standard(), Clone::clone);
-    let made = make(tried);
-    if made.is_err() {
-        let message = "must have 1 to 80 characters, and not only spaces".to_owned();
-        faults.push(Violation { field: "dunning_policy.display_name".to_owned(), message });
-    }
-    if let Err(mut wrong) = ladder {
-        faults.append(&mut wrong);
-    }
-    match made {
+    let (ladder, mut faults) = match ladder {
+        Ok(ladder) => (ladder, Vec::new()),
+        // Any ladder will do to learn whether the name is right.
+        Err(faults) => (Ladder::standard(), faults),
+    };
+    match make(ladder) {
         Ok(policy) if faults.is_empty() => Ok(policy),
-        Ok(_) | Err(_) => Err(AppError::Invalid(faults)),
+        Ok(_) => Err(AppError::Invalid(faults)),
+        Err(BadName) => {
+            let message = "must have 1 to 80 characters, and not only spaces".to_owned();
+            let field = "dunning_policy.display_name".to_owned();
+            faults.insert(0, Violation { field, message });
+            Err(AppError::Invalid(faults))
+        }
     }
 }

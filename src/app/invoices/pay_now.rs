@@ -1,8 +1,6 @@
 //! Collecting an open invoice now, because a person asks. The charge itself is made by the engine,
 //! as every other; here it is decided whether one may be planned at once.
 
-use chrono::{DateTime, Utc};
-
 use super::{Billed, billed, open_invoice, usable_method};
 use crate::{
     app::{Act, AppError, Result, dunning, standing},
@@ -56,7 +54,10 @@ pub async fn pay_now(
         settle::move_case(owed, None, act.now(), act.mint, moved)
             .map_err(|refusal| dunning::refused(payment, refusal))?
     } else {
-        Changes { payments: vec![scheduled(owed.payment, act.now())], ..Changes::default() }
+        let mut payment = owed.payment;
+        payment.state = PaymentState::Scheduled;
+        payment.collect_at = Some(act.now());
+        Changes { payments: vec![payment], ..Changes::default() }
     };
     for payment in &mut changes.payments {
         if payment.state != PaymentState::Scheduled {
@@ -72,10 +73,6 @@ pub async fn pay_now(
 
 /// How a case is moved.
 type Move = fn(Case, &Circumstances<'_>) -> Result<Decision, Refusal>;
-
-fn scheduled(payment: Payment, now: DateTime<Utc>) -> Payment {
-    Payment { state: PaymentState::Scheduled, collect_at: Some(now), ..payment }
-}
 
 /// What is owed, if `method` is charged for it: with all that was sent on that card.
 async fn charging(

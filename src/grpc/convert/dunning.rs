@@ -1,10 +1,10 @@
 //! Dunning policies, ladders and cases.
 
-use super::{customers, payments, terms, time};
+use super::{customers, number, payments, time};
 use crate::{
     app::{AppError, Result, dunning::PolicyUpdate},
     domain::{
-        calendar::SendWindow,
+        calendar::{SendWindow, WindowHours},
         dunning::{
             AccessLevel, CaseState, DunningCase, DunningPolicy, FinalAction, Ladder, LadderDraft,
             Step, StepMail,
@@ -25,7 +25,7 @@ pub fn policy(known: &DunningPolicy) -> v1::DunningPolicy {
         name: names::name(known.id),
         uid: known.id.uuid().to_string(),
         display_name: known.name.clone(),
-        version: terms::number(known.number.0),
+        version: number(known.number.0),
         ladder: Some(ladder(&known.ladder)),
         etag: known.version.to_string(),
         create_time: Some(time::timestamp(known.created_at)),
@@ -53,7 +53,7 @@ pub fn case(known: &DunningCase) -> v1::DunningCase {
         subscription: names::optional_name(known.subscription),
         customer: names::name(known.customer),
         policy: names::optional_name(known.policy),
-        policy_version: terms::number(known.policy_version.0),
+        policy_version: number(known.policy_version.0),
         state: state.into(),
         decline_class: payments::decline_class(known.case.class()).into(),
         next_step_time: known.due_at.map(time::timestamp),
@@ -91,18 +91,18 @@ fn ladder(known: &Ladder) -> v1::DunningLadder {
     };
     let draft = LadderDraft::from(known.clone());
     v1::DunningLadder {
-        steps: draft.steps.iter().map(step).collect(),
+        steps: draft.steps.iter().copied().map(step).collect(),
         final_action: final_action.into(),
         backup_method: draft.backup_method,
         jitter_percent: draft.jitter_percent.into(),
         window: Some(dunning_ladder::Window {
-            start_hour: draft.window.from_hour().into(),
-            end_hour: draft.window.to_hour().into(),
+            start_hour: draft.window.from_hour.into(),
+            end_hour: draft.window.to_hour.into(),
         }),
     }
 }
 
-fn step(known: &Step) -> dunning_ladder::Step {
+fn step(known: Step) -> dunning_ladder::Step {
     let mail = match known.mail {
         None => dunning_ladder::Mail::Unspecified,
         Some(StepMail::Reminder) => dunning_ladder::Mail::Reminder,
@@ -110,7 +110,7 @@ fn step(known: &Step) -> dunning_ladder::Step {
         Some(StepMail::Suspended) => dunning_ladder::Mail::Suspended,
     };
     dunning_ladder::Step {
-        after_days: terms::number(known.after_days),
+        after_days: number(known.after_days),
         retry: known.retry,
         try_backup: known.try_backup,
         mail: mail.into(),
@@ -179,12 +179,16 @@ fn wanted_step(field: &str, told: &dunning_ladder::Step, faults: &mut Faults) ->
     whole.map(|(after_days, access)| Step { after_days, retry, mail, access, try_backup })
 }
 
-fn wanted_window(field: &str, told: Option<&dunning_ladder::Window>) -> Result<SendWindow> {
-    let Some(told) = told else { return Ok(LadderDraft::from(Ladder::standard()).window) };
-    let wrong =
-        || AppError::invalid(field, "must open before it closes, at full hours from 0 to 24");
-    let hour = |hour: i32| u8::try_from(hour).map_err(|_| wrong());
-    SendWindow::new(hour(told.start_hour)?, hour(told.end_hour)?).map_err(|_| wrong())
+fn wanted_window(field: &str, told: Option<&dunning_ladder::Window>) -> Result<WindowHours> {
+    let Some(told) = told else { return Ok(SendWindow::default().into()) };
+    let hour = |name: &str, hour: i32| {
+        u8::try_from(hour)
+            .map_err(|_| AppError::invalid(format!("{field}.{name}"), "must be from 0 to 24"))
+    };
+    Ok(WindowHours {
+        from_hour: hour("start_hour", told.start_hour)?,
+        to_hour: hour("end_hour", told.end_hour)?,
+    })
 }
 
 #[cfg(test)]
@@ -220,7 +224,7 @@ mod tests {
         ladder.steps[2].access = 0;
         ladder.final_action = 0;
         ladder.jitter_percent = 300;
-        ladder.window = Some(dunning_ladder::Window { start_hour: 20, end_hour: 8 });
+        ladder.window = Some(dunning_ladder::Window { start_hour: -1, end_hour: 8 });
         let AppError::Invalid(faults) = new_policy(&told).unwrap_err() else {
             panic!("the fields are wrong");
         };
@@ -232,7 +236,7 @@ mod tests {
                 "dunning_policy.ladder.steps[2].access",
                 "dunning_policy.ladder.final_action",
                 "dunning_policy.ladder.jitter_percent",
-                "dunning_policy.ladder.window",
+                "dunning_policy.ladder.window.start_hour",
             ]
         );
     }

@@ -1,6 +1,6 @@
 //! Invoices.
 
-use super::{money, subscriptions, terms, time};
+use super::{money, number, subscriptions, time};
 use crate::{
     app::{
         AppError, Result,
@@ -94,7 +94,7 @@ fn line(known: &Line) -> invoice::Line {
     invoice::Line {
         label: known.label.clone(),
         unit_price: Some(money::money(known.unit)),
-        quantity: terms::number(known.quantity),
+        quantity: number(known.quantity),
         amount: Some(money::money(known.amount)),
         reason: known.why.clone(),
     }

@@ -35,6 +35,11 @@ pub fn etag(field: &str, text: &str) -> Result<Option<Version>> {
         .ok_or_else(|| AppError::invalid(field, "must be the etag as it was read, quotes included"))
 }
 
+/// A count as the API writes it. Counts of ours stay far below what its numbers hold.
+pub fn number(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
 /// A text, or nothing for an empty one.
 pub fn optional(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())

@@ -1,6 +1,6 @@
 //! Payments, attempts and refunds.
 
-use super::{money, terms, time};
+use super::{money, number, time};
 use crate::{
     app::{AppError, Result},
     domain::payment::{
@@ -27,7 +27,7 @@ pub fn payment(known: &Payment, attempts: &[Attempt]) -> v1::Payment {
         state: state(known.state).into(),
         collect_time: known.collect_at.map(time::timestamp),
         attempts: attempts.iter().map(attempt).collect(),
-        attempt_count: terms::number(known.attempts),
+        attempt_count: number(known.attempts),
         etag: known.version.to_string(),
         create_time: Some(time::timestamp(known.created_at)),
         success_time: known.succeeded_at.map(time::timestamp),

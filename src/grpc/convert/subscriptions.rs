@@ -1,6 +1,6 @@
 //! Subscriptions.
 
-use super::{customers, money, terms, time};
+use super::{customers, money, number, time};
 use crate::{
     app::{
         AppError, Result,
@@ -38,7 +38,7 @@ pub fn subscription(known: &Subscription) -> v1::Subscription {
         plan: names::name(known.plan),
         plan_version: names::version_name(known.plan, known.plan_version),
         currency_code: known.currency.code().to_owned(),
-        quantity: terms::number(known.quantity),
+        quantity: number(known.quantity),
         payment_method: names::optional_name(known.payment_method),
         state: state(known.state).into(),
         access: customers::access(known.access).into(),
@@ -48,7 +48,7 @@ pub fn subscription(known: &Subscription) -> v1::Subscription {
         cancellation: known.cancellation.as_ref().map(cancellation),
         scheduled_change: known.scheduled_change.map(|change| subscription::ScheduledChange {
             plan_version: names::version_name(change.plan, change.plan_version),
-            quantity: terms::number(change.quantity),
+            quantity: number(change.quantity),
         }),
         pause: known.pause.map(|pause| subscription::Pause {
             start_time: Some(time::timestamp(pause.since)),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::money;
+use super::{money, number};
 use crate::{
     app::{AppError, Result},
     domain::{
@@ -160,11 +160,6 @@ fn interval_to_proto(interval: Interval) -> v1::BillingInterval {
         Unit::Year => billing_interval::Unit::Year,
     };
     v1::BillingInterval { unit: unit.into(), count: number(interval.count()) }
-}
-
-/// Counts of ours stay far below what the API's numbers hold.
-fn number(count: u32) -> i32 {
-    i32::try_from(count).unwrap_or(i32::MAX)
 }
 
 #[cfg(test)]

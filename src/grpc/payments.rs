@@ -1,0 +1,117 @@
+//! `PaymentsService`: what became of collecting an invoice, and sending money back.
+
+use tonic::{Request, Response, Status};
+
+use super::{
+    Api,
+    auth::Caller,
+    convert::{etag, money, payments as convert},
+    idempotency::Mutation,
+    names,
+    proto::v1::{self, payments_service_server::PaymentsService},
+};
+use crate::{
+    app::{Act, AppError, payments, refunds},
+    store::PaymentFilter,
+};
+
+/// The longest reason of a refund, in characters.
+const REASON_MAX_CHARS: usize = 500;
+
+#[tonic::async_trait]
+impl PaymentsService for Api {
+    async fn get_payment(
+        &self,
+        request: Request<v1::GetPaymentRequest>,
+    ) -> Result<Response<v1::Payment>, Status> {
+        let caller = Caller::of(&request)?;
+        let id = names::id("name", &request.get_ref().name)?;
+        let (mut repo, merchant) = self.read(&caller).await?;
+        let mut act = Act::new(repo.as_mut(), &merchant, self.now(), self.mint());
+        let found = payments::with_attempts(&mut act, id).await?;
+        Ok(Response::new(convert::payment(&found.payment, &found.attempts)))
+    }
+
+    async fn list_payments(
+        &self,
+        request: Request<v1::ListPaymentsRequest>,
+    ) -> Result<Response<v1::ListPaymentsResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        let mut request = request.into_inner();
+        let token = std::mem::take(&mut request.page_token);
+        let size = std::mem::take(&mut request.page_size);
+        let list = self.list(&caller, "/rondo.v1.PaymentsService/ListPayments", &request);
+        let wanted = list.page(size, &token)?;
+        let filter = PaymentFilter {
+            customer: names::optional_id("customer", &request.customer)?,
+            invoice: names::optional_id("invoice", &request.invoice)?,
+            states: convert::wanted_states(request.states())?,
+        };
+        let (mut repo, merchant) = self.read(&caller).await?;
+        let rows = repo.list_payments(merchant.id, &filter, wanted.to_page()).await;
+        let (rows, next_page_token) = wanted.cut(rows.map_err(AppError::from)?, |row| row.id);
+        let payments = rows.iter().map(|payment| convert::payment(payment, &[])).collect();
+        Ok(Response::new(v1::ListPaymentsResponse { payments, next_page_token }))
+    }
+
+    async fn refund_payment(
+        &self,
+        request: Request<v1::RefundPaymentRequest>,
+    ) -> Result<Response<v1::Refund>, Status> {
+        let caller = Caller::of(&request)?;
+        let request = request.into_inner();
+        let path = "/rondo.v1.PaymentsService/RefundPayment";
+        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?
+            .validated_only(request.validate_only)
+            .moving_money()?;
+        let id = names::id("name", &request.name)?;
+        let seen = etag("etag", &request.etag)?;
+        let amount = request.amount.as_ref();
+        let amount = amount.map(|amount| money::amount("amount", amount)).transpose()?;
+        let reason = request.reason.trim().to_owned();
+        if reason.chars().count() > REASON_MAX_CHARS {
+            let message = format!("must have at most {REASON_MAX_CHARS} characters");
+            return Err(AppError::invalid("reason", message).into());
+        }
+        self.mutate(&mutation, |act| {
+            let reason = reason.clone();
+            Box::pin(async move {
+                let payment = act.payment(id).await?;
+                AppError::check_etag(id, seen, payment.version)?;
+                Ok(convert::refund(&refunds::request(act, id, amount, reason).await?))
+            })
+        })
+        .await
+    }
+
+    async fn get_refund(
+        &self,
+        request: Request<v1::GetRefundRequest>,
+    ) -> Result<Response<v1::Refund>, Status> {
+        let caller = Caller::of(&request)?;
+        let id = names::id("name", &request.get_ref().name)?;
+        let (mut repo, merchant) = self.read(&caller).await?;
+        let mut act = Act::new(repo.as_mut(), &merchant, self.now(), self.mint());
+        Ok(Response::new(convert::refund(&refunds::refund(&mut act, id).await?)))
+    }
+
+    async fn list_refunds(
+        &self,
+        request: Request<v1::ListRefundsRequest>,
+    ) -> Result<Response<v1::ListRefundsResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        let mut request = request.into_inner();
+        let token = std::mem::take(&mut request.page_token);
+        let size = std::mem::take(&mut request.page_size);
+        let list = self.list(&caller, "/rondo.v1.PaymentsService/ListRefunds", &request);
+        let wanted = list.page(size, &token)?;
+        let payment = names::id("payment", &request.payment)?;
+        let (mut repo, merchant) = self.read(&caller).await?;
+        let mut act = Act::new(repo.as_mut(), &merchant, self.now(), self.mint());
+        let mut rows = refunds::of_payment(&mut act, payment).await?;
+        rows.sort_unstable_by_key(|refund| refund.id);
+        let (rows, next_page_token) = wanted.of_whole(rows, |refund| refund.id);
+        let refunds = rows.iter().map(convert::refund).collect();
+        Ok(Response::new(v1::ListRefundsResponse { refunds, next_page_token }))
+    }
+}
