@@ -6,8 +6,8 @@ use clap::Args as ClapArgs;
 use serde_json::json;
 
 use super::{
-    settings::Settings,
     output::{Column, say, table},
+    settings::Settings,
 };
 use crate::config::{self, Finding, Severity};
 

@@ -10,6 +10,7 @@
 //! | 1 | refused, failed, or a check that found something |
 //! | 2 | the command line is wrong |
 
+pub mod bench;
 pub mod check_config;
 pub mod demo;
 pub mod init;
@@ -62,6 +63,7 @@ enum Command {
     Mail(mail::Args),
     Sandbox(sandbox::Args),
     Demo(demo::Args),
+    Bench(bench::Args),
 }
 
 /// Parses the command line and runs what it asks for.
@@ -75,13 +77,7 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
     };
-    let ended = runtime.block_on(async {
-        // On a task of its own, so that all threads may share the work.
-        match tokio::spawn(run(cli.command)).await {
-            Ok(ended) => ended,
-            Err(panic) => Err(anyhow::anyhow!("a fault of ours, please report it: {panic}")),
-        }
-    });
+    let ended = runtime.block_on(run(cli.command));
     // What still reads a terminal or a name server in the background must not hold the exit up.
     runtime.shutdown_background();
     ended.unwrap_or_else(|error| failed(&error))
@@ -98,6 +94,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Mail(args) => mail::run(args),
         Command::Sandbox(args) => sandbox::run(args).await,
         Command::Demo(args) => demo::run(args).await,
+        Command::Bench(args) => bench::run(args).await,
     }
 }
 

@@ -7,9 +7,9 @@ use clap::Args as ClapArgs;
 use tokio::net::TcpListener;
 
 use super::{
+    output::say,
     service::Service,
     settings::{self, Settings},
-    output::say,
     signals, telemetry,
 };
 use crate::config::{Config, Overrides};

@@ -177,6 +177,9 @@ fn routes(config: &Config, rondo: &Rondo, metrics: Metrics) -> anyhow::Result<Ro
         async move { is_ready(store.as_ref()).await }
     };
     Ok(grpc::routes(services)
+        .merge(web::hooks::routes(rondo.clone()))
+        .merge(web::pay::routes(rondo.clone(), config.rate_limit.pages_per_minute))
+        .merge(web::assets::routes())
         .merge(web::health::routes(ready))
         .merge(web::metrics::routes(move || metrics.render())))
 }

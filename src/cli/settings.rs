@@ -7,8 +7,8 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use crate::{
-    config::{self, Config, DatabaseUrl, Finding, Overrides, Severity},
-    store::{self, OpenOptions, Store},
+    config::{self, Config, Finding, Overrides, Severity},
+    store::{self, Durability, OpenOptions, Store},
 };
 
 /// Where the configuration comes from, and the database.
@@ -55,12 +55,13 @@ pub fn refuse_errors(config: &Config) -> anyhow::Result<Vec<Finding>> {
 /// Opens the configured database, which may still have to be migrated. One that would lose what was
 /// committed is refused (RULES WRK-5).
 pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
-    open_at(&config.database_url, config.database_connections).await
+    open_with(config, Durability::Full).await
 }
 
-/// Opens the database at `url`, with at most so many connections.
-pub async fn open_at(url: &DatabaseUrl, connections: u32) -> anyhow::Result<Arc<dyn Store>> {
-    let options = OpenOptions { connections, ..OpenOptions::default() };
+/// Opens the configured database, which must be as sure as `durability` says.
+pub async fn open_with(config: &Config, durability: Durability) -> anyhow::Result<Arc<dyn Store>> {
+    let options = OpenOptions { durability, connections: config.database_connections };
+    let url = &config.database_url;
     let opened = store::open(url.expose(), options).await;
     opened.with_context(|| format!("cannot open the database {url}"))
 }

@@ -8,8 +8,8 @@ use clap::{Args as ClapArgs, Subcommand};
 use serde_json::json;
 
 use super::{
-    settings::{self, Settings},
     output::{Column, say, table},
+    settings::{self, Settings},
 };
 use crate::{
     app::clock::{Clock as _, SystemClock},

@@ -11,7 +11,8 @@ use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing::Subscriber;
 use tracing_subscriber::{
-    EnvFilter, Layer, filter::ParseError, fmt::MakeWriter, layer::SubscriberExt, registry, util::SubscriberInitExt,
+    EnvFilter, Layer, filter::ParseError, fmt::MakeWriter, layer::SubscriberExt, registry,
+    util::SubscriberInitExt,
 };
 
 use crate::config::{Log, LogFormat};

@@ -4,6 +4,7 @@
 //! what a decision changed, all of it or nothing, guarded by each object's version. Every question
 //! names its merchant first, so that the data can be spread by merchant.
 
+pub mod bench;
 mod due;
 mod error;
 mod fault;

@@ -129,8 +129,7 @@ async fn tell(args: &Args, stage: &Stage) -> anyhow::Result<(Report, Portal)> {
     let standing = standing(&portal.all_subscriptions().await?);
     let caught = stage.catcher.counts().values().sum();
     let seconds = began.elapsed().as_secs_f64();
-    let report =
-        Report::read(store, portal.merchant, standing, caught, books, seconds).await?;
+    let report = Report::read(store, portal.merchant, standing, caught, books, seconds).await?;
     Ok((report, portal))
 }
 

@@ -78,12 +78,7 @@ fn team() -> Plan {
     plan("Team", Unit::Month, 14, components)
 }
 
-fn plan(
-    display_name: &str,
-    unit: Unit,
-    trial_days: i32,
-    components: Vec<PriceComponent>,
-) -> Plan {
+fn plan(display_name: &str, unit: Unit, trial_days: i32, components: Vec<PriceComponent>) -> Plan {
     Plan {
         display_name: display_name.to_owned(),
         terms: Some(PlanTerms {
@@ -122,7 +117,8 @@ fn money(currency: &str, units: i64) -> Money {
 /// Half of an amount in a currency of two digits, the odd cent left out.
 pub fn half(amount: &Money) -> Money {
     const NANOS_A_CENT: i64 = 10_000_000;
-    let cents = (amount.units * 100 + i64::from(amount.nanos) / NANOS_A_CENT) / 2;
+    let all = amount.units * 100 + i64::from(amount.nanos) / NANOS_A_CENT;
+    let cents = all / 2;
     let nanos = i32::try_from(cents % 100 * NANOS_A_CENT).expect("less than a unit");
     Money { currency_code: amount.currency_code.clone(), units: cents / 100, nanos }
 }

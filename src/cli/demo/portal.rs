@@ -22,7 +22,9 @@ use super::{
 use crate::{
     domain::ids::Mint,
     grpc::proto::v1::{
-        self, api_key::Role, api_keys_service_client::ApiKeysServiceClient,
+        self,
+        api_key::Role,
+        api_keys_service_client::ApiKeysServiceClient,
         create_payment_method_request::{Source, Token},
         customers_service_client::CustomersServiceClient,
         dunning_service_client::DunningServiceClient,
@@ -105,10 +107,8 @@ impl Portal {
         let channel = Endpoint::from_shared(format!("http://{address}"))?.connect().await?;
         let mint = system_mint();
         let admin = InterceptedService::new(channel.clone(), Key::new(admin_key, None)?);
-        let request = v1::CreateMerchantRequest {
-            merchant: Some(academy(gateway)),
-            request_id: once(&mint),
-        };
+        let request =
+            v1::CreateMerchantRequest { merchant: Some(academy(gateway)), request_id: once(&mint) };
         let merchant = MerchantsServiceClient::new(admin).create_merchant(request).await;
         let merchant = merchant.context("CreateMerchant")?.into_inner().name;
 
@@ -160,7 +160,8 @@ impl Portal {
             request_id: self.once(),
         };
         let mut client = CustomersServiceClient::new(self.line.clone());
-        let customer = client.create_customer(request).await.context("CreateCustomer")?.into_inner().name;
+        let customer =
+            client.create_customer(request).await.context("CreateCustomer")?.into_inner().name;
         self.store_card(&customer, &member.card).await?;
         let request = v1::CreateSubscriptionRequest {
             subscription: Some(v1::Subscription {
@@ -374,7 +375,9 @@ impl Portal {
                 moved = tokio::time::Instant::now();
             } else if moved.elapsed() > PATIENCE {
                 let at = instant(shown).map(|at| at.to_rfc3339()).unwrap_or_default();
-                bail!("the test clock does not get past {at}: the log tells what could not be done");
+                bail!(
+                    "the test clock does not get past {at}: the log tells what could not be done"
+                );
             }
             tokio::time::sleep(POLL).await;
         }

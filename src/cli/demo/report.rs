@@ -175,7 +175,8 @@ impl Report {
 
     /// All of it for machines; money in minor units.
     pub fn as_json(&self) -> Value {
-        let months: Vec<_> = self.months.iter().map(|(month, figures)| line(month, figures)).collect();
+        let months: Vec<_> =
+            self.months.iter().map(|(month, figures)| line(*month, figures)).collect();
         json!({
             "months": months,
             "mails": self.mails,
@@ -203,7 +204,7 @@ fn row(month: String, figures: &Month, currencies: &[Currency]) -> Vec<String> {
     cells
 }
 
-fn line(month: &NaiveDate, figures: &Month) -> Value {
+fn line(month: NaiveDate, figures: &Month) -> Value {
     let revenue: BTreeMap<_, _> =
         figures.revenue.iter().map(|(currency, minor)| (currency.code(), minor)).collect();
     json!({

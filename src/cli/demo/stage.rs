@@ -23,6 +23,7 @@ use crate::{
     },
     mail::catcher::{Catcher, CatcherHandle},
     security::chance::system_mint,
+    store::Durability,
 };
 
 /// The gateway account's name.
@@ -105,7 +106,8 @@ impl Stage {
         let config = configuration(url, address, sandbox.base_url(), catcher.smtp_addr);
         settings::refuse_errors(&config)?;
         telemetry::log_to_file(&config.log, &files.log)?;
-        let store = settings::open_store(&config).await?;
+        // Made-up money may be lost with the power.
+        let store = settings::open_with(&config, Durability::TestOnly).await?;
         store.migrate().await.context("the database could not be migrated")?;
         let engine = store.describe().await?;
         let admin_key = make_admin_key(store.as_ref(), &system_mint()).await?;

@@ -72,7 +72,8 @@ pub async fn compare(
             taken.get(currency).copied().unwrap_or_default(),
         );
         if rondo != gateway {
-            differences.push(format!("{currency}: Rondo's balance {rondo}, the gateway's {gateway}"));
+            differences
+                .push(format!("{currency}: Rondo's balance {rondo}, the gateway's {gateway}"));
         }
     }
     let charges = theirs.iter().filter(|charge| charge.captured > 0).count();

@@ -56,9 +56,7 @@ impl Academy<'_> {
         let new = self.members.iter().enumerate().filter(|(_, member)| member.joins_at == step);
         let portal = self.portal;
         let joined: Vec<(usize, Enrolled)> = stream::iter(new)
-            .map(|(place, member)| async move {
-                anyhow::Ok((place, portal.join(member).await?))
-            })
+            .map(|(place, member)| async move { anyhow::Ok((place, portal.join(member).await?)) })
             .buffer_unordered(AT_ONCE)
             .try_collect()
             .await?;
@@ -87,10 +85,12 @@ impl Academy<'_> {
 
     /// What members do at this step.
     async fn act(&self, step: usize, now: DateTime<Utc>) -> anyhow::Result<()> {
-        let due = self.members.iter().enumerate().flat_map(|(place, member)| {
-            let acts = member.acts.iter().filter(move |(at, _)| *at == step);
-            acts.filter_map(move |(_, act)| Some((member, self.enrolled.get(&place)?, *act)))
-        });
+        let mut due = Vec::new();
+        for (place, member) in self.members.iter().enumerate() {
+            let Some(enrolled) = self.enrolled.get(&place) else { continue };
+            let acts = member.acts.iter().filter(|(at, _)| *at == step);
+            due.extend(acts.map(|(_, act)| (member, enrolled, *act)));
+        }
         stream::iter(due)
             .map(|(member, enrolled, act)| self.does(member, enrolled, act, now))
             .buffer_unordered(AT_ONCE)
