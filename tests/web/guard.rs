@@ -26,11 +26,11 @@ async fn every_page_says_what_browsers_may_do_with_it_and_runs_no_script() {
         }
         assert!(response.headers().get("set-cookie").is_none());
         let html = response.text().await.unwrap();
-        for active in ["<script", "javascript:", " on", "style="] {
-            let inside_tag = html.split('<').filter_map(|tag| tag.split('>').next());
-            for tag in inside_tag {
-                assert!(!format!("<{tag}").contains(active) || active == " on", "{url}: {tag}");
-            }
+        let tags = html.split('<').filter_map(|tag| tag.split('>').next());
+        for tag in tags {
+            let runs = tag.starts_with("script") || tag.contains("javascript:");
+            let reacts = tag.contains(" on") && !tag.contains("content=");
+            assert!(!runs && !reacts && !tag.contains("style="), "{url}: {tag}");
         }
         assert!(html.len() < 14_000, "{} bytes", html.len());
     }

@@ -1,12 +1,14 @@
 //! Members who fix a payment by the link in their mail.
 
 use rondo::domain::{
+    changes::Changes,
     invoice::InvoiceState::{Open, Paid},
     payment::{
-        PaymentState,
-        attempt::{AttemptState, Initiator},
+        Payment, PaymentState,
+        attempt::{Attempt, AttemptState, Initiator},
     },
     subscription::SubscriptionState,
+    version::Version,
 };
 use rstest::rstest;
 
@@ -196,6 +198,41 @@ async fn a_gateway_whose_page_does_not_open_charges_nothing_and_is_tried_again()
     site.outage(false).await;
     let gateway = site.pay(&told, &[("with", "page")]).await;
     assert!(site.choose(&gateway, "tok_visa").await.title().ends_with("is paid"));
+    site.assert_books_agree().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_worker_that_died_before_its_page_was_open_stands_in_nobodys_way(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let site = Site::on(engine, "2026-01-31").await;
+    let bo = site.debtor("Bo", "tok_visa_insufficient_funds").await;
+    let declined = site.attempts(bo.invoice).await.remove(0);
+    let payment = site.payment(bo.invoice).await;
+    let lost = Attempt {
+        id: site.rondo().mint.id(declined.sent_at),
+        method: None,
+        initiator: Initiator::Customer,
+        state: AttemptState::InFlight,
+        decline: None,
+        reference: None,
+        settled_at: None,
+        leased_until: Some(site.rondo().clock.now()),
+        version: Version::NEW,
+        ..declined
+    };
+    let payment = Payment { state: PaymentState::Collecting, collect_at: None, ..payment };
+    let (payments, attempts) = (vec![payment], vec![lost.clone()]);
+    site.world.write(Changes { payments, attempts, ..Changes::default() }).await;
+
+    let page = site.open(&site.mailed_link("Bo")).await;
+    let gateway = site.pay(&page, &[("with", "page")]).await;
+    assert!(site.choose(&gateway, "tok_visa").await.title().ends_with("is paid"));
+    let attempts = site.attempts(bo.invoice).await;
+    let lost = attempts.iter().find(|attempt| attempt.id == lost.id).unwrap();
+    assert_eq!(lost.state, AttemptState::NotExecuted);
+    site.settle().await;
     site.assert_books_agree().await;
 }
 

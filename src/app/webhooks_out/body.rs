@@ -50,6 +50,25 @@ mod tests {
             reason: Some("wait_funds".into()),
         };
         let body: Value = serde_json::from_slice(&of(&event)).unwrap();
-        insta::assert_json_snapshot!(body, @"");
+        insta::assert_json_snapshot!(body, @r#"
+        {
+          "data": {
+            "amount": {
+              "currency": "EUR",
+              "minor": 2000
+            },
+            "customer": null,
+            "object": {
+              "id": "pay_00000000000000000000000000",
+              "type": "payment"
+            },
+            "reason": "wait_funds",
+            "sequence": 7,
+            "version": 3
+          },
+          "timestamp": "2027-03-31T09:00:00.000000Z",
+          "type": "payment.declined"
+        }
+        "#);
     }
 }
