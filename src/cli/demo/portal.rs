@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::{anyhow, bail};
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
 use tonic::{
@@ -110,7 +110,7 @@ impl Portal {
         let request =
             v1::CreateMerchantRequest { merchant: Some(academy(gateway)), request_id: once(&mint) };
         let merchant = MerchantsServiceClient::new(admin).create_merchant(request).await;
-        let merchant = merchant.context("CreateMerchant")?.into_inner().name;
+        let merchant = merchant.map_err(refused("CreateMerchant"))?.into_inner().name;
 
         let key = Key::new(admin_key, Some(&merchant))?;
         let admin = InterceptedService::new(channel.clone(), key);
@@ -122,7 +122,7 @@ impl Portal {
             request_id: once(&mint),
         };
         let clock = TestClocksServiceClient::new(admin.clone()).create_test_clock(request).await;
-        let clock = clock.context("CreateTestClock")?.into_inner().name;
+        let clock = clock.map_err(refused("CreateTestClock"))?.into_inner().name;
 
         let request = v1::CreateApiKeyRequest {
             api_key: Some(v1::ApiKey {
@@ -133,7 +133,7 @@ impl Portal {
             request_id: once(&mint),
         };
         let made = ApiKeysServiceClient::new(admin).create_api_key(request).await;
-        let key = made.context("CreateApiKey")?.into_inner().secret;
+        let key = made.map_err(refused("CreateApiKey"))?.into_inner().secret;
 
         let line = InterceptedService::new(channel, Key::new(&key, None)?);
         let plans = offers::publish(PlansServiceClient::new(line.clone()), || once(&mint)).await?;
@@ -160,8 +160,12 @@ impl Portal {
             request_id: self.once(),
         };
         let mut client = CustomersServiceClient::new(self.line.clone());
-        let customer =
-            client.create_customer(request).await.context("CreateCustomer")?.into_inner().name;
+        let customer = client
+            .create_customer(request)
+            .await
+            .map_err(refused("CreateCustomer"))?
+            .into_inner()
+            .name;
         self.store_card(&customer, &member.card).await?;
         let request = v1::CreateSubscriptionRequest {
             subscription: Some(v1::Subscription {
@@ -175,7 +179,7 @@ impl Portal {
             ..v1::CreateSubscriptionRequest::default()
         };
         let made = self.subscriptions().create_subscription(request).await;
-        let subscription = made.context("CreateSubscription")?.into_inner().name;
+        let subscription = made.map_err(refused("CreateSubscription"))?.into_inner().name;
         Ok(Enrolled { customer, subscription })
     }
 
@@ -198,7 +202,7 @@ impl Portal {
             request_id: self.once(),
         };
         let mut client = PaymentMethodsServiceClient::new(self.line.clone());
-        client.create_payment_method(request).await.context("CreatePaymentMethod")?;
+        client.create_payment_method(request).await.map_err(refused("CreatePaymentMethod"))?;
         Ok(())
     }
 
@@ -215,7 +219,7 @@ impl Portal {
             ..v1::CreateInvoiceRequest::default()
         };
         let mut client = InvoicesServiceClient::new(self.line.clone());
-        client.create_invoice(request).await.context("CreateInvoice")?;
+        client.create_invoice(request).await.map_err(refused("CreateInvoice"))?;
         Ok(())
     }
 
@@ -228,7 +232,8 @@ impl Portal {
             states: vec![v1::payment::State::Succeeded.into()],
             ..v1::ListPaymentsRequest::default()
         };
-        let paid = client.list_payments(request).await.context("ListPayments")?.into_inner();
+        let paid =
+            client.list_payments(request).await.map_err(refused("ListPayments"))?.into_inner();
         let untouched = |payment: &&v1::Payment| {
             payment.refunded.as_ref().is_none_or(|back| back.units == 0 && back.nanos == 0)
         };
@@ -240,7 +245,7 @@ impl Portal {
             request_id: self.once(),
             ..v1::RefundPaymentRequest::default()
         };
-        if_allowed(client.refund_payment(request).await).context("RefundPayment")
+        if_allowed(client.refund_payment(request).await).map_err(refused("RefundPayment"))
     }
 
     /// Ends a subscription, now or with the period that was paid for.
@@ -256,7 +261,7 @@ impl Portal {
             ..v1::CancelSubscriptionRequest::default()
         };
         if_allowed(self.subscriptions().cancel_subscription(request).await)
-            .context("CancelSubscription")
+            .map_err(refused("CancelSubscription"))
     }
 
     /// Takes a cancellation back.
@@ -267,7 +272,7 @@ impl Portal {
             ..v1::UndoCancelSubscriptionRequest::default()
         };
         if_allowed(self.subscriptions().undo_cancel_subscription(request).await)
-            .context("UndoCancelSubscription")
+            .map_err(refused("UndoCancelSubscription"))
     }
 
     /// Pauses a subscription until `resumes`.
@@ -279,7 +284,7 @@ impl Portal {
             ..v1::PauseSubscriptionRequest::default()
         };
         if_allowed(self.subscriptions().pause_subscription(request).await)
-            .context("PauseSubscription")
+            .map_err(refused("PauseSubscription"))
     }
 
     /// Changes the plan from the next renewal on.
@@ -291,14 +296,14 @@ impl Portal {
             ..v1::ChangeSubscriptionRequest::default()
         };
         if_allowed(self.subscriptions().change_subscription(request).await)
-            .context("ChangeSubscription")
+            .map_err(refused("ChangeSubscription"))
     }
 
     /// Adds a seat from the next renewal on.
     pub async fn add_seat(&self, subscription: &str) -> anyhow::Result<()> {
         let request = v1::GetSubscriptionRequest { name: subscription.to_owned() };
         let now = self.subscriptions().get_subscription(request).await;
-        let now = now.context("GetSubscription")?.into_inner();
+        let now = now.map_err(refused("GetSubscription"))?.into_inner();
         let request = v1::ChangeSubscriptionRequest {
             name: now.name,
             quantity: now.quantity + 1,
@@ -306,7 +311,7 @@ impl Portal {
             ..v1::ChangeSubscriptionRequest::default()
         };
         if_allowed(self.subscriptions().change_subscription(request).await)
-            .context("ChangeSubscription")
+            .map_err(refused("ChangeSubscription"))
     }
 
     /// All subscriptions as they stand.
@@ -320,7 +325,7 @@ impl Portal {
                 ..v1::ListSubscriptionsRequest::default()
             };
             let page = self.subscriptions().list_subscriptions(request).await;
-            let page = page.context("ListSubscriptions")?.into_inner();
+            let page = page.map_err(refused("ListSubscriptions"))?.into_inner();
             all.extend(page.subscriptions);
             page_token = page.next_page_token;
             if page_token.is_empty() {
@@ -342,7 +347,7 @@ impl Portal {
                 ..v1::ListDunningCasesRequest::default()
             };
             let page = client.list_dunning_cases(request).await;
-            let page = page.context("ListDunningCases")?.into_inner();
+            let page = page.map_err(refused("ListDunningCases"))?.into_inner();
             let cases = page.dunning_cases.into_iter();
             all.extend(cases.filter_map(|case| Some((case.customer, instant(case.create_time)?))));
             page_token = page.next_page_token;
@@ -360,13 +365,13 @@ impl Portal {
             target_time: Some(timestamp(target)),
             request_id: self.once(),
         };
-        client.advance_test_clock(request).await.context("AdvanceTestClock")?;
+        client.advance_test_clock(request).await.map_err(refused("AdvanceTestClock"))?;
         let mut shown = None;
         let mut moved = tokio::time::Instant::now();
         loop {
             let request = v1::GetTestClockRequest { name: self.clock.clone() };
             let clock = client.get_test_clock(request).await;
-            let clock = clock.context("GetTestClock")?.into_inner();
+            let clock = clock.map_err(refused("GetTestClock"))?.into_inner();
             if clock.state() == v1::test_clock::State::Ready {
                 return Ok(());
             }
@@ -411,6 +416,11 @@ fn if_allowed<T>(answer: Result<T, Status>) -> Result<(), Status> {
         Err(refusal) if refusal.code() == Code::FailedPrecondition => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// What a call's refusal says: the call, Rondo's own words, and the code.
+fn refused(call: &'static str) -> impl Fn(Status) -> anyhow::Error {
+    move |status| anyhow!("{call}: {} ({:?})", status.message(), status.code())
 }
 
 /// The name of one request.

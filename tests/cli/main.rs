@@ -1,0 +1,8 @@
+//! The command line, by running the real program: what it prints, where, and how it ends.
+
+#![expect(clippy::unwrap_used, reason = "tests may unwrap, in their helpers too")]
+
+mod looking_after;
+mod program;
+mod showing;
+mod usage;

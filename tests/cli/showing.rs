@@ -1,0 +1,62 @@
+//! What can be looked at without an installation: mails, the sandbox, the demo, the bench.
+
+use std::fs;
+
+use super::program::{Room, get};
+
+#[test]
+fn a_mail_is_shown_as_text_or_html_in_its_language() {
+    let room = Room::new();
+    let text = room.run(&["mail", "preview", "payment_failed", "--locale", "de-AT"]).well().out;
+    assert!(text.starts_with("Subject: 20,00"), "{text}");
+    let html = room.run(&["mail", "preview", "payment_failed", "--html"]).well().out;
+    assert!(html.contains("<html lang=\"en\""), "{html}");
+
+    room.run(&["mail", "preview", "--all", "--out", "mails"]).well();
+    let files = fs::read_dir(room.path("mails")).unwrap().count();
+    assert_eq!(files, 12 * 3 * 2, "each kind in each language, HTML and text");
+    assert!(room.path("mails/receipt.es.html").exists());
+}
+
+#[test]
+fn the_sandbox_stands_by_itself_and_keeps_its_ledger() {
+    let room = Room::new();
+    let mut sandbox = room.start(&["sandbox", "--listen", "127.0.0.1:0", "--ledger", "book.jsonl"]);
+    let address = sandbox.address_in_err();
+    assert!(get(address, "/v1/charges").0.contains("401"), "its key is asked for");
+    let (code, err) = sandbox.terminate();
+    assert_eq!(code, Some(0), "{err}");
+    assert!(room.path("book.jsonl").exists());
+}
+
+#[test]
+fn the_demo_ends_with_ledgers_that_agree() {
+    let room = Room::new();
+    let told = room.run(&["demo", "--members", "12", "--months", "3", "--exit", "--json"]);
+    let log = fs::read_to_string(room.path("rondo-demo/demo.log")).unwrap_or_default();
+    assert_eq!(told.code, 0, "{}\n{}\n{log}", told.out, told.err);
+    let figures = told.json();
+    assert_eq!(figures["ledger_differences"], 0, "{figures}");
+    assert_eq!(figures["stuck"], 0, "{figures}\n{log}");
+    let months = figures["months"].as_array().unwrap();
+    assert_eq!(months.len(), 3, "{figures}");
+    assert!(months.iter().all(|month| month["paid"].as_i64().unwrap() > 0), "{figures}");
+    let sent: i64 =
+        figures["mails"].as_object().unwrap().values().map(|n| n.as_i64().unwrap()).sum();
+    assert_eq!(figures["mails_caught"], sent, "each mail arrived once: {figures}");
+    let joined = figures["subscriptions"].as_object().unwrap().values();
+    assert_eq!(joined.map(|n| n.as_i64().unwrap()).sum::<i64>(), 12);
+}
+
+#[test]
+fn the_bench_renews_collects_and_leaves_nothing_behind() {
+    let room = Room::new();
+    let figures =
+        room.run(&["bench", "renewals", "--subscriptions", "300", "--json"]).well().json();
+    assert_eq!(figures["subscriptions"], 300);
+    assert_eq!(figures["durable"], true);
+    // An invoice, a payment, an attempt, their postings, events and a receipt for each.
+    assert!(figures["by_hand_rows"].as_u64().unwrap() >= 300 * 8, "{figures}");
+    assert!(figures["renewals_per_second"].as_f64().unwrap() > 0.0, "{figures}");
+    assert!(!room.path("rondo-bench").exists());
+}
