@@ -134,7 +134,9 @@ class Refusal:
 
     def __str__(self):
         name = f"{self.code} {self.reason}".rstrip()
-        return "\n".join([f"{name}: {self.message}", *(f"  - {help}" for help in self.help)])
+        # What the sentence says already need not be said again.
+        more = [f"  - {help}" for help in self.help if help not in self.message]
+        return "\n".join([f"{name}: {self.message}", *more])
 
 
 class Ear:

@@ -223,7 +223,9 @@ export class Refusal {
 
   toString(): string {
     const name = `${this.code} ${this.reason}`.trimEnd();
-    return [`${name}: ${this.message}`, ...this.help.map((help) => `  - ${help}`)].join("\n");
+    // What the sentence says already need not be said again.
+    const more = this.help.filter((help) => !this.message.includes(help));
+    return [`${name}: ${this.message}`, ...more.map((help) => `  - ${help}`)].join("\n");
   }
 }
 
