@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use thiserror::Error;
 
 use super::{
-    Act, AppError, Rondo,
+    Act, AppError, Rondo, dunning,
     order::Word,
     pay,
     record::{self, Heard},
@@ -260,13 +260,13 @@ async fn update_method(
     if is_mended {
         method.blocked = None;
     }
-    let (customer, id) = (method.customer, method.id);
+    let customer = method.customer;
     let event = method.event(EventKind::PaymentMethodUpdated, act.now(), act.mint);
     let changes =
         Changes { payment_methods: vec![method], events: vec![event], ..Changes::default() };
     act.write(changes).await?;
     if is_mended {
-        pay::dunning_hears_of_new_method(&mut act, customer, id).await?;
+        dunning::method_replaced(&mut act, customer).await?;
     }
     repo.commit().await?;
     Ok(())

@@ -11,7 +11,6 @@ mod view;
 pub use again::pay_again;
 pub use checkout::{Obstacle, Started, Wish, finish, start_checkout};
 pub use link::{NotOpened, PayLink, card_url, invoice_url};
-pub(super) use setup::dunning_hears_of_new_method;
 pub use setup::{CardState, finish_setup, finish_setup_page, setup_page, start_setup};
 pub use view::{Agreement, Delay, Stage, Trouble, View, view};
 

@@ -6,19 +6,14 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    app::{Act, AppError, Result, Rondo, standing},
+    app::{Act, AppError, Result, Rondo, dunning},
     domain::{
         changes::Changes,
         customer::PaymentMethod,
-        dunning::Case,
         event::EventKind,
         ids::{Id, kind},
         merchant::Merchant,
-        payment::{
-            PaymentState,
-            method::{Shown, StoredMethod},
-            settle,
-        },
+        payment::method::{Shown, StoredMethod},
     },
     gateway::{GatewayError, SetupOrder, SetupState},
     store::{MerchantId, Page, Repository, StoreError, StoredReply, SubscriptionFilter},
@@ -221,7 +216,7 @@ async fn attach(rondo: &Rondo, begun: &Begun, stored: StoredMethod) -> Result<Sh
         ..Changes::default()
     })
     .await?;
-    dunning_hears_of_new_method(&mut act, customer_id, begun.method).await?;
+    dunning::method_replaced(&mut act, customer_id).await?;
     repo.commit().await?;
     Ok(shown)
 }
@@ -234,42 +229,6 @@ async fn stored_as(repo: &mut dyn Repository, begun: &Begun) -> Result<Option<Pa
 /// Whether the schema refused the same card a second time: the webhook and the customer came at once.
 fn was_attached_meanwhile(error: &AppError) -> bool {
     matches!(error, AppError::Store(StoreError::Duplicate { .. }))
-}
-
-/// Tells the customer's open cases that `method`, which they are charged to, is new or was mended:
-/// each tries it as soon as the network allows. Written one by one, so that each sees what the one
-/// before did.
-pub(in crate::app) async fn dunning_hears_of_new_method(
-    act: &mut Act<'_>,
-    customer: Id<kind::Customer>,
-    method: Id<kind::PaymentMethod>,
-) -> Result<()> {
-    let all = Page { after: None, limit: OF_ONE_CUSTOMER };
-    let merchant = act.merchant_id();
-    let cases = act.repo.list_dunning_cases(merchant, true, Some(customer), all).await?;
-    for case in cases {
-        let now = act.now();
-        let owed = standing::load_owed(act.repo, act.merchant, &[case.payment], now).await?;
-        let Some(owed) = owed.into_iter().next() else { continue };
-        let is_charged_to_another =
-            owed.payment.method.is_none() && owed.method.as_ref().is_none_or(|m| m.id != method);
-        if is_charged_to_another {
-            continue;
-        }
-        let is_collecting = owed.payment.state == PaymentState::Collecting;
-        // A case that is just over has nothing to hear.
-        let heard = settle::move_case(owed, None, now, act.mint, Case::method_replaced);
-        let Ok(mut changes) = heard else { continue };
-        if is_collecting {
-            // An attempt is open (RULES CHG-4): the new card's turn comes when that one is over.
-            for payment in &mut changes.payments {
-                payment.state = PaymentState::Collecting;
-                payment.collect_at = None;
-            }
-        }
-        act.write(changes).await?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -81,6 +81,12 @@ impl Card {
             Kind::Good => (format!("tok_{word}"), network, Some(FAR_AWAY)),
             Kind::Slow => (format!("tok_{word}_slow_120"), network, Some(FAR_AWAY)),
             Kind::BankDebit => ("tok_sepa_settles_after_1".to_owned(), Network::Sepa, None),
+            // Advice codes are Mastercard's own.
+            Kind::Turns(what) if what.starts_with("mac_") => (
+                format!("tok_mastercard_ok_x{good}_then_{what}"),
+                Network::Mastercard,
+                Some(FAR_AWAY),
+            ),
             Kind::Turns(what) => {
                 (format!("tok_{word}_ok_x{good}_then_{what}"), network, Some(FAR_AWAY))
             }

@@ -76,6 +76,22 @@ pub enum StaffTask {
     UnknownAdvice,
 }
 
+impl StaffTask {
+    /// What staff read of it.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::SetUpIsWrong => {
+                "a decline that our own or the gateway's set-up caused: mend it, then retry the case"
+            }
+            Self::ComplianceHold => "sanctions screening spoke: do not charge, ask compliance",
+            Self::UnknownAdvice => {
+                "the network advised something that stands in no table of ours; nothing is retried \
+                 for three days"
+            }
+        }
+    }
+}
+
 /// Why a turn comes when it comes, or why a retry does not come at all. Each instant is a bound;
 /// the latest one decided (RULES RET-4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -161,7 +161,8 @@ fn follow(
             (file, decision)
         }
     };
-    let for_staff = (!decision.staff.is_empty()).then(|| format!("{:?}", decision.staff));
+    let sentences: Vec<_> = decision.staff.iter().map(|task| task.sentence()).collect();
+    let for_staff = (!sentences.is_empty()).then(|| sentences.join("; "));
     carry_out(owed, file, decision, occasion, changes, now, mint);
     for_staff
 }
@@ -205,6 +206,8 @@ fn carry_out(
     }
     match decision.action {
         Action::Nothing => {}
+        // The customer is paying just now; the outcome of that leads on to the attempt.
+        Action::Attempt(_) if owed.payment.state == PaymentState::Collecting => {}
         Action::Attempt(method) => {
             owed.payment.state = PaymentState::Scheduled;
             owed.payment.collect_at = Some(now);

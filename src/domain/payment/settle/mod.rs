@@ -85,6 +85,9 @@ pub fn settle(
     mint: &Mint,
 ) -> Result<Settled, WrongAmount> {
     match (standing.attempt.state.hear(&news), news) {
+        (Step::Nothing, _) if !standing.attempt.state.is_open() => {
+            Ok(Settled { changes: Changes::default(), for_staff: None })
+        }
         (Step::Nothing, News::Silence | News::Pending { .. } | News::ActionRequired { .. }) => {
             Ok(ask_later(standing.attempt, now))
         }
@@ -187,7 +190,11 @@ fn waiting(mut s: Standing, state: AttemptState, now: DateTime<Utc>, mint: &Mint
     s.attempt.probes = 0;
     s.attempt.probe_at = probe::next(state, 0, now);
     let mut changes = Changes::default();
-    if state == AttemptState::ActionRequired && s.owed.invoice.open_amount().is_positive() {
+    // Who is on the gateway's page already needs no mail to go there.
+    let is_asked = state == AttemptState::ActionRequired
+        && s.attempt.initiator == Initiator::Merchant
+        && s.owed.invoice.open_amount().is_positive();
+    if is_asked {
         changes.notices.push(declined::authentication_notice(&s, None, now, mint));
     }
     changes.events.push(s.owed.payment.event(kind, None, now, mint));
