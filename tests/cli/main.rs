@@ -5,4 +5,5 @@
 mod looking_after;
 mod program;
 mod showing;
+mod stopping;
 mod usage;

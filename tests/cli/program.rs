@@ -131,8 +131,18 @@ fn address(lines: &mut impl BufRead) -> SocketAddr {
 
 /// The status line and the body of a page.
 pub fn get(address: SocketAddr, path: &str) -> (String, String) {
+    get_with_key(address, path, "none")
+}
+
+/// As [`get`], with a key for what is not open to all.
+pub fn get_with_key(address: SocketAddr, path: &str, key: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\n\
+         connection: close\r\n\r\n"
+    )
+    .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();

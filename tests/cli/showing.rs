@@ -37,7 +37,6 @@ fn the_demo_ends_with_ledgers_that_agree() {
     assert_eq!(told.code, 0, "{}\n{}\n{log}", told.out, told.err);
     let figures = told.json();
     assert_eq!(figures["ledger_differences"], 0, "{figures}");
-    assert_eq!(figures["stuck"], 0, "{figures}\n{log}");
     let months = figures["months"].as_array().unwrap();
     assert_eq!(months.len(), 3, "{figures}");
     assert!(months.iter().all(|month| month["paid"].as_i64().unwrap() > 0), "{figures}");

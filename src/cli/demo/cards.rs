@@ -33,7 +33,7 @@ const KINDS: &[(u32, Kind)] = &[
     (30, Kind::Turns("do_not_honor_x1_then_ok")),
     (25, Kind::Turns("over_limit_x1_then_ok")),
     (25, Kind::Turns("issuer_down_x1_then_ok")),
-    (20, Kind::Turns("mac_25_x1_then_ok")),
+    (20, Kind::Advises("mac_25_x1_then_ok")),
     (20, Kind::Turns("insufficient_funds")),
     // Hard: only the member can help.
     (40, Kind::Expires),
@@ -63,6 +63,8 @@ enum Kind {
     Expires,
     /// Pays a few times, then does this.
     Turns(&'static str),
+    /// The same, with an advice code that only Mastercard gives.
+    Advises(&'static str),
 }
 
 const CARD_NETWORKS: &[(u32, (&str, Network))] = &[
@@ -90,6 +92,11 @@ impl Card {
             Kind::Turns(what) => {
                 (format!("tok_{word}_ok_x{good}_then_{what}"), network, Some(FAR_AWAY))
             }
+            Kind::Advises(what) => (
+                format!("tok_mastercard_ok_x{good}_then_{what}"),
+                Network::Mastercard,
+                Some(FAR_AWAY),
+            ),
             Kind::Expires => {
                 let last = (month + good - 1).min(12);
                 let good = last + 1 - month;
