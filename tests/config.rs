@@ -62,7 +62,7 @@ fn a_flag_beats_the_environment_which_beats_the_file() {
     assert_eq!(config.listen.port(), 3);
     assert_eq!(config.engine.lease_seconds, 42);
     assert_eq!(config.engine.tick_seconds, 1);
-    assert_eq!(config.engine.renew_batch, 500);
+    assert_eq!(config.engine.batch, 200);
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_refusal_names_the_source_the_key_and_what_would_be_right() {
             "[engine]\nlease = 1",
             &[],
             &[],
-            "rondo.toml: `engine.lease` is not a setting here; known are `renew_batch`,",
+            "rondo.toml: `engine.lease` is not a setting here; known are `batch`,",
         ),
         (
             "",
@@ -222,7 +222,7 @@ fn check_config_says_what_is_wrong_and_where() {
             "gateways.main.calls_in_flight",
             "at least 1",
         ),
-        ("engine.renew_batch", "0", Error, "engine.renew_batch", "at least 1"),
+        ("engine.batch", "0", Error, "engine.batch", "at least 1"),
         ("engine.lease_seconds", "29", Error, "engine.lease_seconds", "at least 30"),
         ("engine.shutdown_grace_seconds", "5", Warning, "engine.shutdown_grace_seconds", "shorter"),
         ("log.filter", "rondo=loud", Error, "log.filter", "is no filter"),
@@ -282,7 +282,7 @@ fn no_secret_is_printed_with_the_configuration() {
 }
 
 /// Where the schema's documentation stands.
-const SCHEMA: [&str; 2] = ["src/config/schema.rs", "src/gateway/mod.rs"];
+const SCHEMA: [&str; 2] = ["src/config/schema.rs", "src/gateway/account.rs"];
 const DOCUMENT: &str = "docs/configuration.md";
 const NAME: &str = "NAME";
 

@@ -58,7 +58,7 @@ pub(super) async fn record(
             }
             Err(TurnError::Poisoned { objects, source }) if group.len() == 1 => {
                 for object in objects {
-                    let reason = source.to_string();
+                    let reason = turn::whole_reason(&source);
                     turn::set_poison_aside(rondo, merchant, Work::Resolve, &object, &reason)
                         .await?;
                 }

@@ -132,7 +132,7 @@ fn refused(mut notice: Notice, error: &MailError, now: DateTime<Utc>) -> Sent {
     let is_given_up = mail::backoff::is_given_up(notice.created_at, now);
     match remedy {
         Remedy::Retry if !is_given_up => {
-            tracing::warn!(mail = %notice.id, %error, "the mail waits");
+            tracing::debug!(mail = %notice.id, %error, "the mail waits");
             let seed = notice.id.uuid().as_u64_pair().1;
             let wait = TimeDelta::from_std(mail::backoff(notice.tries, seed)).unwrap_or_default();
             notice.due_at = Some(now + wait);

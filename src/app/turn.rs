@@ -40,6 +40,12 @@ impl TurnError {
     }
 }
 
+/// An error with all its causes, in one line for staff.
+pub fn whole_reason(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |reason, cause| format!("{reason}: {cause}"))
+}
+
 /// Sets aside those rows of a claim that cannot be read, so that the others go on.
 pub(super) async fn set_broken_aside(
     repo: &mut dyn Repository,

@@ -17,7 +17,7 @@ use crate::{
     gateway::{self, Gateway, http},
     grpc::{self, Services},
     mail::{
-        Accepted, Address, MailError, Mailer, Outgoing, Overrides, SmtpConfig, SmtpMailer,
+        Accepted, Address, Fate, MailError, Mailer, Outgoing, Overrides, SmtpConfig, SmtpMailer,
         transport,
     },
     security::{chance::system_mint, tls},
@@ -97,7 +97,7 @@ pub fn ports(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<Rondo> {
         links: Arc::new(config.link_key()?),
         public_url: config.public_url(),
         pace: Pace {
-            batch: size(engine.collect_batch),
+            batch: size(engine.batch),
             calls_in_flight: size(engine.calls_in_flight),
             mails_in_flight: size(engine.mails_in_flight),
             lease: engine.lease(),
@@ -158,8 +158,8 @@ struct NoRelay;
 #[async_trait]
 impl Mailer for NoRelay {
     async fn send(&self, _: &Outgoing) -> Result<Accepted, MailError> {
-        let answer = "no relay is configured; set `smtp.host`, then `rondo stuck retry`".to_owned();
-        Err(MailError::Unauthorised { answer })
+        let source = "no relay is configured: set `smtp.host`".into();
+        Err(MailError::Temporary { fate: Fate::NotSent, source })
     }
 }
 

@@ -191,10 +191,7 @@ fn gateway(name: &str, account: &AccountConfig, findings: &mut Findings) {
 fn engine(config: &Config, findings: &mut Findings) {
     let engine = &config.engine;
     for (key, value) in [
-        ("engine.renew_batch", engine.renew_batch),
-        ("engine.collect_batch", engine.collect_batch),
-        ("engine.notice_batch", engine.notice_batch),
-        ("engine.event_batch", engine.event_batch),
+        ("engine.batch", engine.batch),
         ("engine.tick_seconds", engine.tick_seconds),
         ("engine.calls_in_flight", engine.calls_in_flight),
         ("engine.mails_in_flight", engine.mails_in_flight),

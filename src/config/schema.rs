@@ -229,14 +229,8 @@ pub enum SmtpTls {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Engine {
-    /// Subscriptions that one turn renews in one transaction.
-    pub renew_batch: u32,
-    /// Payments that one turn claims to collect or resolve.
-    pub collect_batch: u32,
-    /// Mails and reminders that one turn claims.
-    pub notice_batch: u32,
-    /// Events that one turn delivers to webhooks.
-    pub event_batch: u32,
+    /// Objects of one kind that one turn claims and writes in one transaction.
+    pub batch: u32,
     /// How long claimed work stays claimed when its worker dies, in seconds (RULES WRK-1). At least
     /// 30: a gateway's answer may take 25.
     pub lease_seconds: u32,
@@ -253,10 +247,7 @@ pub struct Engine {
 impl Default for Engine {
     fn default() -> Self {
         Self {
-            renew_batch: 500,
-            collect_batch: 200,
-            notice_batch: 200,
-            event_batch: 500,
+            batch: 200,
             lease_seconds: 30,
             tick_seconds: 5,
             calls_in_flight: 64,
@@ -295,7 +286,7 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: LogFormat::Text, filter: "info".to_owned() }
+        Self { format: LogFormat::Text, filter: "info,tokio_cron_scheduler=warn".to_owned() }
     }
 }
 

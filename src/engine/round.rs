@@ -88,7 +88,7 @@ async fn one_by_one(
             Ok(0) | Err(TurnError::Later(_)) => break,
             Ok(count) => done += count,
             Err(TurnError::Poisoned { objects, source }) => {
-                let reason = source.to_string();
+                let reason = turn::whole_reason(&source);
                 for object in &objects {
                     turn::set_poison_aside(rondo, merchant, work, object, &reason).await?;
                 }

@@ -43,15 +43,23 @@ fn next(subscription: &Subscription, card: Option<Expiry>) -> Option<DateTime<Ut
         SubscriptionState::Active | SubscriptionState::PastDue if is_long(subscription) => {
             Some(charge_at - LONG_CYCLE_LEAD)
         }
-        SubscriptionState::Active | SubscriptionState::PastDue => {
-            card.filter(|expiry| expiry.is_over_at(charge_at)).map(|_| charge_at - CARD_LEAD)
-        }
+        SubscriptionState::Active | SubscriptionState::PastDue => card
+            .filter(|expiry| ends_before(*expiry, subscription, charge_at))
+            .map(|_| charge_at - CARD_LEAD),
         SubscriptionState::Incomplete
         | SubscriptionState::Unpaid
         | SubscriptionState::Paused
         | SubscriptionState::Canceled
         | SubscriptionState::Expired => None,
     }
+}
+
+/// Whether the charge to come is the first that the card can no longer pay. One that goes on paying
+/// past its date is not written about again.
+fn ends_before(expiry: Expiry, subscription: &Subscription, charge_at: DateTime<Utc>) -> bool {
+    let worked_last =
+        subscription.current_period.is_none_or(|period| !expiry.is_over_at(period.start()));
+    worked_last && expiry.is_over_at(charge_at)
 }
 
 fn is_long(subscription: &Subscription) -> bool {
@@ -86,14 +94,18 @@ pub fn remind(
         notices.push(about(facts, format!("upcoming_renewal:{}:{day}", subscription.id)));
     }
     let expiring = method.and_then(|method| Some((method, method.expiry?)));
-    if let Some((method, expiry)) = expiring.filter(|(_, e)| e.is_over_at(charge_at)) {
+    let expiring = expiring.filter(|(_, expiry)| ends_before(*expiry, subscription, charge_at));
+    if let Some((method, expiry)) = expiring {
         let facts = Facts::CardExpiring {
             card: method.shown(),
             expires_at: expiry.last_instant(),
             next_charge_at: charge_at,
             next_amount: amount,
         };
-        let key = format!("card_expiring:{}:{}-{:02}", method.id, expiry.year, expiry.month);
+        let key = format!(
+            "card_expiring:{}:{}:{}-{:02}",
+            subscription.id, method.id, expiry.year, expiry.month
+        );
         notices.push(about(facts, key));
     }
     Ok(notices)

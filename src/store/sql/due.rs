@@ -142,14 +142,14 @@ statements! {
             where merchant_id = $1 and due_at > $2
             union all
             select min(due_at) from notice
-            where merchant_id = $1 and due_at > $2
+            where merchant_id = $1 and due_at > $2 and tries = 0
             union all
             select min(due_at) from webhook_endpoint
             where merchant_id = $1 and due_at > $2
         ) as earliest";
 
-    /// A lease that ran out still counts: its work is not done. An endpoint that fails does not, or
-    /// a portal's broken server would hold the merchant's time.
+    /// A lease that ran out still counts: its work is not done. An endpoint that fails and a mail
+    /// that waits for its server do not, or a broken server would hold the merchant's time.
     IS_BUSY = "
         select
             exists (select 1 from subscription where merchant_id = $1 and due_at <= $2)
@@ -163,7 +163,10 @@ statements! {
             )
             or exists (select 1 from refund where merchant_id = $1 and due_at <= $2)
             or exists (select 1 from dunning_case where merchant_id = $1 and due_at <= $2)
-            or exists (select 1 from notice where merchant_id = $1 and due_at <= $2)
+            or exists (
+                select 1 from notice
+                where merchant_id = $1 and due_at <= $2 and (tries = 0 or leased_until is not null)
+            )
             or exists (
                 select 1 from webhook_endpoint
                 where merchant_id = $1 and due_at <= $2 and tries = 0
