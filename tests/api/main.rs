@@ -7,5 +7,9 @@
 mod support;
 
 mod catalogue;
+mod dunning;
 mod guard;
+mod invoices;
 mod portal;
+mod subscriptions;
+mod webhook_endpoints;
