@@ -5,3 +5,4 @@ mod support;
 
 mod misbehaviour;
 mod renewals;
+mod year;

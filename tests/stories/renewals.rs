@@ -17,7 +17,7 @@ use crate::support::{
 async fn a_good_card_pays_each_month_and_the_anchor_is_kept(
     #[values(Sqlite, Postgres)] engine: Engine,
 ) {
-    let world = World::on(engine, "2026-01-31").await;
+    let world = World::on(engine, "2026-01-31").await.in_order();
     let plan = world.plan("Membership", 2_000, Interval::MONTHLY, 0).await;
     let ana = world.member("Ana", "tok_visa_ok").await;
     let membership = world.subscribe(&ana, &plan).await;
@@ -40,7 +40,7 @@ async fn a_good_card_pays_each_month_and_the_anchor_is_kept(
 async fn a_card_that_is_empty_twice_is_recovered_by_the_ladder(
     #[values(Sqlite, Postgres)] engine: Engine,
 ) {
-    let world = World::on(engine, "2026-01-31").await;
+    let world = World::on(engine, "2026-01-31").await.in_order();
     let plan = world.plan("Membership", 2_000, Interval::MONTHLY, 14).await;
     let bo = world.member("Bo", "tok_visa_insufficient_funds_x2_then_ok").await;
     let membership = world.subscribe(&bo, &plan).await;
@@ -62,7 +62,7 @@ async fn a_card_that_is_empty_twice_is_recovered_by_the_ladder(
 async fn a_lost_card_is_never_tried_again_and_the_ladder_ends_it(
     #[values(Sqlite, Postgres)] engine: Engine,
 ) {
-    let world = World::on(engine, "2026-01-31").await;
+    let world = World::on(engine, "2026-01-31").await.in_order();
     let plan = world.plan("Membership", 2_000, Interval::MONTHLY, 14).await;
     let eva = world.member("Eva", "tok_visa_lost_card").await;
     let membership = world.subscribe(&eva, &plan).await;

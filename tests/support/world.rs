@@ -17,6 +17,7 @@ use rondo::{
         money::{Currency, Money},
         notice::reminder,
         payment::{
+            Payment,
             decline::Network,
             method::{Expiry, StoredMethod},
         },
@@ -133,6 +134,14 @@ impl World {
             Self { rondo, mails, sandbox, merchant: id, _database: database, _folder: folder };
         world.write(Changes { merchants: vec![merchant], ..Changes::default() }).await;
         world
+    }
+
+    /// The same world, in which one thing happens after the other, so that two runs are the same.
+    #[must_use]
+    pub fn in_order(mut self) -> Self {
+        self.rondo.pace.calls_in_flight = 1;
+        self.rondo.pace.mails_in_flight = 1;
+        self
     }
 
     /// Commits `changes`.
@@ -320,6 +329,12 @@ impl World {
         let filter = InvoiceFilter { subscription: Some(subscription), ..InvoiceFilter::default() };
         let page = Page { after: None, limit: 1_000 };
         repo.list_invoices(self.merchant, &filter, page).await.unwrap()
+    }
+
+    /// What is collected for an invoice.
+    pub async fn payment_of(&self, invoice: &Invoice) -> Payment {
+        let mut repo = self.rondo.store.snapshot().await.unwrap();
+        repo.payments_of_invoices(self.merchant, &[invoice.id]).await.unwrap().remove(0)
     }
 
     /// The states of a subscription's invoices, oldest first.
