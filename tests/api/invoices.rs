@@ -253,7 +253,7 @@ async fn money_goes_back_in_parts_and_never_more_than_came(
     portal.world.advance_to("2026-02-02").await;
     let list = v1::ListRefundsRequest { payment: issued.payment.clone(), ..Default::default() };
     let all = payments(&portal).list_refunds(portal.ask(list)).await.unwrap().into_inner().refunds;
-    let states: Vec<_> = all.iter().map(|refund| refund.state()).collect();
+    let states: Vec<_> = all.iter().map(v1::Refund::state).collect();
     assert_eq!(states, [v1::refund::State::Succeeded; 2]);
     let get = v1::GetRefundRequest { name: part.name.clone() };
     let told = payments(&portal).get_refund(portal.ask(get)).await.unwrap().into_inner();

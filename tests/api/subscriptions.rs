@@ -102,7 +102,8 @@ async fn the_first_invoice_is_there_when_the_call_returns_and_once(
     assert_eq!(running.state(), State::Active);
     let next = running.next_bill_date.unwrap();
     assert_eq!((next.year, next.month, next.day), (2026, 3, 31));
-    let states: Vec<_> = invoices(&portal, &begun.name).await.iter().map(|i| i.state()).collect();
+    let states: Vec<_> =
+        invoices(&portal, &begun.name).await.iter().map(v1::Invoice::state).collect();
     assert_eq!(states, [v1::invoice::State::Paid; 2]);
     assert_eq!(access(&portal, &ana).await, (v1::Access::Full, Reason::Paid));
     assert_eq!(mails(&portal, "Ana"), ["receipt", "receipt", "welcome"]);
@@ -283,7 +284,7 @@ async fn a_member_leaves_when_they_say_and_may_come_back_before(
 
     let leaving = client.cancel_subscription(portal.ask(cancel(When::PeriodEnd))).await.unwrap();
     let leaving = leaving.into_inner();
-    assert_eq!((leaving.state(), leaving.next_bill_time.clone()), (State::Active, None));
+    assert_eq!((leaving.state(), leaving.next_bill_time), (State::Active, None));
     assert_eq!(
         leaving.cancellation.as_ref().unwrap().end_time,
         leaving.current_period.as_ref().unwrap().end_time
@@ -328,7 +329,8 @@ async fn ending_at_once_takes_open_invoices_back(#[values(Sqlite, Postgres)] eng
     };
     let ended = subscriptions(&portal).cancel_subscription(portal.ask(request)).await.unwrap();
     assert_eq!(ended.into_inner().state(), State::Canceled);
-    let states: Vec<_> = invoices(&portal, &begun.name).await.iter().map(|i| i.state()).collect();
+    let states: Vec<_> =
+        invoices(&portal, &begun.name).await.iter().map(v1::Invoice::state).collect();
     assert_eq!(states, [v1::invoice::State::Paid, v1::invoice::State::Void]);
     advance(&portal, "2026-05-01").await;
     assert_eq!(invoices(&portal, &begun.name).await.len(), 2);
@@ -370,7 +372,7 @@ async fn a_pause_stops_billing_and_a_resumption_begins_a_cycle(
         .await
         .iter()
         .map(|invoice| {
-            let start = invoice.period.clone().unwrap().start_time.unwrap();
+            let start = invoice.period.unwrap().start_time.unwrap();
             chrono::DateTime::from_timestamp(start.seconds, 0).unwrap().format("%m-%d").to_string()
         })
         .collect();
