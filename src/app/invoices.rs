@@ -188,7 +188,7 @@ async fn forgiven(
         return Ok(None);
     }
     let terms = next_terms(act, &subscription).await?;
-    let kind = subscription.forgive(&terms, act.now()).map_err(|error| {
+    let kind = subscription.reopen(&terms, act.now()).map_err(|error| {
         AppError::precondition("BEYOND_CALENDAR", id, format!("it cannot go on: {error}"))
     })?;
     let customer = act.customer(subscription.customer).await?;

@@ -219,9 +219,9 @@ impl Subscription {
         Ok(())
     }
 
-    /// Hears that it owes nothing any more although nobody paid: its overdue invoice was taken
-    /// back. What happened to it by that, if anything did.
-    pub fn forgive(
+    /// Hears that it owes nothing any more: its last overdue invoice was paid or taken back. What
+    /// happened to it by that, if anything did.
+    pub fn reopen(
         &mut self,
         terms: &Terms,
         now: DateTime<Utc>,

@@ -144,22 +144,12 @@ fn reopen(
             );
             Some(EventKind::SubscriptionActivated)
         }
-        SubscriptionState::PastDue if !s.owed.other_overdue => {
-            subscription.activate();
-            Some(EventKind::SubscriptionRecovered)
-        }
-        SubscriptionState::Unpaid if !s.owed.other_overdue => {
-            let ran_out = subscription.current_period.is_none_or(|period| period.end() <= now);
-            if ran_out {
-                // What was missed while it was closed is not billed: a new cycle begins now.
-                subscription.current_period = None;
-            }
-            subscription.activate();
-            if ran_out && subscription.count_anew(terms, now).is_err() {
+        SubscriptionState::PastDue | SubscriptionState::Unpaid if !s.owed.other_overdue => {
+            subscription.reopen(terms, now).unwrap_or_else(|_| {
                 // Beyond the calendar there is nothing to bill.
                 subscription.due_at = None;
-            }
-            Some(EventKind::SubscriptionRecovered)
+                Some(EventKind::SubscriptionRecovered)
+            })
         }
         SubscriptionState::PastDue
         | SubscriptionState::Unpaid

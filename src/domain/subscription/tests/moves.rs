@@ -97,10 +97,10 @@ fn a_debt_that_was_taken_back_opens_what_it_had_closed() {
     let now = at("2026-04-15T08:00:00");
     let mut ana = Member::joins(monthly(), at("2026-01-31T09:30:00"));
     let terms = ana.terms.clone();
-    assert_eq!(ana.subscription.forgive(&terms, now), Ok(None));
+    assert_eq!(ana.subscription.reopen(&terms, now), Ok(None));
 
     ana.subscription.suspend();
-    let kind = ana.subscription.forgive(&terms, now).unwrap();
+    let kind = ana.subscription.reopen(&terms, now).unwrap();
     assert_eq!(kind, Some(EventKind::SubscriptionRecovered));
     assert_eq!(ana.subscription.access, Access::Full);
     ana.lives_until(at("2026-05-15T08:00:00"));

@@ -99,7 +99,7 @@ proptest! {
                     ana.subscription.suspend();
                 }
                 Step::Suspend => {}
-                Step::Forgive => { ana.subscription.forgive(&terms, now).unwrap(); }
+                Step::Forgive => { ana.subscription.reopen(&terms, now).unwrap(); }
             }
             ana.turns_at(now);
         }
