@@ -8,7 +8,7 @@ use super::clock::Clock;
 use crate::{
     domain::{ids::Mint, merchant::Merchant},
     gateway::Gateway,
-    mail::{Address, Mailer, Overrides},
+    mail::{Address, Mailer, words::Words},
     security::links::LinkKey,
     store::{Store, Times},
 };
@@ -28,8 +28,8 @@ pub struct Rondo {
     pub mailer: Arc<dyn Mailer>,
     /// What mails come from, unless the merchant has an address of its own.
     pub mail_from: Address,
-    /// The texts that differ from the built-in ones.
-    pub overrides: Arc<Overrides>,
+    /// Merchants' own words for mails.
+    pub words: Arc<Words>,
     /// What signs the links in mails.
     pub links: Arc<LinkKey>,
     /// The address under which members reach our pages, without a slash at the end.

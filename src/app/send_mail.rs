@@ -14,7 +14,7 @@ use crate::{
         merchant::Merchant,
         notice::{Notice, NoticeState},
     },
-    mail::{self, MailError, Outgoing, Remedy},
+    mail::{self, MailError, Outgoing, Overrides, Remedy},
     store::{Times, Work},
 };
 
@@ -122,7 +122,9 @@ fn compose(
 ) -> Result<Outgoing, MailError> {
     let envelope = papers.envelope(rondo, merchant, notice)?;
     let message = letter::write(rondo, merchant, papers, notice)?;
-    let rendered = mail::render(&message, &envelope, &rondo.overrides)?;
+    let ours = Overrides::default();
+    let words = rondo.words.get(&merchant.id).unwrap_or(&ours);
+    let rendered = mail::render(&message, &envelope, words)?;
     Outgoing::new(notice.id, message.kind(), rendered, &envelope, now)
 }
 

@@ -17,8 +17,8 @@ use crate::{
     gateway::{self, Gateway, http},
     grpc::{self, Services},
     mail::{
-        Accepted, Address, Fate, MailError, Mailer, Outgoing, Overrides, SmtpConfig, SmtpMailer,
-        transport,
+        self, Accepted, Address, Fate, MailError, Mailer, Outgoing, SmtpConfig, SmtpMailer,
+        transport, words::Words,
     },
     security::{chance::system_mint, tls},
     store::{Page, Store},
@@ -93,7 +93,7 @@ pub fn ports(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<Rondo> {
         gateways: gateways(config)?,
         mailer: mailer(&config.smtp)?,
         mail_from: sender(&config.smtp)?,
-        overrides: Arc::new(Overrides::default()),
+        words: Arc::new(words(config)?),
         links: Arc::new(config.link_key()?),
         public_url: config.public_url(),
         pace: Pace {
@@ -104,6 +104,13 @@ pub fn ports(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<Rondo> {
             ..Pace::default()
         },
     })
+}
+
+fn words(config: &Config) -> anyhow::Result<Words> {
+    match &config.mail_words {
+        Some(folder) => mail::words::read(folder).context("`mail_words` cannot be used"),
+        None => Ok(Words::new()),
+    }
 }
 
 fn size(count: u32) -> usize {

@@ -34,6 +34,8 @@ pub struct Config {
     /// The secret key itself, in base64; then the file is not read.
     #[serde(skip_serializing)]
     pub secret_key: Option<SecretString>,
+    /// A folder of merchants' own words for mails (docs/mail.md). Unset: ours everywhere.
+    pub mail_words: Option<PathBuf>,
     /// How mails leave.
     pub smtp: Smtp,
     /// The accounts at payment gateways, by a name of your choice in lower case.
@@ -59,6 +61,7 @@ impl Default for Config {
             tls: None,
             secret_key_file: PathBuf::from("rondo.key"),
             secret_key: None,
+            mail_words: None,
             smtp: Smtp::default(),
             gateways: BTreeMap::new(),
             engine: Engine::default(),

@@ -21,6 +21,7 @@ pub mod template;
 pub mod transport;
 #[cfg(test)]
 mod wording;
+pub mod words;
 
 pub use address::Address;
 pub use backoff::backoff;

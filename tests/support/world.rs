@@ -34,7 +34,7 @@ use rondo::{
         sandbox::server::{Clock as SandboxClock, LedgerCharge, SandboxOptions, SandboxServer},
     },
     mail::{
-        Overrides, SmtpConfig, SmtpMailer,
+        SmtpConfig, SmtpMailer,
         catcher::{Catcher, CatcherHandle},
     },
     security::links::LinkKey,
@@ -109,7 +109,7 @@ impl World {
             gateways: BTreeMap::from([("sandbox".to_owned(), gateway)]),
             mailer: Arc::new(SmtpMailer::new(&smtp).unwrap()),
             mail_from: smtp.from.clone(),
-            overrides: Arc::new(Overrides::default()),
+            words: Arc::default(),
             links: Arc::new(LinkKey::from_secret(&[9; 32])),
             public_url: "http://127.0.0.1:8080".to_owned(),
             pace: Pace::default(),
