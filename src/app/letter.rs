@@ -79,11 +79,11 @@ pub(super) fn write(
                 plan: letter.plan,
             })
         }
-        Facts::Suspended { amount, overdue_since, tries } => {
+        Facts::Suspended { amount, closed_since, tries } => {
             Message::Suspended(message::Suspended {
                 amount,
                 tries,
-                since: overdue_since,
+                since: closed_since,
                 reopen_by: None,
                 invoice: letter.number(),
                 pay_url: letter.invoice_url(),

@@ -35,7 +35,7 @@ pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<us
         let terms = &terms[&next_terms(&subscription)];
         match reminder::remind(&subscription, terms, method, times.now, &rondo.mint) {
             Ok(notices) => {
-                subscription.remind_at = None;
+                reminder::plan(&mut subscription, method.and_then(|m| m.expiry), times.now);
                 changes.notices.extend(notices);
                 changes.subscriptions.push(subscription);
             }

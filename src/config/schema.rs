@@ -140,7 +140,11 @@ impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The query can hold a password too.
         let shown = self.0.split('?').next().unwrap_or_default();
-        let Some((scheme, rest)) = shown.split_once("://") else { return f.write_str(shown) };
+        let Some((scheme, rest)) = shown.split_once("://") else {
+            // Without a host in its place, nobody knows which part is the password.
+            let hides_login = shown.contains('@');
+            return f.write_str(if hides_login { "(not shown: it has no ://)" } else { shown });
+        };
         match rest.rsplit_once('@') {
             None => f.write_str(shown),
             Some((login, place)) => {

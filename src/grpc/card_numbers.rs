@@ -1,7 +1,8 @@
 //! Card numbers are refused wherever a caller could write one (RULES PCI-1): every text of every
 //! request that changes something is looked at, whatever message it stands in.
 //!
-//! What counts as a card number is decided by [`crate::security::pan`].
+//! What counts as a card number is decided by [`crate::security::pan`]. On the way, texts with
+//! control characters are refused: no mail header, log or database can hold them safely.
 
 use prost::Message;
 use prost_types::{DescriptorProto, field_descriptor_proto::Type};
@@ -14,6 +15,9 @@ use crate::{
 
 /// What a text that holds one is answered with.
 const SENTENCE: &str = "must not hold a card number; send the gateway's token instead";
+
+/// What a text that cannot be kept or printed is answered with.
+const CONTROL: &str = "must not hold control characters other than line breaks and tabs";
 
 /// Refuses a request to `method` in which a text holds a card number, and names its field.
 pub fn refuse_card_numbers(method: &str, request: &impl Message) -> Result<(), AppError> {
@@ -65,6 +69,9 @@ fn look(
             Type::String if std::str::from_utf8(value).is_ok_and(holds_card_number) => {
                 found.push(Violation { field: here, message: SENTENCE.to_owned() });
             }
+            Type::String if std::str::from_utf8(value).is_ok_and(holds_control) => {
+                found.push(Violation { field: here, message: CONTROL.to_owned() });
+            }
             Type::Message => {
                 if let Some(inner) = API.message(field.type_name()) {
                     look(inner, value, &format!("{here}."), found)?;
@@ -74,6 +81,10 @@ fn look(
         }
     }
     Ok(())
+}
+
+fn holds_control(text: &str) -> bool {
+    text.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\t'))
 }
 
 fn take<'a>(bytes: &mut &'a [u8], length: usize) -> &'a [u8] {

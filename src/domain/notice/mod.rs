@@ -210,8 +210,8 @@ pub enum Facts {
     Suspended {
         /// What is open.
         amount: Money,
-        /// Since when.
-        overdue_since: DateTime<Utc>,
+        /// Since when access is closed.
+        closed_since: DateTime<Utc>,
         /// How often we tried to take it.
         tries: u32,
     },

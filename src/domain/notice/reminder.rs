@@ -25,33 +25,58 @@ const LONG_CYCLE_LEAD: TimeDelta = TimeDelta::days(28);
 /// A cycle from this length on is a long one (MC-LONG).
 const LONG_CYCLE: TimeDelta = TimeDelta::days(180);
 
-/// How long before the charge a customer hears that their card will have expired.
+/// How long before its end, or before the charge if that is sooner, a card is written about.
 const CARD_LEAD: TimeDelta = TimeDelta::days(7);
 
 /// Sets when the next reminder is due, if one is: after each change of the next charge or the card.
 pub fn plan(subscription: &mut Subscription, card: Option<Expiry>, now: DateTime<Utc>) {
-    subscription.remind_at = next(subscription, card).filter(|at| *at > now);
+    subscription.remind_at = next(subscription, card, now);
 }
 
-fn next(subscription: &Subscription, card: Option<Expiry>) -> Option<DateTime<Utc>> {
-    if subscription.cancellation.is_some() {
-        return None;
-    }
-    let charge_at = subscription.due_at?;
+/// The next instant after `now` at which a reminder is due.
+fn next(
+    subscription: &Subscription,
+    card: Option<Expiry>,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let card_at = card.and_then(|expiry| card_due(subscription, expiry));
+    [charge_due(subscription), card_at].into_iter().flatten().filter(|at| *at > now).min()
+}
+
+/// When the reminder of the charge itself is due.
+fn charge_due(subscription: &Subscription) -> Option<DateTime<Utc>> {
+    let charge_at = subscription.due_at.filter(|_| subscription.cancellation.is_none())?;
     match subscription.state {
         SubscriptionState::Trialing => Some(charge_at - TRIAL_LEAD),
-        SubscriptionState::Active | SubscriptionState::PastDue if is_long(subscription) => {
-            Some(charge_at - LONG_CYCLE_LEAD)
+        SubscriptionState::Active | SubscriptionState::PastDue => {
+            is_long(subscription).then_some(charge_at - LONG_CYCLE_LEAD)
         }
-        SubscriptionState::Active | SubscriptionState::PastDue => card
-            .filter(|expiry| ends_before(*expiry, subscription, charge_at))
-            .map(|_| charge_at - CARD_LEAD),
         SubscriptionState::Incomplete
         | SubscriptionState::Unpaid
         | SubscriptionState::Paused
         | SubscriptionState::Canceled
         | SubscriptionState::Expired => None,
     }
+}
+
+/// When the reminder of a card that cannot pay the next charge is due: while it still works.
+fn card_due(subscription: &Subscription, expiry: Expiry) -> Option<DateTime<Utc>> {
+    let charge_at = subscription.due_at.filter(|_| subscription.cancellation.is_none())?;
+    let is_running = match subscription.state {
+        SubscriptionState::Trialing | SubscriptionState::Active | SubscriptionState::PastDue => {
+            true
+        }
+        SubscriptionState::Incomplete
+        | SubscriptionState::Unpaid
+        | SubscriptionState::Paused
+        | SubscriptionState::Canceled
+        | SubscriptionState::Expired => false,
+    };
+    let is_its_last = is_running && ends_before(expiry, subscription, charge_at);
+    // At the charge's hour of the day, whole days before it.
+    let ahead = charge_at - (charge_at.min(expiry.last_instant()) - CARD_LEAD);
+    let days = (ahead + TimeDelta::days(1) - TimeDelta::microseconds(1)).num_days();
+    is_its_last.then(|| charge_at - TimeDelta::days(days))
 }
 
 /// Whether the charge to come is the first that the card can no longer pay. One that goes on paying
@@ -85,16 +110,21 @@ pub fn remind(
             .about_subscription(subscription.id)
     };
     let day = charge_at.format("%F");
+    // What was due before was told before.
+    let is_due =
+        |at: DateTime<Utc>| subscription.remind_at.is_some_and(|from| from <= at) && at <= now;
     let mut notices = Vec::new();
-    if subscription.state == SubscriptionState::Trialing {
+    let charge_is_due = charge_due(subscription).is_some_and(is_due);
+    if charge_is_due && subscription.state == SubscriptionState::Trialing {
         let facts = Facts::TrialEnding { ends_at: charge_at, amount };
         notices.push(about(facts, format!("trial_ending:{}:{day}", subscription.id)));
-    } else if is_long(subscription) {
+    } else if charge_is_due {
         let facts = Facts::UpcomingRenewal { renews_at: charge_at, amount };
         notices.push(about(facts, format!("upcoming_renewal:{}:{day}", subscription.id)));
     }
     let expiring = method.and_then(|method| Some((method, method.expiry?)));
-    let expiring = expiring.filter(|(_, expiry)| ends_before(*expiry, subscription, charge_at));
+    let expiring =
+        expiring.filter(|(_, expiry)| card_due(subscription, *expiry).is_some_and(is_due));
     if let Some((method, expiry)) = expiring {
         let facts = Facts::CardExpiring {
             card: method.shown(),
@@ -173,11 +203,11 @@ mod tests {
     #[case::half_a_year_is_long(until("2026-07-31T09:00:00Z"), GOOD, Some("2026-07-03T09:00:00Z"))]
     #[case::a_day_less_is_not(until("2026-07-30T09:00:00Z"), GOOD, None)]
     #[case::a_month_with_a_good_card(subscription(), GOOD, None)]
-    #[case::a_month_with_a_card_that_ends(subscription(), ENDING, Some("2026-02-22T09:00:00Z"))]
+    #[case::a_month_with_a_card_that_ends(subscription(), ENDING, Some("2026-02-21T09:00:00Z"))]
     #[case::past_due_too(
         in_state(SubscriptionState::PastDue),
         ENDING,
-        Some("2026-02-22T09:00:00Z")
+        Some("2026-02-21T09:00:00Z")
     )]
     #[case::paused(in_state(SubscriptionState::Paused), ENDING, None)]
     #[case::unpaid(in_state(SubscriptionState::Unpaid), ENDING, None)]
@@ -200,19 +230,21 @@ mod tests {
     }
 
     #[rstest]
-    #[case::a_trial(on_trial(), GOOD, &["trial_ending"])]
-    #[case::a_trial_on_a_card_that_ends(on_trial(), ENDING, &["trial_ending", "card_expiring"])]
-    #[case::a_year(until("2027-02-01T09:00:00Z"), GOOD, &["upcoming_renewal"])]
-    #[case::a_month_on_a_card_that_ends(subscription(), ENDING, &["card_expiring"])]
-    #[case::the_card_was_replaced_meanwhile(subscription(), GOOD, &[])]
-    #[case::cancelled_meanwhile(cancelled(&on_trial()), ENDING, &[])]
+    #[case::a_trial(on_trial(), GOOD, GOOD, &["trial_ending"])]
+    #[case::a_trial_on_a_card_that_ends_first(on_trial(), ENDING, ENDING, &["card_expiring"])]
+    #[case::a_year(until("2027-02-01T09:00:00Z"), GOOD, GOOD, &["upcoming_renewal"])]
+    #[case::a_month_on_a_card_that_ends(subscription(), ENDING, ENDING, &["card_expiring"])]
+    #[case::the_card_was_replaced_meanwhile(subscription(), ENDING, GOOD, &[])]
+    #[case::cancelled_meanwhile(cancelled(&on_trial()), ENDING, ENDING, &[])]
     fn what_is_true_when_the_time_comes_is_told(
-        #[case] subscription: Subscription,
+        #[case] mut subscription: Subscription,
+        #[case] planned_for: Expiry,
         #[case] expiry: Expiry,
         #[case] kinds: &[&str],
     ) {
+        plan(&mut subscription, Some(planned_for), at(START));
         let card = card(5, expiry.year, expiry.month);
-        let now = at("2026-02-22T09:00:00Z");
+        let now = subscription.remind_at.unwrap_or(at(START));
         let notices = remind(&subscription, &terms(), Some(&card), now, &mint()).unwrap();
         let told: Vec<_> = notices.iter().map(|notice| notice.facts.kind()).collect();
         assert_eq!(told, kinds);
@@ -226,12 +258,13 @@ mod tests {
             plan_version: subscription().plan_version,
             quantity: 3,
         };
-        let subscription = Subscription { scheduled_change: Some(change), ..subscription() };
+        let mut subscription = Subscription { scheduled_change: Some(change), ..subscription() };
+        plan(&mut subscription, Some(ENDING), at(START));
         let mut terms = terms();
         terms.components[0].model = crate::domain::catalog::PriceModel::PerSeat;
         let card = card(5, ENDING.year, ENDING.month);
         let told = |now| remind(&subscription, &terms, Some(&card), at(now), &mint()).unwrap();
-        let [notice] = &told("2026-02-22T09:00:00Z")[..] else { panic!("not one") };
+        let [notice] = &told("2026-02-21T09:00:00Z")[..] else { panic!("not one") };
         assert_eq!(
             notice.facts,
             Facts::CardExpiring {

@@ -11,7 +11,7 @@ use crate::domain::{
         Method, MethodFacts, Reach, Refusal,
     },
     event::EventKind,
-    ids::{Id, Mint, kind},
+    ids::Mint,
     invoice::{InvoiceState, closing},
     notice::{Facts, Notice},
     payment::{
@@ -82,7 +82,7 @@ pub fn take_step(mut owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Result<Chan
         changes.dunning_cases.push(DunningCase { due_at, ..file });
         return Ok(changes);
     }
-    let decision = file.case.clone().step_due(&owed.circumstances(file.id, now))?;
+    let decision = file.case.clone().step_due(&owed.circumstances(now))?;
     let occasion = format!("step {}", decision.case.steps_taken());
     changes.events.push(file.event(EventKind::DunningStepTaken, now, mint));
     carry_out(owed, file, decision, &occasion, &mut changes, now, mint);
@@ -99,7 +99,7 @@ pub fn move_case(
 ) -> Result<Changes, Refusal> {
     let mut changes = Changes::default();
     let Some(file) = owed.case.take() else { return Err(Refusal::Over) };
-    let decision = moved(file.case.clone(), &owed.circumstances(file.id, now))?;
+    let decision = moved(file.case.clone(), &owed.circumstances(now))?;
     if let Some(kind) = kind {
         changes.events.push(file.event(kind, now, mint));
     }
@@ -132,7 +132,7 @@ fn follow(
         None => {
             let id = mint.id(now);
             let ladder = owed.dunning.ladder.clone();
-            let decision = Case::open(decline, ladder, &owed.circumstances(id, now));
+            let decision = Case::open(decline, ladder, &owed.circumstances(now));
             let file = DunningCase {
                 merchant: owed.invoice.merchant,
                 id,
@@ -152,7 +152,7 @@ fn follow(
             (file, decision)
         }
         Some(file) => {
-            let around = owed.circumstances(file.id, now);
+            let around = owed.circumstances(now);
             let Ok(decision) = file.case.clone().after_decline(decline, &around) else {
                 // No attempt of the ladder's: it goes on where it was.
                 changes.payments.push(owed.payment);
@@ -302,17 +302,15 @@ fn mail_facts(
             failed_at: now,
             class,
             next_try_at: file.case.next_retry().map(|(at, _)| at),
-            access_until: Some(file.case.ends_at()),
+            access_until: Some(unchanged_until(file)),
             tried,
         },
         DunningMail::AuthenticationNeeded => {
-            Facts::AuthenticationNeeded { amount, confirm_by: Some(file.case.ends_at()), tried }
+            Facts::AuthenticationNeeded { amount, confirm_by: Some(unchanged_until(file)), tried }
         }
-        DunningMail::Suspended => Facts::Suspended {
-            amount,
-            overdue_since: owed.invoice.due_at,
-            tries: owed.payment.attempts,
-        },
+        DunningMail::Suspended => {
+            Facts::Suspended { amount, closed_since: now, tries: owed.payment.attempts }
+        }
         DunningMail::Canceled => Facts::Cancelled {
             requested_at: now,
             ends_at: now,
@@ -321,6 +319,11 @@ fn mail_facts(
             cause: CancellationCause::Dunning,
         },
     }
+}
+
+/// Until when access surely stays as it is: each later step may change it.
+fn unchanged_until(file: &DunningCase) -> DateTime<Utc> {
+    file.case.next_at().unwrap_or_else(|| file.case.ends_at())
 }
 
 fn first_failure(
@@ -367,13 +370,23 @@ pub(super) fn authentication_notice(
 }
 
 impl Owed {
+    /// Scatters retries of one billing day, the same way in every run: FNV-1a over who pays and for
+    /// which time.
+    fn jitter_seed(&self) -> u64 {
+        let period = self.invoice.period.map_or(self.invoice.issued_at, |period| period.start());
+        let who = self.customer.email.bytes();
+        who.chain(period.timestamp().to_be_bytes()).fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        })
+    }
+
     /// The world around its dunning case.
-    fn circumstances(&self, case: Id<kind::DunningCase>, now: DateTime<Utc>) -> Circumstances<'_> {
+    fn circumstances(&self, now: DateTime<Utc>) -> Circumstances<'_> {
         let facts = |network: Network| MethodFacts { network, history: &self.sent };
         Circumstances {
             now,
             zone: self.dunning.zone,
-            seed: case.uuid().as_u64_pair().1,
+            seed: self.jitter_seed(),
             amount: self.invoice.open_amount(),
             primary: facts(self.method.as_ref().map_or(Network::Other, |method| method.network)),
             backup: self.backup.as_ref().map(|method| facts(method.network)),

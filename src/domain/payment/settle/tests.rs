@@ -426,7 +426,7 @@ fn money_plans_the_reminder_that_the_card_will_have_expired() {
     let mut standing = renewal();
     standing.owed.method = Some(card(5, 2026, 2));
     let changes = heard(standing, paid(2_000)).changes;
-    assert_eq!(changes.subscriptions[0].remind_at, Some(at("2026-02-22T09:00:00Z")));
+    assert_eq!(changes.subscriptions[0].remind_at, Some(at("2026-02-21T09:00:00Z")));
 }
 
 #[test]
