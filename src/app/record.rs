@@ -105,21 +105,23 @@ async fn record_once(
         let attempt = standing.attempt.id;
         let settled = decide(standing, heard.word.clone(), times, &rondo.mint);
         if let Some(reason) = settled.for_staff {
-            let object = settled
-                .changes
-                .payments
-                .first()
-                .filter(|payment| payment.collect_at.is_some())
-                .map_or_else(|| attempt.to_string(), |payment| payment.id.to_string());
-            for_staff.push((object, reason));
+            let planned = settled.changes.payments.first().filter(|p| p.collect_at.is_some());
+            let (work, object) = match planned {
+                Some(payment) => (Work::Collect, payment.id.to_string()),
+                None => (Work::Resolve, attempt.to_string()),
+            };
+            for_staff.push((work, object, reason));
         }
         changes.append(settled.changes);
     }
     observe(&changes);
-    let objects = ids.iter().map(ToString::to_string).collect();
-    repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
-    for (object, reason) in for_staff {
-        turn::set_aside(repo.as_mut(), merchant, Work::Resolve, times, &object, &reason).await?;
+    let objects: Vec<_> = ids.iter().map(ToString::to_string).collect();
+    let poisoned = |error: StoreError| TurnError::of(objects.clone(), error.into());
+    repo.write(changes).await.map_err(poisoned)?;
+    for (work, object, reason) in for_staff {
+        turn::set_aside(repo.as_mut(), merchant, work, times, &object, &reason)
+            .await
+            .map_err(poisoned)?;
     }
     repo.commit().await?;
     Ok(left)
@@ -127,6 +129,9 @@ async fn record_once(
 
 fn decide(standing: Standing, word: Word, times: Times, mint: &Mint) -> Settled {
     match word {
+        Word::SendAgain { .. } if standing.attempt.state != AttemptState::InFlight => {
+            decide(standing, Word::News(News::Silence), times, mint)
+        }
         Word::SendAgain { wait, leased_until } => {
             send_again(standing, wait, leased_until, times.now)
         }
@@ -160,7 +165,7 @@ fn send_again(
     now: DateTime<Utc>,
 ) -> Settled {
     let attempt = &mut standing.attempt;
-    if attempt.state != AttemptState::InFlight || attempt.leased_until != Some(leased_until) {
+    if attempt.leased_until != Some(leased_until) {
         return Settled { changes: Changes::default(), for_staff: None };
     }
     let asked = wait.and_then(|wait| TimeDelta::from_std(wait).ok()).unwrap_or_default();

@@ -94,7 +94,16 @@ async fn claim(
     let attempts = claim
         .rows
         .into_iter()
-        .map(|attempt| Attempt { leased_until: Some(leased_until), probe_at: None, ..attempt })
+        .map(|attempt| Attempt {
+            // Whose worker died with it may have been sent (RULES §3).
+            state: match attempt.state {
+                AttemptState::InFlight if !attempt.was_not_sent() => AttemptState::Unknown,
+                state => state,
+            },
+            leased_until: Some(leased_until),
+            probe_at: None,
+            ..attempt
+        })
         .collect();
     let changes = Changes { attempts, ..Changes::default() };
     repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;

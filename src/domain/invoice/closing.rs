@@ -23,6 +23,13 @@ pub struct OpenInvoice {
     pub case: Option<DunningCase>,
 }
 
+impl OpenInvoice {
+    /// Whether an attempt at its payment is open.
+    pub fn is_collecting(&self) -> bool {
+        self.payment.as_ref().is_some_and(|payment| payment.state == PaymentState::Collecting)
+    }
+}
+
 /// Takes an open invoice back: nothing is owed, nothing is tried any more. An attempt that is under
 /// way goes on to its outcome; what it still brings goes back (RULES CHG-7, CAN-4).
 pub fn void(open: OpenInvoice, now: DateTime<Utc>, mint: &Mint) -> Changes {

@@ -77,6 +77,12 @@ pub fn renew(due: Due, now: DateTime<Utc>, mint: &Mint) -> Result<Changes, Renew
             reminder::plan(&mut subscription, due.card_expiry, now);
             Ok(single(subscription, EventKind::SubscriptionResumed, now, mint))
         }
+        // The first payment is under way, or nobody knows: only its outcome decides (RULES CHG-6).
+        SubscriptionState::Incomplete if due.open.iter().any(OpenInvoice::is_collecting) => {
+            let mut subscription = due.subscription;
+            subscription.due_at = Some(now + chrono::TimeDelta::days(1));
+            Ok(Changes { subscriptions: vec![subscription], ..Changes::default() })
+        }
         // The first payment never came.
         SubscriptionState::Incomplete if due.subscription.current_period.is_some() => {
             let mut subscription = due.subscription;

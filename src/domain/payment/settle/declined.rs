@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Owed, Settled, Standing};
 use crate::domain::{
+    calendar::Period,
     changes::Changes,
     customer::PaymentMethod,
     dunning::{
@@ -373,7 +374,7 @@ impl Owed {
     /// Scatters retries of one billing day, the same way in every run: FNV-1a over who pays and for
     /// which time.
     fn jitter_seed(&self) -> u64 {
-        let period = self.invoice.period.map_or(self.invoice.issued_at, |period| period.start());
+        let period = self.invoice.period.map_or(self.invoice.issued_at, Period::start);
         let who = self.customer.email.bytes();
         who.chain(period.timestamp().to_be_bytes()).fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -88,13 +88,13 @@ pub fn settle(
         (Step::Nothing, _) if !standing.attempt.state.is_open() => {
             Ok(Settled { changes: Changes::default(), for_staff: None })
         }
-        (Step::Nothing, News::Silence | News::Pending { .. } | News::ActionRequired { .. }) => {
-            Ok(ask_later(standing.attempt, now))
+        // Another sending of its key was refused; what became of the first is still open.
+        (Step::Nothing, News::Rejected { reason }) => {
+            let settled = ask_later(standing.attempt, now);
+            let reason = format!("the gateway refused the order when it was sent again: {reason}");
+            Ok(Settled { for_staff: Some(reason), ..settled })
         }
-        (Step::Nothing, _) => {
-            standing.attempt.leased_until = None;
-            Ok(quiet(standing.attempt))
-        }
+        (Step::Nothing, _) => Ok(ask_later(standing.attempt, now)),
         (Step::Contradiction, _) => {
             let attempt = standing.attempt.id;
             let reason = format!("the gateway took back its word that {attempt} was paid");
@@ -212,7 +212,7 @@ fn rejected(s: Standing, reason: &str, now: DateTime<Utc>) -> Settled {
 fn untried(mut s: Standing, state: AttemptState, now: DateTime<Utc>) -> Settled {
     s.attempt.state = state;
     s.attempt.close(now);
-    let is_ladders_turn = s.owed.case.as_ref().is_none_or(|file| file.case.is_retrying());
+    let is_ladders_turn = s.owed.case.as_ref().is_some_and(|file| file.case.is_retrying());
     if !s.owed.invoice.open_amount().is_positive() {
         s.owed.payment.give_up();
     } else if s.attempt.initiator == Initiator::Customer && !is_ladders_turn {
