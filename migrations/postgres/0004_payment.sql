@@ -11,6 +11,7 @@ create table payment (
         'scheduled', 'collecting', 'waiting', 'succeeded', 'abandoned'
     )),
     payment_method_id uuid,
+    on_backup boolean not null,
     collect_at timestamptz,
     attempts bigint not null check (attempts >= 0),
     refunded_minor bigint not null check (refunded_minor >= 0),
@@ -33,6 +34,7 @@ create table attempt (
     invoice_id uuid not null,
     customer_id uuid not null,
     payment_method_id uuid,
+    credential jsonb,
     gateway text not null,
     currency text not null,
     amount_minor bigint not null check (amount_minor >= 0),

@@ -11,6 +11,7 @@ create table payment (
         'scheduled', 'collecting', 'waiting', 'succeeded', 'abandoned'
     )),
     payment_method_id blob check (length(payment_method_id) = 16),
+    on_backup integer not null check (on_backup in (0, 1)),
     collect_at integer,
     attempts integer not null check (attempts >= 0),
     refunded_minor integer not null check (refunded_minor >= 0),
@@ -33,6 +34,7 @@ create table attempt (
     invoice_id blob not null check (length(invoice_id) = 16),
     customer_id blob not null check (length(customer_id) = 16),
     payment_method_id blob check (length(payment_method_id) = 16),
+    credential text check (json_valid(credential)),
     gateway text not null,
     currency text not null,
     amount_minor integer not null check (amount_minor >= 0),

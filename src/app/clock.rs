@@ -1,16 +1,29 @@
-//! The clock: the one place that asks the machine for the time.
+//! The clock: the one place that asks for the time.
 //!
 //! Instants are UTC, cut to microseconds, the finest that both databases keep. A merchant's test
 //! clock is not one of these: it is a row in the database.
 
-use std::{fmt, sync::Mutex};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Instant,
+};
 
+use async_trait::async_trait;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
+use crate::store::{Store, StoreError};
+
 /// Where the edges of the program learn what time it is.
+#[async_trait]
 pub trait Clock: Send + Sync + fmt::Debug {
     /// This instant, in whole microseconds.
     fn now(&self) -> DateTime<Utc>;
+
+    /// Sets it by the database's, if it goes by that. How far ahead of it it was.
+    async fn set_by(&self, _store: &dyn Store) -> Result<TimeDelta, StoreError> {
+        Ok(TimeDelta::zero())
+    }
 }
 
 /// The machine's clock.
@@ -21,6 +34,61 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine")]
     fn now(&self) -> DateTime<Utc> {
         Utc::now().trunc_subsecs(6)
+    }
+}
+
+/// The clock of `store`, or this machine's if it has none of its own.
+pub async fn of(store: &dyn Store) -> Result<Arc<dyn Clock>, StoreError> {
+    Ok(match Reading::of(store).await? {
+        Some(reading) => Arc::new(DatabaseClock(Mutex::new(reading))),
+        None => Arc::new(SystemClock),
+    })
+}
+
+/// The database's clock, on which all replicas agree (RULES WRK-1): read now and then, and told on by
+/// this machine's steady clock in between, which nobody sets.
+#[derive(Debug)]
+pub struct DatabaseClock(Mutex<Reading>);
+
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    shown: DateTime<Utc>,
+    at: Instant,
+}
+
+impl Reading {
+    /// What `store` shows, if it has a clock of its own. Its answer was on the way for half of the
+    /// time that the question took.
+    async fn of(store: &dyn Store) -> Result<Option<Self>, StoreError> {
+        let asked = Instant::now();
+        let Some(shown) = store.time().await? else { return Ok(None) };
+        let on_the_way = TimeDelta::from_std(asked.elapsed() / 2).unwrap_or_default();
+        Ok(Some(Self { shown: shown + on_the_way, at: Instant::now() }))
+    }
+
+    fn now(self) -> DateTime<Utc> {
+        let since = TimeDelta::from_std(self.at.elapsed()).unwrap_or_default();
+        (self.shown + since).trunc_subsecs(6)
+    }
+}
+
+impl DatabaseClock {
+    fn reading(&self) -> MutexGuard<'_, Reading> {
+        self.0.lock().expect("no holder of the clock's lock can panic")
+    }
+}
+
+#[async_trait]
+impl Clock for DatabaseClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.reading().now()
+    }
+
+    async fn set_by(&self, store: &dyn Store) -> Result<TimeDelta, StoreError> {
+        let Some(reading) = Reading::of(store).await? else { return Ok(TimeDelta::zero()) };
+        let ahead = self.now() - reading.now();
+        *self.reading() = reading;
+        Ok(ahead)
     }
 }
 
@@ -46,7 +114,7 @@ impl ManualClock {
         *hands
     }
 
-    fn hands(&self) -> std::sync::MutexGuard<'_, DateTime<Utc>> {
+    fn hands(&self) -> MutexGuard<'_, DateTime<Utc>> {
         self.0.lock().expect("no holder of the clock's lock can panic")
     }
 }
@@ -59,7 +127,57 @@ impl Clock for ManualClock {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use tokio::sync::broadcast;
+
     use super::*;
+    use crate::store::{Repository, Work};
+
+    /// A database that is asked for nothing but the time.
+    #[derive(Debug)]
+    struct Elsewhere(AtomicI64);
+
+    #[async_trait]
+    impl Store for Elsewhere {
+        async fn time(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+            Ok(DateTime::from_timestamp(self.0.load(Ordering::Relaxed), 0))
+        }
+        async fn begin(&self) -> Result<Box<dyn Repository>, StoreError> {
+            unreachable!()
+        }
+        async fn snapshot(&self) -> Result<Box<dyn Repository>, StoreError> {
+            unreachable!()
+        }
+        fn wakes(&self) -> broadcast::Receiver<Work> {
+            unreachable!()
+        }
+        async fn migrate(&self) -> Result<(), StoreError> {
+            unreachable!()
+        }
+        async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+            unreachable!()
+        }
+        async fn describe(&self) -> Result<String, StoreError> {
+            unreachable!()
+        }
+        async fn close(&self) {}
+    }
+
+    #[tokio::test]
+    async fn leases_are_told_on_the_databases_clock_whatever_this_machine_shows() {
+        let store = Elsewhere(AtomicI64::new(946_684_800));
+        let clock = of(&store).await.unwrap();
+        let hours_since =
+            |clock: &dyn Clock, start: i64| (clock.now().timestamp() - start).div_euclid(3_600);
+        assert_eq!(hours_since(clock.as_ref(), 946_684_800), 0);
+
+        // It was set an hour forward over there.
+        store.0.fetch_add(3_600, Ordering::Relaxed);
+        let ahead = clock.set_by(&store).await.unwrap();
+        assert!(ahead <= TimeDelta::minutes(-59), "{ahead}");
+        assert_eq!(hours_since(clock.as_ref(), 946_684_800), 1);
+    }
 
     #[test]
     fn every_clock_shows_whole_microseconds() {

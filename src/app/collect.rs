@@ -10,7 +10,9 @@ use super::{
     Rondo,
     index::{by_id, ids_of},
     order::{self, Errand},
-    record, sent,
+    record,
+    sent::Sent,
+    standing,
     turn::{self, TurnError},
 };
 use crate::{
@@ -25,7 +27,6 @@ use crate::{
             network::{self, Planned, SentAttempt, When},
             rules::RuleBook,
         },
-        subscription::Subscription,
         version::Version,
     },
     store::{Repository, StoreError, Times, Work},
@@ -39,13 +40,11 @@ pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<us
     // All calls of a batch begin at once, well within its lease.
     let limit = limit.min(rondo.pace.calls_in_flight);
     let (count, errands) = start(rondo, merchant, limit).await?;
-    let mut answers = futures::stream::iter(errands)
+    let answers = futures::stream::iter(errands)
         .map(|errand| order::send(rondo, errand))
         .buffer_unordered(rondo.pace.calls_in_flight)
         .ready_chunks(RECORDED_TOGETHER);
-    while let Some(heard) = answers.next().await {
-        record::record(rondo, merchant, heard).await?;
-    }
+    turn::record_each(answers, |heard| record::record(rondo, merchant, heard)).await?;
     Ok(count)
 }
 
@@ -72,7 +71,7 @@ async fn start(
             Start::Attempt(due, method) => {
                 cards_in_use.insert(method.card_key().to_owned());
                 let (payment, attempt) = intend(rondo, &due, &method, times.now, leased_until);
-                errands.push(Errand::charge(&attempt, &due.invoice, method, leased_until));
+                errands.extend(Errand::charge(&attempt, &due.invoice, leased_until));
                 changes.payments.push(payment);
                 changes.attempts.push(attempt);
             }
@@ -154,6 +153,7 @@ fn intend(
         invoice: payment.invoice,
         customer: payment.customer,
         method: Some(method.id),
+        credential: Some(method.credential()),
         gateway: method.gateway.clone(),
         amount: due.invoice.open_amount(),
         initiator: Initiator::Merchant,
@@ -189,34 +189,24 @@ async fn load(
     let subscriptions = repo.subscriptions(merchant.id, &subscriptions).await?;
     let subscriptions = by_id(subscriptions, |subscription| subscription.id);
     let chosen = |payment: &Payment| {
-        let subscription: Option<&Subscription> =
-            invoices[&payment.invoice].subscription.and_then(|id| subscriptions.get(&id));
-        payment
-            .method
-            .or_else(|| subscription.and_then(|s| s.payment_method))
-            .or(customers[&payment.customer].default_method)
+        let subscription = invoices[&payment.invoice].subscription;
+        let subscription = subscription.and_then(|id| subscriptions.get(&id));
+        standing::next_charged(payment, subscription, &customers[&payment.customer])
     };
     let methods: Vec<_> = payments.iter().filter_map(chosen).collect();
     let methods = repo.payment_methods(merchant.id, &methods).await?;
     let methods = by_id(methods, |method| method.id);
-    let mut sent = sent::on_cards_and_invoices(
-        repo,
-        merchant,
-        payments.iter().filter_map(|payment| {
-            let method = methods.get(&chosen(payment)?)?;
-            Some((payment.clone(), method.card_key().to_owned()))
-        }),
-        times.now,
-    )
-    .await?;
+    let cards: Vec<_> = methods.values().map(|method| method.card_key().to_owned()).collect();
+    repo.lock_cards(merchant.id, &cards).await?;
+    let sent = Sent::load(repo, merchant, &payments, methods.values(), times.now).await?;
     Ok(payments
         .into_iter()
         .map(|payment| {
-            let method = chosen(&payment).and_then(|id| methods.get(&id)).cloned();
+            let method = chosen(&payment).and_then(|id| methods.get(&id));
             DuePayment {
                 invoice: invoices[&payment.invoice].clone(),
-                sent_before: sent.remove(&payment.id).unwrap_or_default(),
-                method,
+                sent_before: sent.before(&payment, method),
+                method: method.cloned(),
                 payment,
             }
         })

@@ -9,10 +9,9 @@ pub use policies::{PolicyUpdate, create_policy, delete_policy, policy, update_po
 
 use super::{Act, AppError, Result, standing};
 use crate::domain::{
-    changes::Changes,
     dunning::{DunningCase, Refusal},
     ids::{Id, Kind, kind},
-    payment::{PaymentState, settle::Owed},
+    payment::settle::Owed,
 };
 
 /// A case, or that there is none.
@@ -21,22 +20,11 @@ pub async fn case(act: &mut Act<'_>, id: Id<kind::DunningCase>) -> Result<Dunnin
     found.into_iter().next().ok_or_else(|| AppError::not_found(id))
 }
 
-/// What is owed with a payment, and the first method that would be charged for it.
+/// What is owed with a payment, if there is such a payment.
 pub(super) async fn owed(act: &mut Act<'_>, payment: Id<kind::Payment>) -> Result<Option<Owed>> {
     let now = act.now();
-    let load = standing::load_owed(act.repo, act.merchant, &[payment], now).await?;
-    let Some(mut owed) = load.into_iter().next() else { return Ok(None) };
-    let stands_in = owed.payment.method.is_some()
-        && owed.payment.method == owed.customer.backup_method
-        && owed.payment.state == PaymentState::Waiting;
-    if !stands_in {
-        return Ok(Some(owed));
-    }
-    // The backup was tried last; what is decided now is about the method that it stood in for.
-    owed.payment.method = None;
-    act.write(Changes { payments: vec![owed.payment], ..Changes::default() }).await?;
-    let load = standing::load_owed(act.repo, act.merchant, &[payment], now).await?;
-    Ok(load.into_iter().next())
+    let owed = standing::load_owed(act.repo, act.merchant, &[payment], now).await?;
+    Ok(owed.into_iter().next())
 }
 
 /// Why a case did not move as asked, as the caller is told.

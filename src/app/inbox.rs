@@ -11,7 +11,7 @@ use super::{
     pay,
     record::{self, Heard},
     refunds, resolve,
-    turn::TurnError,
+    turn::{self, TurnError},
 };
 use crate::{
     domain::{
@@ -37,6 +37,9 @@ const LEASE: TimeDelta = TimeDelta::minutes(2);
 /// The waits before a webhook that could not be applied is tried again, in seconds: what it speaks of
 /// may be committed a moment later. Then it is given up; the probes of RULES PRB-1 go on.
 const WAITS_SECONDS: [i64; 6] = [2, 10, 60, 300, 1_800, 7_200];
+
+/// The wait after the database was not to be had.
+const AFTER_TROUBLE: TimeDelta = TimeDelta::seconds(2);
 
 /// What was done with a webhook that came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +101,13 @@ pub async fn turn(rondo: &Rondo, limit: usize) -> Result<usize, TurnError> {
         let world = rondo.clock.now();
         (item.due_at, item.failure) = match applied {
             Ok(()) => (None, None),
-            Err(NotApplied { reason }) => {
+            // The database's trouble is not the webhook's: the try does not count.
+            Err(NotApplied::Later(error)) => {
+                tracing::debug!(event = item.event_id, %error, "the webhook is applied later");
+                item.tries -= 1;
+                (Some(world + AFTER_TROUBLE), item.failure.take())
+            }
+            Err(NotApplied::Because(reason)) => {
                 metrics::counter!("rondo_webhooks_not_applied_total", "gateway" => item.gateway.clone())
                     .increment(1);
                 tracing::warn!(
@@ -139,18 +148,42 @@ fn next_try(tries: u32, world: DateTime<Utc>) -> Option<DateTime<Utc>> {
 
 /// Why a webhook has no effect yet.
 #[derive(Debug)]
-struct NotApplied {
-    reason: String,
+enum NotApplied {
+    /// The database was busy, or someone else was faster.
+    Later(StoreError),
+    /// It cannot be applied as things stand.
+    Because(String),
 }
 
 impl NotApplied {
     fn because(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into() }
+        Self::Because(reason.into())
     }
 }
 
-impl<E: std::error::Error> From<E> for NotApplied {
-    fn from(error: E) -> Self {
+impl From<StoreError> for NotApplied {
+    fn from(error: StoreError) -> Self {
+        TurnError::from(error).into()
+    }
+}
+
+impl From<AppError> for NotApplied {
+    fn from(error: AppError) -> Self {
+        TurnError::of(Vec::new(), error).into()
+    }
+}
+
+impl From<TurnError> for NotApplied {
+    fn from(error: TurnError) -> Self {
+        match error {
+            TurnError::Later(error) => Self::Later(error),
+            TurnError::Poisoned { source, .. } => Self::Because(turn::whole_reason(&source)),
+        }
+    }
+}
+
+impl From<serde_json::Error> for NotApplied {
+    fn from(error: serde_json::Error) -> Self {
         Self::because(error.to_string())
     }
 }

@@ -7,7 +7,6 @@ use chrono::{DateTime, Utc};
 use super::{Rondo, record::Heard};
 use crate::{
     domain::{
-        customer::PaymentMethod,
         ids::{Id, kind},
         invoice::Invoice,
         payment::attempt::{Attempt, News},
@@ -25,15 +24,16 @@ pub(super) struct Errand {
 }
 
 impl Errand {
-    /// The order of an attempt: the same for every sending.
+    /// The order of an attempt: the same for every sending. None, for what the customer pays on the
+    /// gateway's page.
     pub(super) fn charge(
         attempt: &Attempt,
         invoice: &Invoice,
-        method: PaymentMethod,
         leased_until: DateTime<Utc>,
-    ) -> Self {
+    ) -> Option<Self> {
+        let credential = attempt.credential.clone()?;
         let description = invoice.number.clone().unwrap_or_else(|| invoice.id.to_string());
-        Self {
+        Some(Self {
             attempt: attempt.id,
             gateway: attempt.gateway.clone(),
             leased_until,
@@ -41,13 +41,13 @@ impl Errand {
                 attempt: attempt.id,
                 invoice: attempt.invoice,
                 amount: attempt.amount,
-                method_token: method.token,
-                customer_reference: method.customer_reference,
+                method_token: credential.token,
+                customer_reference: credential.customer_reference,
                 initiator: attempt.initiator,
-                original_transaction: method.original_transaction,
+                original_transaction: credential.original_transaction,
                 description,
             },
-        }
+        })
     }
 }
 

@@ -98,12 +98,10 @@ pub async fn of_payment(act: &mut Act<'_>, payment: Id<kind::Payment>) -> Result
 pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<usize, TurnError> {
     let limit = limit.min(rondo.pace.calls_in_flight);
     let (count, errands) = claim(rondo, merchant, limit).await?;
-    let mut answers = futures::stream::iter(errands)
+    let answers = futures::stream::iter(errands)
         .map(|errand| send(rondo, errand))
         .buffer_unordered(rondo.pace.calls_in_flight);
-    while let Some((refund, answer)) = answers.next().await {
-        record(rondo, merchant, refund, answer).await?;
-    }
+    turn::record_each(answers, |(refund, answer)| record(rondo, merchant, refund, answer)).await?;
     Ok(count)
 }
 
@@ -202,6 +200,18 @@ async fn settle(
     let now = act.now();
     refund.leased_until = None;
     match (refund.state, answer) {
+        // The customer's bank sent it back, days later.
+        (RefundState::Succeeded, Ok(RefundOutcome::Failed { reason })) => {
+            bounced(act, refund, reason.clone(), now).await?;
+            Ok(Some(format!("the refund had succeeded and came back: {reason}")))
+        }
+        // Evidence that money moved wins, as for charges (RULES CHG-7).
+        (RefundState::Failed, Ok(RefundOutcome::Refunded { reference })) => {
+            reserve(act, &refund).await?;
+            refund.reference = Some(reference);
+            succeeded(act, refund, now).await?;
+            Ok(Some("the refund had failed and went through after all".to_owned()))
+        }
         // Old or repeated news.
         (RefundState::Succeeded | RefundState::Failed, _) => Ok(None),
         (_, Ok(RefundOutcome::Refunded { reference })) => {
@@ -240,11 +250,11 @@ async fn settle(
 
 async fn succeeded(act: &mut Act<'_>, mut refund: Refund, now: DateTime<Utc>) -> Result<()> {
     refund.state = RefundState::Succeeded;
+    refund.failure = None;
     refund.due_at = None;
     refund.settled_at = Some(now);
     let invoice = act.invoice(refund.invoice).await?;
-    let attempts = act.repo.attempts(act.merchant_id(), &[refund.attempt]).await?;
-    let attempt = attempts.into_iter().next().ok_or_else(|| AppError::not_found(refund.attempt))?;
+    let attempt = attempt(act, &refund).await?;
     let to = match attempt.method {
         Some(method) => act.payment_method(method).await.ok().as_ref().map(PaymentMethod::shown),
         None => None,
@@ -271,21 +281,68 @@ async fn succeeded(act: &mut Act<'_>, mut refund: Refund, now: DateTime<Utc>) ->
 
 async fn failed(
     act: &mut Act<'_>,
+    refund: Refund,
+    reason: String,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let mut changes = Changes::default();
+    unreserve(act, &refund, &mut changes).await?;
+    close_failed(act, refund, reason, changes, now).await
+}
+
+async fn bounced(
+    act: &mut Act<'_>,
+    refund: Refund,
+    reason: String,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let invoice = act.invoice(refund.invoice).await?;
+    let attempt = attempt(act, &refund).await?;
+    let heading = Heading { id: act.id(), at: now, invoice: &invoice };
+    let journals = vec![heading.bounced(&refund, &attempt.gateway)];
+    let mut changes = Changes { journals, ..Changes::default() };
+    unreserve(act, &refund, &mut changes).await?;
+    close_failed(act, refund, reason, changes, now).await
+}
+
+async fn close_failed(
+    act: &mut Act<'_>,
     mut refund: Refund,
     reason: String,
+    mut changes: Changes,
     now: DateTime<Utc>,
 ) -> Result<()> {
     refund.state = RefundState::Failed;
     refund.failure = Some(reason);
     refund.due_at = None;
     refund.settled_at = Some(now);
-    let event = refund.event(EventKind::RefundFailed, now, act.mint);
-    let mut changes = Changes { events: vec![event], ..Changes::default() };
+    changes.events.push(refund.event(EventKind::RefundFailed, now, act.mint));
+    changes.refunds.push(refund);
+    act.write(changes).await
+}
+
+/// The attempt whose money a refund gives back.
+async fn attempt(act: &mut Act<'_>, refund: &Refund) -> Result<Attempt> {
+    let attempts = act.repo.attempts(act.merchant_id(), &[refund.attempt]).await?;
+    attempts.into_iter().next().ok_or_else(|| AppError::not_found(refund.attempt))
+}
+
+/// What was promised out of the payment can be promised again.
+async fn unreserve(act: &mut Act<'_>, refund: &Refund, changes: &mut Changes) -> Result<()> {
     if refund.origin == RefundOrigin::Requested {
         let mut payment = act.payment(refund.payment).await?;
         payment.refunded = payment.refunded.minus(refund.amount).expect("one currency");
         changes.payments.push(payment);
     }
-    changes.refunds.push(refund);
-    act.write(changes).await
+    Ok(())
+}
+
+/// Counts a refund again that had been given up.
+async fn reserve(act: &mut Act<'_>, refund: &Refund) -> Result<()> {
+    if refund.origin == RefundOrigin::Requested {
+        let mut payment = act.payment(refund.payment).await?;
+        payment.refunded = payment.refunded.plus(refund.amount).expect("one currency");
+        act.write(Changes { payments: vec![payment], ..Changes::default() }).await?;
+    }
+    Ok(())
 }

@@ -30,13 +30,11 @@ pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<us
     let now = rondo.times(merchant).now;
     let limit = limit.min(rondo.pace.calls_in_flight);
     let (count, inquiries) = claim(rondo, merchant, limit).await?;
-    let mut answers = futures::stream::iter(inquiries)
+    let answers = futures::stream::iter(inquiries)
         .map(|inquiry| inquire(rondo, inquiry, now))
         .buffer_unordered(rondo.pace.calls_in_flight)
         .ready_chunks(RECORDED_TOGETHER);
-    while let Some(heard) = answers.next().await {
-        record::record(rondo, merchant, heard).await?;
-    }
+    turn::record_each(answers, |heard| record::record(rondo, merchant, heard)).await?;
     Ok(count)
 }
 
@@ -73,7 +71,6 @@ pub async fn ask_now(
 #[derive(Debug)]
 struct Inquiry {
     attempt: Attempt,
-    customer_reference: Option<String>,
     errand: Option<Errand>,
 }
 
@@ -119,21 +116,11 @@ async fn load(
 ) -> Result<Vec<Inquiry>, StoreError> {
     let invoices = repo.invoices(merchant.id, &ids_of(attempts, |a| a.invoice)).await?;
     let invoices = by_id(invoices, |invoice| invoice.id);
-    let methods: Vec<_> = attempts.iter().filter_map(|attempt| attempt.method).collect();
-    let methods = repo.payment_methods(merchant.id, &ids_of(&methods, |id| *id)).await?;
-    let methods = by_id(methods, |method| method.id);
     Ok(attempts
         .iter()
-        .map(|attempt| {
-            let method = attempt.method.and_then(|id| methods.get(&id));
-            Inquiry {
-                customer_reference: method.and_then(|m| m.customer_reference.clone()),
-                errand: method.map(|method| {
-                    let invoice = &invoices[&attempt.invoice];
-                    Errand::charge(attempt, invoice, method.clone(), leased_until)
-                }),
-                attempt: attempt.clone(),
-            }
+        .map(|attempt| Inquiry {
+            errand: Errand::charge(attempt, &invoices[&attempt.invoice], leased_until),
+            attempt: attempt.clone(),
         })
         .collect())
 }
@@ -150,10 +137,11 @@ async fn inquire(rondo: &Rondo, inquiry: Inquiry, now: DateTime<Utc>) -> Heard {
     {
         return order::send(rondo, errand).await;
     }
+    let known = inquiry.attempt.credential.as_ref();
     let trace = ChargeTrace {
         attempt,
         reference: inquiry.attempt.reference.clone(),
-        customer_reference: inquiry.customer_reference,
+        customer_reference: known.and_then(|told| told.customer_reference.clone()),
         first_sent_at: inquiry.attempt.sent_at,
     };
     let word = match gateway.find_charge(&trace).await {

@@ -33,14 +33,12 @@ pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<us
     let limit = limit.min(rondo.pace.mails_in_flight * MAILS_EACH);
     let (count, notices, papers) = claim(rondo, merchant, limit).await?;
     let times = rondo.times(merchant);
-    let mut sent = futures::stream::iter(notices)
+    let sent = futures::stream::iter(notices)
         .map(|notice| send(rondo, merchant, &papers, notice, times))
         .buffer_unordered(rondo.pace.mails_in_flight)
         .ready_chunks(rondo.pace.mails_in_flight);
     // What the server took is recorded as it goes, so that little is sent again after a crash.
-    while let Some(group) = sent.next().await {
-        record(rondo, merchant, group, times).await?;
-    }
+    turn::record_each(sent, |group| record(rondo, merchant, group, times)).await?;
     Ok(count)
 }
 

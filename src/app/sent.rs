@@ -1,14 +1,15 @@
 //! What was sent before, as the networks count it (RULES RET-1, RET-2).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
     domain::{
+        customer::PaymentMethod,
         ids::{Id, kind},
         merchant::Merchant,
-        payment::{Payment, network::SentAttempt},
+        payment::{Payment, attempt::Attempt, network::SentAttempt},
     },
     store::{Repository, SentBefore, StoreError},
 };
@@ -16,47 +17,64 @@ use crate::{
 /// How far back tries on a card count: the longest window is of 30 days.
 const WINDOW: TimeDelta = TimeDelta::days(31);
 
-/// For each payment, with the card that it is to be charged to: all that was sent on that card
-/// lately, and all that was ever sent for its invoice on other cards.
-pub(super) async fn on_cards_and_invoices(
-    repo: &mut dyn Repository,
-    merchant: &Merchant,
-    payments: impl Iterator<Item = (Payment, String)>,
-    now: DateTime<Utc>,
-) -> Result<BTreeMap<Id<kind::Payment>, Vec<SentAttempt>>, StoreError> {
-    let payments: Vec<_> = payments.collect();
-    let mut card_keys: Vec<_> = payments.iter().map(|(_, card)| card.clone()).collect();
-    card_keys.sort_unstable();
-    card_keys.dedup();
-    let mut on_cards: BTreeMap<String, Vec<SentBefore>> = BTreeMap::new();
-    for sent in repo.sent_on_cards(merchant.id, &card_keys, now - WINDOW).await? {
-        on_cards.entry(sent.card_key.clone()).or_default().push(sent);
-    }
-    let ids: Vec<_> = payments.iter().map(|(payment, _)| payment.id).collect();
-    let for_invoices = repo.attempts_of_payments(merchant.id, &ids).await?;
+/// All that was sent lately on some cards, and all that was ever sent for some payments.
+pub(super) struct Sent {
+    since: DateTime<Utc>,
+    on_cards: BTreeMap<String, Vec<SentBefore>>,
+    for_payments: BTreeMap<Id<kind::Payment>, Vec<Attempt>>,
+}
 
-    Ok(payments
-        .into_iter()
-        .map(|(payment, card)| {
-            let same_card = on_cards.get(&card).into_iter().flatten().map(|sent| SentAttempt {
-                sent_at: sent.sent_at,
-                amount: sent.amount,
-                initiator: sent.initiator,
-                same_card: true,
-                same_invoice: sent.invoice == payment.invoice,
+impl Sent {
+    /// Reads what was sent on the cards of `methods` and for `payments`.
+    pub(super) async fn load<'m>(
+        repo: &mut dyn Repository,
+        merchant: &Merchant,
+        payments: &[Payment],
+        methods: impl Iterator<Item = &'m PaymentMethod>,
+        now: DateTime<Utc>,
+    ) -> Result<Self, StoreError> {
+        let since = now - WINDOW;
+        let cards: BTreeSet<_> = methods.map(|method| method.card_key().to_owned()).collect();
+        let cards: Vec<_> = cards.into_iter().collect();
+        let mut on_cards: BTreeMap<String, Vec<SentBefore>> = BTreeMap::new();
+        for sent in repo.sent_on_cards(merchant.id, &cards, since).await? {
+            on_cards.entry(sent.card_key.clone()).or_default().push(sent);
+        }
+        let ids: Vec<_> = payments.iter().map(|payment| payment.id).collect();
+        let mut for_payments: BTreeMap<_, Vec<Attempt>> = BTreeMap::new();
+        for attempt in repo.attempts_of_payments(merchant.id, &ids).await? {
+            for_payments.entry(attempt.payment).or_default().push(attempt);
+        }
+        Ok(Self { since, on_cards, for_payments })
+    }
+
+    /// All that counts when `payment` is to be charged to `method`: what was sent on that card, and
+    /// what was sent for the same invoice on others.
+    pub(super) fn before(
+        &self,
+        payment: &Payment,
+        method: Option<&PaymentMethod>,
+    ) -> Vec<SentAttempt> {
+        let card = method.map(PaymentMethod::card_key);
+        let same_card = card.and_then(|card| self.on_cards.get(card));
+        let same_card = same_card.into_iter().flatten().map(|sent| SentAttempt {
+            sent_at: sent.sent_at,
+            amount: sent.amount,
+            initiator: sent.initiator,
+            same_card: true,
+            same_invoice: sent.invoice == payment.invoice,
+        });
+        let same_invoice = self.for_payments.get(&payment.id).into_iter().flatten();
+        let same_invoice = same_invoice
+            .map(|attempt| (attempt, card == Some(attempt.card_key.as_str())))
+            .filter(|(attempt, is_same_card)| !is_same_card || attempt.sent_at < self.since)
+            .map(|(attempt, is_same_card)| SentAttempt {
+                sent_at: attempt.sent_at,
+                amount: attempt.amount,
+                initiator: attempt.initiator,
+                same_card: is_same_card,
+                same_invoice: true,
             });
-            let other_cards = for_invoices
-                .iter()
-                .filter(|attempt| attempt.payment == payment.id)
-                .filter(|attempt| attempt.card_key != card || attempt.sent_at < now - WINDOW)
-                .map(|attempt| SentAttempt {
-                    sent_at: attempt.sent_at,
-                    amount: attempt.amount,
-                    initiator: attempt.initiator,
-                    same_card: attempt.card_key == card,
-                    same_invoice: true,
-                });
-            (payment.id, same_card.chain(other_cards).collect())
-        })
-        .collect())
+        same_card.chain(same_invoice).collect()
+    }
 }

@@ -7,10 +7,11 @@ use chrono::{DateTime, Utc};
 use super::{
     index::{by_id, ids_of},
     renew::{next_terms, terms_of},
-    sent,
+    sent::Sent,
 };
 use crate::{
     domain::{
+        customer::{Customer, PaymentMethod},
         dunning::Setting,
         ids::{Id, kind},
         merchant::Merchant,
@@ -18,6 +19,7 @@ use crate::{
             Payment,
             settle::{Owed, Standing},
         },
+        subscription::Subscription,
     },
     store::{Repository, StoreError},
 };
@@ -54,8 +56,32 @@ pub(super) async fn load_owed(
     owed(repo, merchant, payments, BTreeMap::new(), now).await
 }
 
-/// Reads what belongs to `payments`. `charged` says what an attempt has charged; otherwise the
-/// method is the one that would be charged next.
+/// What a payment is charged to, unless the ladder orders the backup.
+fn primary(
+    payment: &Payment,
+    subscription: Option<&Subscription>,
+    customer: &Customer,
+) -> Option<Id<kind::PaymentMethod>> {
+    payment
+        .method
+        .or_else(|| subscription.and_then(|subscription| subscription.payment_method))
+        .or(customer.default_method)
+}
+
+/// What the next attempt at a payment charges.
+pub(super) fn next_charged(
+    payment: &Payment,
+    subscription: Option<&Subscription>,
+    customer: &Customer,
+) -> Option<Id<kind::PaymentMethod>> {
+    if payment.on_backup {
+        customer.backup_method
+    } else {
+        primary(payment, subscription, customer)
+    }
+}
+
+/// Reads what belongs to `payments`. `charged` says what an attempt has charged.
 async fn owed(
     repo: &mut dyn Repository,
     merchant: &Merchant,
@@ -85,82 +111,66 @@ async fn owed(
     let invoice_ids: Vec<_> = invoices.keys().copied().collect();
     let cases = repo.open_cases_of_invoices(merchant.id, &invoice_ids).await?;
     let mut cases: BTreeMap<_, _> = cases.into_iter().map(|case| (case.invoice, case)).collect();
-    let overdue =
-        other_overdue(repo, merchant, &subscriptions.keys().copied().collect::<Vec<_>>()).await?;
+    let subscription_ids: Vec<_> = subscriptions.keys().copied().collect();
+    let overdue = repo.overdue_invoices(merchant.id, &subscription_ids).await?;
 
-    let chosen = |payment: &Payment| {
-        let customer = &customers[&payment.customer];
-        let subscription = invoices[&payment.invoice].subscription;
-        match charged.get(&payment.id) {
-            Some(method) => *method,
-            None => payment
-                .method
-                .or_else(|| subscriptions.get(&subscription?)?.payment_method)
-                .or(customer.default_method),
-        }
+    let billed = |payment: &Payment| {
+        let subscription = invoices[&payment.invoice].subscription?;
+        subscriptions.get(&subscription)
+    };
+    let primary =
+        |payment: &Payment| primary(payment, billed(payment), &customers[&payment.customer]);
+    let charged = |payment: &Payment| {
+        let next = || next_charged(payment, billed(payment), &customers[&payment.customer]);
+        charged.get(&payment.id).copied().unwrap_or_else(next)
     };
     let backups = customers.values().filter_map(|customer| customer.backup_method);
-    let methods: BTreeSet<_> = payments.iter().filter_map(chosen).chain(backups).collect();
+    let methods: BTreeSet<_> = payments
+        .iter()
+        .flat_map(|payment| [primary(payment), charged(payment)])
+        .flatten()
+        .chain(backups)
+        .collect();
     let methods: Vec<_> = methods.into_iter().collect();
     let methods = by_id(repo.payment_methods(merchant.id, &methods).await?, |method| method.id);
-    let on_cards = payments.iter().map(|payment| {
-        let method = chosen(payment).and_then(|id| methods.get(&id));
-        (payment.clone(), method.map(|m| m.card_key().to_owned()).unwrap_or_default())
-    });
-    let mut sent = sent::on_cards_and_invoices(repo, merchant, on_cards, now).await?;
+    let method = |id: Option<Id<kind::PaymentMethod>>| methods.get(&id?);
+    let sent = Sent::load(repo, merchant, &payments, methods.values(), now).await?;
 
     Ok(payments
-        .into_iter()
+        .iter()
         .map(|payment| {
             let invoice = invoices[&payment.invoice].clone();
             let customer = customers[&payment.customer].clone();
-            let subscription = invoice.subscription.and_then(|id| subscriptions.get(&id));
+            let subscription = billed(payment);
             let plan = subscription.and_then(|subscription| plans.get(&subscription.plan));
             let policy = plan
                 .and_then(|plan| plan.dunning_policy)
                 .or(merchant.dunning_policy)
                 .and_then(|id| policies.get(&id));
             let zone = customer.zone.unwrap_or(merchant.zone);
-            let method = chosen(&payment).and_then(|id| methods.get(&id)).cloned();
-            let backup = customer.backup_method.and_then(|id| methods.get(&id)).cloned();
+            let primary = method(primary(payment));
+            let is_another = |backup: &&PaymentMethod| primary.is_none_or(|m| m.id != backup.id);
+            let backup = method(customer.backup_method)
+                .filter(|backup| backup.is_chargeable())
+                .filter(is_another);
             Owed {
-                other_overdue: invoice.subscription.is_some_and(|subscription| {
-                    overdue
-                        .get(&subscription)
-                        .is_some_and(|invoices| invoices.iter().any(|id| *id != invoice.id))
+                other_overdue: overdue.iter().any(|(subscription, overdue)| {
+                    invoice.subscription == Some(*subscription) && *overdue != invoice.id
                 }),
                 case: cases.remove(&invoice.id),
-                backup: backup.filter(|backup| {
-                    backup.is_chargeable() && method.as_ref().is_none_or(|m| m.id != backup.id)
-                }),
                 subscription: subscription.map(|subscription| {
                     (subscription.clone(), terms[&next_terms(subscription)].clone())
                 }),
                 dunning: policy.map_or_else(|| Setting::standard(zone), |p| Setting::of(p, zone)),
-                sent: sent.remove(&payment.id).unwrap_or_default(),
-                method,
-                payment,
+                sent_on_primary: sent.before(payment, primary),
+                sent_on_backup: sent.before(payment, backup),
+                charged: method(charged(payment)).cloned(),
+                primary: primary.cloned(),
+                backup: backup.cloned(),
+                payment: payment.clone(),
                 invoice,
                 customer,
             }
         })
         .collect())
-}
-
-/// The invoices in dunning of each of these subscriptions.
-async fn other_overdue(
-    repo: &mut dyn Repository,
-    merchant: &Merchant,
-    subscriptions: &[Id<kind::Subscription>],
-) -> Result<BTreeMap<Id<kind::Subscription>, Vec<Id<kind::Invoice>>>, StoreError> {
-    let open = repo.open_invoices_of_subscriptions(merchant.id, subscriptions).await?;
-    let open = by_id(open, |invoice| invoice.id);
-    let ids: Vec<_> = open.keys().copied().collect();
-    let mut overdue: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for case in repo.open_cases_of_invoices(merchant.id, &ids).await? {
-        if let Some(subscription) = case.subscription {
-            overdue.entry(subscription).or_default().push(case.invoice);
-        }
-    }
-    Ok(overdue)
 }

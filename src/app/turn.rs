@@ -1,5 +1,8 @@
 //! What every loop's turn has in common: a batch, and what to do when one of it is bad.
 
+use std::pin::pin;
+
+use futures::{Stream, StreamExt};
 use thiserror::Error;
 
 use super::{AppError, Rondo};
@@ -38,6 +41,23 @@ impl TurnError {
             source => Self::Poisoned { objects, source },
         }
     }
+}
+
+/// Records what comes, as it comes. What fails to be recorded keeps nothing else from it: those
+/// calls are under way already, and their outcomes are known only here. Tells the first failure.
+pub(super) async fn record_each<T, Recording>(
+    answers: impl Stream<Item = T>,
+    mut record: impl FnMut(T) -> Recording,
+) -> Result<(), TurnError>
+where
+    Recording: Future<Output = Result<(), TurnError>>,
+{
+    let mut answers = pin!(answers);
+    let mut first_failure = Ok(());
+    while let Some(answer) = answers.next().await {
+        first_failure = first_failure.and(record(answer).await);
+    }
+    first_failure
 }
 
 /// An error with all its causes, in one line for staff.

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::telemetry::Metrics;
 use crate::{
-    app::{Pace, Rondo, clock::SystemClock},
+    app::{Pace, Rondo, clock},
     config::{Config, Smtp, SmtpTls},
     engine::{self, Engine},
     gateway::{self, Gateway, http},
@@ -47,7 +47,7 @@ impl Service {
     ) -> anyhow::Result<Self> {
         let address = listener.local_addr()?;
         let config = Config { listen: address, ..config.clone() };
-        let rondo = ports(&config, store)?;
+        let rondo = ports(&config, store).await?;
         let tls = config.tls.as_ref().map(|files| tls::server_config(&files.cert, &files.key));
         let tls = tls.transpose()?;
         let stop = CancellationToken::new();
@@ -84,11 +84,11 @@ impl Service {
 }
 
 /// The ports, from a configuration that was checked.
-pub fn ports(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<Rondo> {
+pub async fn ports(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<Rondo> {
     let engine = &config.engine;
     Ok(Rondo {
+        clock: clock::of(store.as_ref()).await?,
         store,
-        clock: Arc::new(SystemClock),
         mint: Arc::new(system_mint()),
         gateways: gateways(config)?,
         mailer: mailer(&config.smtp)?,

@@ -8,7 +8,7 @@ use super::{
     ids::{Id, Mint, kind},
     payment::{
         decline::{DeclineClass, Network},
-        method::{Expiry, Shown, StoredMethod},
+        method::{Credential, Expiry, Shown, StoredMethod},
     },
     version::Version,
 };
@@ -99,6 +99,15 @@ impl PaymentMethod {
     /// What the network counts its tries by: the card, or else its token (RULES RET-2).
     pub fn card_key(&self) -> &str {
         self.fingerprint.as_deref().unwrap_or(&self.token)
+    }
+
+    /// What a gateway is told to charge.
+    pub fn credential(&self) -> Credential {
+        Credential {
+            token: self.token.clone(),
+            customer_reference: self.customer_reference.clone(),
+            original_transaction: self.original_transaction.clone(),
+        }
     }
 
     /// A method that a gateway has just stored, with the customer's consent to its later use.

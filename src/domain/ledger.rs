@@ -7,6 +7,7 @@ use super::{
     ids::{Id, kind},
     invoice::Invoice,
     money::Money,
+    payment::refund::{Refund, RefundOrigin},
 };
 
 /// A balanced set of postings: debits are positive, credits negative, the sum is nothing.
@@ -55,6 +56,8 @@ pub enum Entry {
     Refunded,
     /// Money that nobody owed went back.
     OverpaymentReturned,
+    /// Money that was on its way back did not arrive, and is with the gateway again.
+    RefundBounced,
 }
 
 /// One side of a journal.
@@ -166,6 +169,17 @@ impl Heading<'_> {
         let movement = Some(Movement::Refund(refund));
         let entry = Entry::OverpaymentReturned;
         self.between(entry, movement, amount, Account::CustomerCredit, clearing)
+    }
+
+    /// What `sent` had sent back did not arrive: the reversing journal (RULES LED-1).
+    pub fn bounced(self, sent: &Refund, gateway: &str) -> Journal {
+        let clearing = Account::Clearing(gateway.to_owned());
+        let movement = Some(Movement::Refund(sent.id));
+        let credit = match sent.origin {
+            RefundOrigin::Requested => Account::Refunds,
+            RefundOrigin::LateSuccess => Account::CustomerCredit,
+        };
+        self.between(Entry::RefundBounced, movement, sent.amount, clearing, credit)
     }
 
     fn between(

@@ -45,6 +45,9 @@ const REPLIES_KEPT: TimeDelta = TimeDelta::days(35);
 /// Replies that are forgotten in one go.
 const FORGOTTEN_TOGETHER: usize = 10_000;
 
+/// How far the clock may stray between two settings before it is told.
+const MOST_ASTRAY: TimeDelta = TimeDelta::milliseconds(500);
+
 /// The wait after the database was not to be had.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -93,6 +96,7 @@ impl Engine {
             scheduler.add(tick).await?;
         }
         scheduler.add(measuring(rondo.clone())?).await?;
+        scheduler.add(keeping_time(rondo.clone())?).await?;
         scheduler.add(forgetting(rondo)?).await?;
         scheduler.start().await?;
         bells.ring_all();
@@ -190,6 +194,22 @@ async fn measure(rondo: &Rondo) -> Result<(), StoreError> {
         metrics::gauge!("rondo_oldest_due_seconds", "work" => work.name()).set(seconds as f64);
     }
     Ok(())
+}
+
+/// Sets the clock by the database's, so that all replicas agree on whose lease has run out.
+fn keeping_time(rondo: Rondo) -> Result<Job, JobSchedulerError> {
+    Job::new_async("*/10 * * * * *", move |_, _| {
+        let rondo = rondo.clone();
+        Box::pin(async move {
+            match rondo.clock.set_by(rondo.store.as_ref()).await {
+                Ok(ahead) if ahead.abs() > MOST_ASTRAY => {
+                    tracing::warn!(ahead_ms = ahead.num_milliseconds(), "the clock was astray");
+                }
+                Ok(_) => {}
+                Err(error) => tracing::debug!(%error, "the clock was not set"),
+            }
+        })
+    })
 }
 
 /// Forgets replies that are older than anyone may ask for, each night.

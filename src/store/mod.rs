@@ -68,6 +68,10 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The migrations that are still to be run, by name.
     async fn pending_migrations(&self) -> Result<Vec<String>>;
 
+    /// What time it is by the database, on whose clock leases are told (RULES WRK-1); none, if it has
+    /// no other clock than this machine's.
+    async fn time(&self) -> Result<Option<DateTime<Utc>>>;
+
     /// The name of the engine and its version, for logs.
     async fn describe(&self) -> Result<String>;
 
@@ -124,6 +128,10 @@ pub trait Repository: Send {
         times: Times,
         limit: usize,
     ) -> Result<Claim<Payment>>;
+
+    /// Until this transaction ends, nobody else decides by what was sent on these cards: two replicas
+    /// at one instant would each see one try less than there is (RULES RET-1).
+    async fn lock_cards(&mut self, merchant: MerchantId, card_keys: &[String]) -> Result<()>;
 
     /// Claims attempts whose `probe_at` has come, and open ones whose lease ran out: their worker
     /// died. Never one whose lease still runs.
@@ -347,6 +355,14 @@ pub trait Repository: Send {
         merchant: MerchantId,
         subscriptions: &[Id<kind::Subscription>],
     ) -> Result<Vec<Invoice>>;
+
+    /// The open invoices of these subscriptions that dunning has taken up, whether its ladder has come
+    /// to its end or not.
+    async fn overdue_invoices(
+        &mut self,
+        merchant: MerchantId,
+        subscriptions: &[Id<kind::Subscription>],
+    ) -> Result<Vec<(Id<kind::Subscription>, Id<kind::Invoice>)>>;
 
     /// The first sent notice of each of these cases, for threading.
     async fn thread_starts(

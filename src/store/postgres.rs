@@ -23,7 +23,7 @@ use sqlx::{
 use tokio::{sync::broadcast, task::JoinHandle};
 
 use super::{
-    Durability, OpenOptions, Repository, Result, Store, StoreError, Work,
+    Durability, MerchantId, OpenOptions, Repository, Result, Store, StoreError, Work,
     fault::{self as faults, Told},
 };
 
@@ -170,6 +170,11 @@ impl Store for Postgres {
         Ok(pending.map(|one| format!("{:04} {}", one.version, one.description)).collect())
     }
 
+    async fn time(&self) -> Result<Option<DateTime<Utc>>> {
+        let time = sqlx::query_scalar("select clock_timestamp()");
+        time.fetch_one(&self.pool).await.map(Some).map_err(fault)
+    }
+
     async fn describe(&self) -> Result<String> {
         Ok(format!("PostgreSQL {}", show(&self.pool, "show server_version").await?))
     }
@@ -196,6 +201,30 @@ async fn commit(
             .map_err(fault)?;
     }
     transaction.commit().await.map_err(fault)
+}
+
+/// Waits its turn for each of these cards, always in the same order, so that two never wait for each
+/// other.
+async fn lock_cards(
+    connection: &mut Connection,
+    merchant: MerchantId,
+    card_keys: &[String],
+) -> Result<()> {
+    sqlx::query(
+        "select pg_advisory_xact_lock(card)
+        from (
+            select distinct hashtextextended($1::text || card_key, 0) as card
+            from unnest($2::text[]) as charged (card_key)
+            order by card
+            offset 0
+        ) as in_order",
+    )
+    .bind(merchant.uuid().to_string())
+    .bind(card_keys)
+    .execute(connection)
+    .await
+    .map_err(fault)?;
+    Ok(())
 }
 
 /// Passes on what is told. After a lost connection some of it is lost too: the tick does the rest.

@@ -1,6 +1,8 @@
 //! Due work is claimed oldest first, by one worker at a time, and a row that cannot be read does
 //! not stand in the way.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use rondo::{
     domain::{
@@ -19,6 +21,7 @@ use rondo::{
 };
 use rstest::rstest;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
+use tokio::sync::mpsc;
 
 use crate::support::{
     Database,
@@ -41,6 +44,35 @@ async fn due_on(store: &Database, days: &[&str]) -> (Shop, Vec<Id<kind::Subscrip
 
 fn ids(rows: &[Subscription]) -> Vec<Id<kind::Subscription>> {
     rows.iter().map(|one| one.id).collect()
+}
+
+#[tokio::test]
+async fn two_replicas_decide_on_one_card_one_after_the_other() {
+    let store = Arc::new(open(Postgres).await);
+    let merchant = Shop::opened(&**store).await.merchant.id;
+    let cards = ["one".to_owned(), "two".to_owned()];
+    let (done, mut order) = mpsc::unbounded_channel();
+
+    let mut first = store.begin().await.unwrap();
+    first.lock_cards(merchant, &cards).await.unwrap();
+    let second = tokio::spawn({
+        let (store, done, mut cards) = (Arc::clone(&store), done.clone(), cards.clone());
+        cards.reverse();
+        async move {
+            let mut second = store.begin().await.unwrap();
+            second.lock_cards(merchant, &cards).await.unwrap();
+            done.send("second").unwrap();
+        }
+    });
+    // Long enough for the second to be done already, if nothing held it up.
+    for _ in 0..50 {
+        first.merchant(merchant).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    done.send("first").unwrap();
+    first.commit().await.unwrap();
+    second.await.unwrap();
+    assert_eq!([order.recv().await, order.recv().await], [Some("first"), Some("second")]);
 }
 
 #[rstest]

@@ -2,10 +2,11 @@
 
 use rondo::{
     domain::{
+        calendar::Period,
         catalog::PlanState,
         changes::Changes,
         customer::{Customer, PaymentMethod},
-        dunning::DunningPolicy,
+        dunning::{DunningCase, DunningPolicy},
         invoice::{Invoice, InvoiceState},
         notice::Notice,
         payment::{
@@ -157,6 +158,45 @@ async fn cases_policies_and_notices_are_listed(#[values(Sqlite, Postgres)] engin
     let notices = Page { after: None, limit: 9 };
     assert_eq!(repo.list_notices(merchant, of, notices).await.unwrap().len(), 2);
     assert_eq!(repo.list_notices(merchant, Some(shop.id()), notices).await.unwrap(), []);
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_open_invoice_is_overdue_from_its_first_decline_on_even_past_the_ladders_end(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let store = open(engine).await;
+    let shop = Shop::opened(&*store).await;
+    let subscription = shop.subscription();
+    let billed = |state, day: &str, case: Option<Option<&str>>| {
+        let mut owed = shop.owed();
+        owed.invoice.subscription = Some(subscription.id);
+        owed.invoice.state = state;
+        owed.invoice.period = Some(Period::new(at(day), at("2027-01-01")).unwrap());
+        let case = case.map(|closed| {
+            let closed_at = closed.map(at);
+            DunningCase { closed_at, ..shop.case(&owed.payment) }
+        });
+        (owed, case)
+    };
+    let in_dunning = billed(InvoiceState::Open, "2026-01-01", Some(None));
+    let unpaid = billed(InvoiceState::Open, "2026-02-01", Some(Some("2026-03-01")));
+    let recovered = billed(InvoiceState::Paid, "2026-03-01", Some(Some("2026-03-09")));
+    let just_issued = billed(InvoiceState::Open, "2026-04-01", None);
+    let expected = [&in_dunning, &unpaid].map(|(owed, _)| (subscription.id, owed.invoice.id));
+    let mut changes = Changes { subscriptions: vec![subscription.clone()], ..Changes::default() };
+    for (owed, case) in [in_dunning, unpaid, recovered, just_issued] {
+        changes.append(owed.changes());
+        changes.dunning_cases.extend(case);
+    }
+    write(&*store, changes).await.unwrap();
+
+    let mut repo = store.snapshot().await.unwrap();
+    let merchant = shop.merchant.id;
+    let mut overdue = repo.overdue_invoices(merchant, &[subscription.id]).await.unwrap();
+    overdue.sort_unstable();
+    assert_eq!(overdue, expected);
+    assert_eq!(repo.overdue_invoices(merchant, &[shop.id()]).await.unwrap(), []);
 }
 
 #[rstest]

@@ -74,7 +74,7 @@ pub async fn method_replaced(act: &mut Act<'_>, customer: Id<kind::Customer>) ->
 /// Whether the new method is what the case would charge. A subscription that names its own method
 /// does not care for another default; it hears only where its own could not be charged until now.
 fn hears(owed: &Owed) -> bool {
-    let is_chargeable = owed.method.as_ref().is_some_and(PaymentMethod::is_chargeable);
+    let is_chargeable = owed.primary.as_ref().is_some_and(PaymentMethod::is_chargeable);
     let has_own = owed.payment.method.is_some()
         || owed.subscription.as_ref().is_some_and(|(s, _)| s.payment_method.is_some());
     let waits = owed.case.as_ref().is_some_and(|file| match file.case.state() {

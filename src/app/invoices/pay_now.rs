@@ -3,7 +3,7 @@
 
 use super::{Billed, billed, open_invoice, usable_method};
 use crate::{
-    app::{Act, AppError, Result, dunning, standing},
+    app::{Act, AppError, Result, dunning},
     domain::{
         changes::Changes,
         customer::PaymentMethod,
@@ -38,7 +38,7 @@ pub async fn pay_now(
     }
     let before = dunning::owed(act, payment.id).await?;
     let before = before.ok_or_else(|| AppError::not_found(payment.id))?;
-    let usual = before.method.as_ref().map(|method| method.id);
+    let usual = before.primary.as_ref().map(|method| method.id);
     let owed = match method {
         None => before,
         Some(method) => {
@@ -47,7 +47,7 @@ pub async fn pay_now(
         }
     };
     check(act, &owed)?;
-    let charged = owed.method.as_ref().map(|method| method.id);
+    let charged = owed.primary.as_ref().map(|method| method.id);
     let mut changes = if owed.case.is_some() {
         let payment = owed.payment.id;
         let moved: Move = if charged == usual { Case::retry_now } else { Case::method_replaced };
@@ -80,17 +80,16 @@ async fn charging(
     mut payment: Payment,
     method: Id<kind::PaymentMethod>,
 ) -> Result<Owed> {
-    let (id, now) = (payment.id, act.now());
+    let id = payment.id;
     payment.method = Some(method);
     act.write(Changes { payments: vec![payment], ..Changes::default() }).await?;
-    let found = standing::load_owed(act.repo, act.merchant, &[id], now).await?;
-    found.into_iter().next().ok_or_else(|| AppError::not_found(id))
+    dunning::owed(act, id).await?.ok_or_else(|| AppError::not_found(id))
 }
 
 /// Refuses what would not leave: nothing to charge, or a network's window that is full.
 fn check(act: &Act<'_>, owed: &Owed) -> Result<()> {
     let id = owed.payment.id;
-    let Some(method) = owed.method.as_ref().filter(|method| PaymentMethod::is_chargeable(method))
+    let Some(method) = owed.primary.as_ref().filter(|method| PaymentMethod::is_chargeable(method))
     else {
         let message =
             "the customer has no payment method that can be charged; send them a pay link";
@@ -99,7 +98,7 @@ fn check(act: &Act<'_>, owed: &Owed) -> Result<()> {
     let amount = owed.invoice.open_amount();
     let planned = Planned { amount, initiator: Initiator::Merchant };
     let limits = RuleBook::at(act.now().date_naive()).limits(method.network);
-    match network::free_at(&owed.sent, planned, limits, act.now()) {
+    match network::free_at(&owed.sent_on_primary, planned, limits, act.now()) {
         When::Now => Ok(()),
         When::At(at) => Err(dunning::refused(id, Refusal::NotBefore(at))),
         When::Never => Err(dunning::refused(id, Refusal::NetworkCapSpent)),

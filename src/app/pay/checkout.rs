@@ -134,6 +134,7 @@ fn intend(
         invoice: invoice.id,
         customer: payment.customer,
         method: None,
+        credential: None,
         gateway: act.merchant.gateway.clone(),
         amount: invoice.open_amount(),
         initiator: Initiator::Customer,
@@ -153,7 +154,7 @@ fn intend(
         settled_at: None,
         version: Version::NEW,
     };
-    let known = bill.owed.method.as_ref().filter(|m| m.gateway == act.merchant.gateway);
+    let known = bill.owed.primary.as_ref().filter(|m| m.gateway == act.merchant.gateway);
     let order = CheckoutOrder {
         attempt: id,
         invoice: invoice.id,

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::{
-    app::{Act, AppError, Result, Rondo, standing},
+    app::{Act, AppError, Result, Rondo, dunning},
     domain::{
         calendar::Interval,
         customer::{Customer, PaymentMethod},
@@ -161,9 +161,8 @@ impl Bill {
         let payments = act.repo.payments_of_invoices(act.merchant_id(), &[invoice.id]).await?;
         let Some(payment) = payments.first().map(|payment| payment.id) else { return Ok(None) };
         let attempts = act.repo.attempts_of_payments(act.merchant_id(), &[payment]).await?;
-        let now = act.now();
-        let owed = standing::load_owed(act.repo, act.merchant, &[payment], now).await?;
-        let owed = owed.into_iter().next().ok_or_else(|| AppError::not_found(payment))?;
+        let owed = dunning::owed(act, payment).await?;
+        let owed = owed.ok_or_else(|| AppError::not_found(payment))?;
         Ok(Some(Self { owed, attempts }))
     }
 
@@ -183,7 +182,7 @@ impl Bill {
         match (self.owed.payment.state, self.owed.payment.collect_at) {
             // Due now, or nothing has failed yet: it is not the payer's turn.
             (PaymentState::Scheduled, Some(at)) if at <= times.now || self.owed.case.is_none() => {
-                let from = self.owed.method.as_ref().map(PaymentMethod::shown);
+                let from = self.owed.charged.as_ref().map(PaymentMethod::shown);
                 Stage::Planned { at, from }
             }
             (PaymentState::Succeeded | PaymentState::Abandoned, _) => {
@@ -202,7 +201,7 @@ impl Bill {
 
     /// The stored method, if the rules let us try it again because its owner asks (RULES §2).
     fn again(&self, now: DateTime<Utc>) -> Option<Shown> {
-        let method = self.owed.method.as_ref().filter(|method| method.is_chargeable())?;
+        let method = self.owed.primary.as_ref().filter(|method| method.is_chargeable())?;
         if self.owed.payment.state != PaymentState::Waiting {
             return None;
         }
@@ -226,7 +225,7 @@ impl Bill {
         Ok(self.owed.case.as_ref().map(|file| Trouble {
             class: file.case.class(),
             at: file.opened_at,
-            tried: self.owed.method.as_ref().map(PaymentMethod::shown),
+            tried: self.owed.charged.as_ref().map(PaymentMethod::shown),
         }))
     }
 

@@ -138,7 +138,7 @@ async fn measure(
     let config = configuration(measured.url(), sandbox.base_url());
     let (store, is_durable) = open(&config).await?;
     let engine = store.describe().await?;
-    let rondo = service::ports(&config, Arc::clone(&store))?;
+    let rondo = service::ports(&config, Arc::clone(&store)).await?;
 
     let progress = progress::bar(count as u64, "subscribing");
     for number in 0..SHOPS {

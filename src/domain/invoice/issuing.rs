@@ -98,6 +98,7 @@ pub fn issue(
             amount: invoice.total,
             state,
             method,
+            on_backup: false,
             collect_at,
             attempts: 0,
             refunded: Money::zero(invoice.total.currency()),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     decline::{Decline, Network},
+    method::Credential,
     outcome::{Outcome, Paid},
 };
 use crate::domain::{
@@ -29,6 +30,8 @@ pub struct Attempt {
     pub customer: Id<kind::Customer>,
     /// What is charged; unknown for a card that the customer chooses on the gateway's page.
     pub method: Option<Id<kind::PaymentMethod>>,
+    /// What the gateway is told to charge; nothing, where the customer chooses on its page.
+    pub credential: Option<Credential>,
     /// The gateway account, by its name in the configuration.
     pub gateway: String,
     /// What is to be taken.

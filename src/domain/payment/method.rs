@@ -57,6 +57,18 @@ pub struct StoredMethod {
     pub fingerprint: Option<String>,
 }
 
+/// What a gateway is told to charge. An attempt keeps it as it was when it was committed, so that
+/// every sending of its key says the same (RULES CHG-2, CHG-3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credential {
+    /// The gateway's token.
+    pub token: String,
+    /// The gateway's reference of the customer it belongs to, where it has one.
+    pub customer_reference: Option<String>,
+    /// The network's id of the payment at which the customer agreed, once known (RULES MIT-1).
+    pub original_transaction: Option<String>,
+}
+
 /// What may be shown of a method.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shown {

@@ -34,8 +34,10 @@ pub struct Payment {
     pub amount: Money,
     /// Where it stands.
     pub state: PaymentState,
-    /// What the next attempt charges; chosen when it starts if absent.
+    /// What is charged for this invoice, if not what its subscription or its customer has chosen.
     pub method: Option<Id<kind::PaymentMethod>>,
+    /// Whether the attempt that is planned or open charges the customer's backup method instead.
+    pub on_backup: bool,
     /// When the next attempt is due, in state `Scheduled` alone.
     pub collect_at: Option<DateTime<Utc>>,
     /// How many attempts were started.

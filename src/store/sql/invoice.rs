@@ -1,7 +1,7 @@
 //! What is owed.
 
 use super::{
-    super::Connection,
+    super::{Connection, fault},
     list::List,
     row::{self, Reader, Stored},
     statement::{Statement, statements},
@@ -87,6 +87,18 @@ statements! {
           and subscription_id in (select {id 0} from {rows $2})
           and state = 'open'
         order by issued_at, invoice_id";
+
+    OVERDUE = "
+        select invoice.invoice_id, invoice.subscription_id
+        from invoice
+        where invoice.merchant_id = $1
+          and invoice.subscription_id in (select {id 0} from {rows $2})
+          and invoice.state = 'open'
+          and exists (
+              select 1 from dunning_case
+              where dunning_case.merchant_id = invoice.merchant_id
+                and dunning_case.invoice_id = invoice.invoice_id
+          )";
 }
 
 pub async fn open_of_subscriptions(
@@ -97,6 +109,24 @@ pub async fn open_of_subscriptions(
     let subscriptions = ids_json(subscriptions.iter().map(|id| id.uuid()));
     let query = sqlx::query(OPEN_OF_SUBSCRIPTIONS.text()).bind(merchant.uuid()).bind(subscriptions);
     row::all(connection, query).await
+}
+
+pub async fn overdue(
+    connection: &mut Connection,
+    merchant: MerchantId,
+    subscriptions: &[Id<kind::Subscription>],
+) -> Result<Vec<(Id<kind::Subscription>, Id<kind::Invoice>)>> {
+    if subscriptions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let subscriptions = ids_json(subscriptions.iter().map(|id| id.uuid()));
+    let query = sqlx::query(OVERDUE.text()).bind(merchant.uuid()).bind(subscriptions);
+    let rows = query.fetch_all(connection).await.map_err(fault)?;
+    let read = |row: &_| {
+        let row = Reader::of::<Invoice>(row);
+        Ok((row.id("subscription_id")?, row.id("invoice_id")?))
+    };
+    rows.iter().map(read).collect()
 }
 
 pub async fn list(

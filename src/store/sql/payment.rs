@@ -6,7 +6,7 @@ use super::{
     row::{self, Reader, Stored},
     statement::{Statement, statements},
     table::{
-        Cell::{Id as Uuid, Int, MaybeId, MaybeTime, Text, Time},
+        Cell::{Bool, Id as Uuid, Int, MaybeId, MaybeTime, Text, Time},
         Made, Rewrite, Table, ids_json, name, written,
     },
 };
@@ -30,6 +30,7 @@ static TABLE: Table<Payment> = Table {
         ("amount_minor", Int(|p| p.amount.minor())),
         ("state", Text(|p| name(&p.state))),
         ("payment_method_id", MaybeId(|p| p.method.map(Id::uuid))),
+        ("on_backup", Bool(|p| p.on_backup)),
         ("collect_at", MaybeTime(|p| p.collect_at)),
         ("attempts", Int(|p| p.attempts.into())),
         ("refunded_minor", Int(|p| p.refunded.minor())),
@@ -58,6 +59,7 @@ impl Stored for Payment {
             amount: row.money("amount_minor")?,
             state: row.named("state")?,
             method: row.maybe_id("payment_method_id")?,
+            on_backup: row.get("on_backup")?,
             collect_at: row.maybe_time("collect_at")?,
             attempts: row.int("attempts")?,
             refunded: row.money("refunded_minor")?,

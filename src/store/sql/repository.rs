@@ -103,6 +103,10 @@ impl Repository for Transaction {
         payment::claim_due(&mut self.inner, merchant, times, limit).await
     }
 
+    async fn lock_cards(&mut self, merchant: MerchantId, card_keys: &[String]) -> Result<()> {
+        super::super::lock_cards(&mut self.inner, merchant, card_keys).await
+    }
+
     async fn claim_probes(
         &mut self,
         merchant: MerchantId,
@@ -353,6 +357,14 @@ impl Repository for Transaction {
         subscriptions: &[Id<kind::Subscription>],
     ) -> Result<Vec<Invoice>> {
         invoice::open_of_subscriptions(&mut self.inner, merchant, subscriptions).await
+    }
+
+    async fn overdue_invoices(
+        &mut self,
+        merchant: MerchantId,
+        subscriptions: &[Id<kind::Subscription>],
+    ) -> Result<Vec<(Id<kind::Subscription>, Id<kind::Invoice>)>> {
+        invoice::overdue(&mut self.inner, merchant, subscriptions).await
     }
 
     async fn thread_starts(

@@ -57,6 +57,7 @@ pub(super) fn settle(
         changes.payments.push(s.owed.payment);
         return Settled { changes, for_staff: None };
     }
+    s.owed.payment.on_backup = false;
     let for_staff = follow(s.owed, decline, &occasion, &mut changes, now, mint);
     Settled { changes, for_staff }
 }
@@ -66,7 +67,8 @@ pub fn without_method(mut owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Change
     let mut changes = Changes::default();
     owed.payment.state = PaymentState::Waiting;
     owed.payment.collect_at = None;
-    let class = owed.method.as_ref().and_then(|m| m.blocked).unwrap_or(DeclineClass::FixData);
+    owed.payment.on_backup = false;
+    let class = owed.charged.as_ref().and_then(|m| m.blocked).unwrap_or(DeclineClass::FixData);
     let decline = Decline::of(class);
     let occasion = format!("{}:{}", owed.payment.id, owed.payment.attempts);
     follow(owed, &decline, &occasion, &mut changes, now, mint);
@@ -212,10 +214,7 @@ fn carry_out(
         Action::Attempt(method) => {
             owed.payment.state = PaymentState::Scheduled;
             owed.payment.collect_at = Some(now);
-            owed.payment.method = match method {
-                Method::Primary => None,
-                Method::Backup => owed.customer.backup_method,
-            };
+            owed.payment.on_backup = method == Method::Backup;
         }
         Action::Finish(action) => finish(&mut owed, &file, action, changes, now, mint),
     }
@@ -266,9 +265,7 @@ fn finish(
     }
 }
 
-/// Keeps a method from being charged by itself until it is replaced or its data changed.
-///
-/// Whichever was charged stands as `method`, the backup too.
+/// Keeps what was charged from being charged by itself until it is replaced or its data changed.
 fn block(owed: &mut Owed, class: DeclineClass, changes: &mut Changes) {
     let is_for_good = match class {
         DeclineClass::Never | DeclineClass::StopMandate | DeclineClass::FixData => true,
@@ -279,7 +276,7 @@ fn block(owed: &mut Owed, class: DeclineClass, changes: &mut Changes) {
         | DeclineClass::Config
         | DeclineClass::NeedsSca => false,
     };
-    if let Some(method) = owed.method.as_mut().filter(|m| is_for_good && m.blocked.is_none()) {
+    if let Some(method) = owed.charged.as_mut().filter(|m| is_for_good && m.blocked.is_none()) {
         method.blocked = Some(class);
         changes.payment_methods.push(method.clone());
     }
@@ -293,7 +290,7 @@ fn mail_facts(
     now: DateTime<Utc>,
 ) -> Facts {
     let amount = owed.invoice.open_amount();
-    let tried = owed.method.as_ref().map(PaymentMethod::shown);
+    let tried = owed.charged.as_ref().map(PaymentMethod::shown);
     match kind {
         DunningMail::PaymentFailed
         | DunningMail::CardNeedsReplacing
@@ -334,7 +331,7 @@ fn first_failure(
     now: DateTime<Utc>,
     mint: &Mint,
 ) -> Notice {
-    let tried = owed.method.as_ref().map(PaymentMethod::shown);
+    let tried = owed.charged.as_ref().map(PaymentMethod::shown);
     let amount = owed.invoice.open_amount();
     let confirm_by = owed.subscription.as_ref().and_then(|(subscription, _)| subscription.due_at);
     let facts = if class == DeclineClass::NeedsSca {
@@ -361,7 +358,7 @@ pub(super) fn authentication_notice(
     now: DateTime<Utc>,
     mint: &Mint,
 ) -> Notice {
-    let tried = s.owed.method.as_ref().map(PaymentMethod::shown);
+    let tried = s.owed.charged.as_ref().map(PaymentMethod::shown);
     let amount = s.owed.invoice.open_amount();
     let facts = Facts::AuthenticationNeeded { amount, confirm_by, tried };
     let key = format!("{}:{}", facts.kind(), s.attempt.id);
@@ -382,15 +379,20 @@ impl Owed {
     }
 
     /// The world around its dunning case.
-    fn circumstances(&self, now: DateTime<Utc>) -> Circumstances<'_> {
-        let facts = |network: Network| MethodFacts { network, history: &self.sent };
+    pub(super) fn circumstances(&self, now: DateTime<Utc>) -> Circumstances<'_> {
         Circumstances {
             now,
             zone: self.dunning.zone,
             seed: self.jitter_seed(),
             amount: self.invoice.open_amount(),
-            primary: facts(self.method.as_ref().map_or(Network::Other, |method| method.network)),
-            backup: self.backup.as_ref().map(|method| facts(method.network)),
+            primary: MethodFacts {
+                network: self.primary.as_ref().map_or(Network::Other, |method| method.network),
+                history: &self.sent_on_primary,
+            },
+            backup: self.backup.as_ref().map(|backup| MethodFacts {
+                network: backup.network,
+                history: &self.sent_on_backup,
+            }),
             not_before: None,
             rules: RuleBook::at(now.date_naive()),
         }

@@ -139,6 +139,7 @@ pub(crate) fn payment(state: PaymentState) -> Payment {
         amount: eur(2_000),
         state,
         method: None,
+        on_backup: false,
         collect_at: None,
         attempts: 1,
         refunded: eur(0),
@@ -156,6 +157,7 @@ pub(crate) fn attempt(number: u128, initiator: Initiator, now: DateTime<Utc>) ->
         invoice: id(6),
         customer: id(3),
         method: Some(id(5)),
+        credential: Some(card(5, 2030, 12).credential()),
         gateway: "main".to_owned(),
         amount: eur(2_000),
         initiator,
@@ -205,13 +207,15 @@ pub(crate) fn renewal() -> Standing {
         payment: payment(PaymentState::Collecting),
         invoice: invoice(),
         customer,
-        method: Some(card(5, 2030, 12)),
+        charged: Some(card(5, 2030, 12)),
+        primary: Some(card(5, 2030, 12)),
         backup: None,
         subscription: Some((subscription(), terms())),
         other_overdue: false,
         case: None,
         dunning: Setting::standard(Zone::UTC),
-        sent: vec![sent],
+        sent_on_primary: vec![sent],
+        sent_on_backup: Vec::new(),
     };
     Standing { attempt: attempt(8, Initiator::Merchant, at(START)), owed }
 }
@@ -225,10 +229,15 @@ pub(crate) fn short_ladder(final_action: FinalAction) -> Ladder {
         access: AccessLevel::Grace,
         try_backup: false,
     };
+    ladder(vec![step], final_action)
+}
+
+/// A ladder of these steps, exact to the day, that may try the backup.
+pub(crate) fn ladder(steps: Vec<Step>, final_action: FinalAction) -> Ladder {
     let draft = LadderDraft {
-        steps: vec![step],
+        backup_method: steps.iter().any(|step| step.try_backup),
+        steps,
         final_action,
-        backup_method: false,
         jitter_percent: 0,
         window: WindowHours { from_hour: 0, to_hour: 24 },
     };
@@ -271,7 +280,11 @@ impl Owed {
             self.case = Some(file.clone()).filter(|file| file.closed_at.is_none());
         }
         if let Some(method) = changes.payment_methods.last() {
-            self.method = Some(method.clone());
+            for known in [&mut self.charged, &mut self.primary, &mut self.backup] {
+                if known.as_ref().is_some_and(|known| known.id == method.id) {
+                    *known = Some(method.clone());
+                }
+            }
         }
         self
     }

@@ -52,20 +52,24 @@ pub struct Owed {
     /// Who pays.
     pub customer: Customer,
     /// What was charged, unless the customer chose it on the gateway's page; without an attempt,
-    /// what would be charged.
-    pub method: Option<PaymentMethod>,
-    /// What could be charged instead.
+    /// what would be charged next.
+    pub charged: Option<PaymentMethod>,
+    /// What is charged, unless the ladder orders the backup.
+    pub primary: Option<PaymentMethod>,
+    /// What can be charged in its place.
     pub backup: Option<PaymentMethod>,
     /// The subscription that the invoice bills, and its terms.
     pub subscription: Option<(Subscription, Terms)>,
-    /// Whether the subscription has other invoices in dunning.
+    /// Whether the subscription has other open invoices that dunning has taken up, to its end or not.
     pub other_overdue: bool,
     /// The invoice's open dunning case.
     pub case: Option<DunningCase>,
     /// What dunning goes by if a case must be opened.
     pub dunning: Setting,
-    /// All that was sent on the method and for the invoice.
-    pub sent: Vec<SentAttempt>,
+    /// All that was sent on the primary method and for the invoice.
+    pub sent_on_primary: Vec<SentAttempt>,
+    /// All that was sent on the backup and for the invoice.
+    pub sent_on_backup: Vec<SentAttempt>,
 }
 
 /// What was decided, and what a person must look at.

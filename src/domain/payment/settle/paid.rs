@@ -75,12 +75,13 @@ fn settle_invoice(
     s.owed.invoice.closed_at = Some(now);
     s.owed.payment.state = PaymentState::Succeeded;
     s.owed.payment.collect_at = None;
+    s.owed.payment.on_backup = false;
     s.owed.payment.succeeded_at = Some(now);
     changes.events.push(s.owed.payment.event(EventKind::PaymentSucceeded, None, now, mint));
     changes.events.push(s.owed.invoice.event(EventKind::InvoicePaid, now, mint));
 
     remember_method(s, paid, changes, now, mint);
-    let paid_with = s.owed.method.as_ref().map(PaymentMethod::shown);
+    let paid_with = s.owed.charged.as_ref().map(PaymentMethod::shown);
     let was_in_dunning = s.owed.case.is_some();
     if let Some(case) = s.owed.case.take() {
         let by = recovered_by(s);
@@ -124,7 +125,7 @@ fn reopen(
     now: DateTime<Utc>,
     mint: &Mint,
 ) -> Option<DateTime<Utc>> {
-    let card_expiry = s.owed.method.as_ref().and_then(|method| method.expiry);
+    let card_expiry = s.owed.primary.as_ref().and_then(|method| method.expiry);
     let (subscription, terms) = s.owed.subscription.as_mut()?;
     let event = match subscription.state {
         SubscriptionState::Incomplete => {
@@ -192,8 +193,9 @@ fn remember_method(
         changes.events.push(method.event(EventKind::PaymentMethodAttached, now, mint));
         changes.customers.push(s.owed.customer.clone());
         changes.payment_methods.push(method.clone());
-        s.owed.method = Some(method);
-    } else if let Some(method) = &mut s.owed.method
+        s.owed.primary = Some(method.clone());
+        s.owed.charged = Some(method);
+    } else if let Some(method) = &mut s.owed.charged
         && method.original_transaction.is_none()
         && paid.network_transaction.is_some()
     {

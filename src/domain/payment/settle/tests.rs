@@ -5,14 +5,14 @@ use rstest::rstest;
 
 use super::{
     given::{
-        START, at, attempt, balances, card, declined, eur, id, mint, paid, renewal, short_ladder,
-        stored,
+        START, at, attempt, balances, card, declined, eur, id, ladder, mint, paid, renewal,
+        short_ladder, stored,
     },
     *,
 };
 use crate::domain::{
     calendar::{BillingAnchor, Zone},
-    dunning::{CaseState, FinalAction, RecoveredBy, Refusal},
+    dunning::{AccessLevel, CaseState, FinalAction, RecoveredBy, Refusal, Step},
     invoice::InvoiceState,
     ledger::{Account, Entry},
     notice::Facts,
@@ -371,6 +371,63 @@ fn the_ladders_end_is_as_the_policy_says(
     assert!(events(&changes).contains(&EventKind::DunningExhausted));
 }
 
+#[test]
+fn after_a_declined_backup_the_ladder_goes_on_with_the_first_method() {
+    let mut standing = renewal();
+    let step = Step {
+        after_days: 3,
+        retry: true,
+        mail: None,
+        access: AccessLevel::Grace,
+        try_backup: true,
+    };
+    standing.owed.dunning.ladder = ladder(vec![step, step], FinalAction::MarkUnpaid);
+    standing.owed.customer.backup_method = Some(id(15));
+    standing.owed.backup = Some(card(15, 2030, 12));
+
+    let mut owed = standing.owed.clone();
+    owed = owed.after(&heard(standing, declined(DeclineClass::WaitFunds)).changes);
+    let first_step = owed.case.as_ref().unwrap().due_at.unwrap();
+    owed = owed.clone().after(&take_step(owed, first_step, &mint()).unwrap());
+    assert!(owed.payment.on_backup);
+
+    // The backup is refused for good: that binds the backup alone.
+    owed.payment.state = PaymentState::Collecting;
+    owed.charged.clone_from(&owed.backup);
+    let on_backup = Attempt { method: Some(id(15)), ..attempt(9, Initiator::Merchant, first_step) };
+    let standing = Standing { attempt: on_backup, owed: owed.clone() };
+    let changes = settle(standing, declined(DeclineClass::Never), first_step, &mint());
+    let changes = changes.unwrap().changes;
+    let blocked: Vec<_> = changes.payment_methods.iter().map(|m| (m.id, m.blocked)).collect();
+    assert_eq!(blocked, [(id(15), Some(DeclineClass::Never))]);
+    owed = owed.after(&changes);
+    assert!(!owed.payment.on_backup);
+
+    owed.charged.clone_from(&owed.primary);
+    owed.backup = None;
+    let second_step = owed.case.as_ref().unwrap().due_at.unwrap();
+    let changes = take_step(owed, second_step, &mint()).unwrap();
+    let next = &changes.payments[0];
+    assert_eq!((next.state, next.on_backup), (PaymentState::Scheduled, false));
+}
+
+#[test]
+fn tries_on_the_backup_are_counted_for_the_backup() {
+    let mut standing = renewal();
+    standing.owed.backup = Some(card(15, 2030, 12));
+    let sent = SentAttempt {
+        sent_at: at(START),
+        amount: eur(2_000),
+        initiator: Initiator::Merchant,
+        same_card: true,
+        same_invoice: false,
+    };
+    standing.owed.sent_on_backup = vec![sent; 3];
+    let around = standing.owed.circumstances(an_hour_later());
+    assert_eq!(around.primary.history.len(), 1);
+    assert_eq!(around.backup.unwrap().history.len(), 3);
+}
+
 /// The renewal, declined and three days on at the end of a ladder with this final action.
 fn at_the_end(action: FinalAction) -> (Owed, Changes) {
     let mut standing = renewal();
@@ -424,7 +481,8 @@ fn a_card_that_the_customer_ticked_on_the_page_is_charged_from_then_on() {
 #[test]
 fn money_plans_the_reminder_that_the_card_will_have_expired() {
     let mut standing = renewal();
-    standing.owed.method = Some(card(5, 2026, 2));
+    standing.owed.charged = Some(card(5, 2026, 2));
+    standing.owed.primary = Some(card(5, 2026, 2));
     let changes = heard(standing, paid(2_000)).changes;
     assert_eq!(changes.subscriptions[0].remind_at, Some(at("2026-02-21T09:00:00Z")));
 }
@@ -432,7 +490,8 @@ fn money_plans_the_reminder_that_the_card_will_have_expired() {
 #[test]
 fn where_there_is_nothing_to_charge_the_customer_is_asked_for_a_card() {
     let mut owed = renewal().owed;
-    owed.method = None;
+    owed.charged = None;
+    owed.primary = None;
     owed.payment.state = PaymentState::Scheduled;
     let changes = without_method(owed, an_hour_later(), &mint());
     assert_eq!(changes.payments[0].state, PaymentState::Waiting);
