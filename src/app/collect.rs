@@ -165,6 +165,7 @@ fn intend(
         action_url: None,
         store_method: false,
         sent_at: now,
+        last_sent_at: now,
         leased_until: Some(leased_until),
         probe_at: None,
         probes: 0,

@@ -74,7 +74,10 @@ pub(super) enum Word {
     /// News of the attempt.
     News(News),
     /// A look-up saw no such charge.
-    NotFound,
+    NotFound {
+        /// The lease under which it was asked for: whoever holds a newer one knows better.
+        leased_until: DateTime<Utc>,
+    },
     /// Nothing left, or the gateway did nothing: the same key is sent again after a while.
     SendAgain {
         /// How long the gateway asks to wait.

@@ -135,7 +135,10 @@ fn decide(standing: Standing, word: Word, times: Times, mint: &Mint) -> Settled 
         Word::SendAgain { wait, leased_until } => {
             send_again(standing, wait, leased_until, times.now)
         }
-        Word::NotFound => settle::not_found(standing, times.now, mint),
+        Word::NotFound { leased_until } if standing.attempt.leased_until != Some(leased_until) => {
+            Settled { changes: Changes::default(), for_staff: None }
+        }
+        Word::NotFound { .. } => settle::not_found(standing, times.now, mint),
         Word::News(news) => {
             let is_reply = standing.attempt.state == AttemptState::InFlight;
             settle::settle(standing.clone(), news, times.now, mint).unwrap_or_else(|wrong| {

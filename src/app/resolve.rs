@@ -57,7 +57,7 @@ pub async fn ask_now(
         let state = inquiry.attempt.state;
         let heard = inquire(rondo, Inquiry { errand: None, ..inquiry }, now).await;
         let is_new = match &heard.word {
-            Word::News(News::Silence) | Word::NotFound | Word::SendAgain { .. } => false,
+            Word::News(News::Silence) | Word::NotFound { .. } | Word::SendAgain { .. } => false,
             Word::News(news) => state.hear(news) != Step::Nothing,
         };
         if is_new {
@@ -71,6 +71,7 @@ pub async fn ask_now(
 #[derive(Debug)]
 struct Inquiry {
     attempt: Attempt,
+    leased_until: DateTime<Utc>,
     errand: Option<Errand>,
 }
 
@@ -88,24 +89,35 @@ async fn claim(
     let objects = claim.rows.iter().map(|attempt| attempt.id.to_string()).collect();
     let leased_until = rondo.lease_until(times.world);
     let inquiries = load(repo.as_mut(), merchant, &claim.rows, leased_until).await?;
-    let attempts = claim
-        .rows
-        .into_iter()
-        .map(|attempt| Attempt {
-            // Whose worker died with it may have been sent (RULES §3).
-            state: match attempt.state {
-                AttemptState::InFlight if !attempt.was_not_sent() => AttemptState::Unknown,
-                state => state,
-            },
-            leased_until: Some(leased_until),
-            probe_at: None,
-            ..attempt
-        })
-        .collect();
+    let leased = |attempt| leased(rondo, attempt, leased_until, times.now);
+    let attempts = claim.rows.into_iter().map(leased).collect();
     let changes = Changes { attempts, ..Changes::default() };
     repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
     repo.commit().await?;
     Ok((count, inquiries))
+}
+
+/// An attempt in a worker's hands, which may come to send it again.
+fn leased(
+    rondo: &Rondo,
+    mut attempt: Attempt,
+    leased_until: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Attempt {
+    let gateway = rondo.gateways.get(&attempt.gateway);
+    let may_be_sent = attempt.was_not_sent()
+        || gateway.is_some_and(|gateway| may_send_again(gateway.as_ref(), &attempt, now));
+    if may_be_sent {
+        attempt.last_sent_at = now;
+        attempt.not_found_at = None;
+    }
+    // Whose worker died with it may have been sent (RULES §3).
+    if attempt.state == AttemptState::InFlight && !attempt.was_not_sent() {
+        attempt.state = AttemptState::Unknown;
+    }
+    attempt.leased_until = Some(leased_until);
+    attempt.probe_at = None;
+    attempt
 }
 
 async fn load(
@@ -120,6 +132,7 @@ async fn load(
         .iter()
         .map(|attempt| Inquiry {
             errand: Errand::charge(attempt, &invoices[&attempt.invoice], leased_until),
+            leased_until,
             attempt: attempt.clone(),
         })
         .collect())
@@ -150,7 +163,7 @@ async fn inquire(rondo: &Rondo, inquiry: Inquiry, now: DateTime<Utc>) -> Heard {
             Some(errand) if may_send_again(gateway.as_ref(), &inquiry.attempt, now) => {
                 return order::send(rondo, errand).await;
             }
-            Some(_) | None => Word::NotFound,
+            Some(_) | None => Word::NotFound { leased_until: inquiry.leased_until },
         },
         Err(error) => {
             tracing::warn!(%attempt, %error, "the gateway could not be asked");

@@ -52,8 +52,11 @@ pub struct Attempt {
     pub action_url: Option<String>,
     /// Whether a card chosen on the gateway's page is to be used from then on; the customer ticked it.
     pub store_method: bool,
-    /// When it was first sent.
+    /// When it was first sent: from then on its key lives, and the networks count it.
     pub sent_at: DateTime<Utc>,
+    /// When it was last sent, or a worker last set out to send it: only long after this does "not
+    /// found" prove anything.
+    pub last_sent_at: DateTime<Utc>,
     /// The world's time until which a worker may be busy with it.
     pub leased_until: Option<DateTime<Utc>>,
     /// When the gateway is asked next how it stands.

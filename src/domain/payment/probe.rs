@@ -19,7 +19,7 @@ const PENDING_WAITS: u32 = 14;
 /// How long a customer has to confirm at their bank before the attempt is asked after no more.
 const ACTION_WAITS: u32 = 7;
 
-/// "Not found" counts for nothing sooner than this after the sending.
+/// "Not found" counts for nothing sooner than this after the last sending.
 pub(super) const ABSENCE_PROVES_AFTER: TimeDelta = TimeDelta::hours(24);
 
 /// Two times "not found" must lie at least this far apart.
@@ -56,9 +56,9 @@ pub enum Absence {
 }
 
 /// Weighs a "not found" heard at `now`: two of them, at least an hour apart, both at least a day
-/// after the sending, prove that nothing was carried out (RULES §3).
+/// after the last sending, prove that nothing was carried out (RULES §3).
 pub fn weigh_absence(attempt: &Attempt, now: DateTime<Utc>) -> Absence {
-    let counts_from = attempt.sent_at + ABSENCE_PROVES_AFTER;
+    let counts_from = attempt.last_sent_at + ABSENCE_PROVES_AFTER;
     if now < counts_from {
         return Absence::AskAgain(counts_from);
     }

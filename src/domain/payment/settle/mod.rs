@@ -148,7 +148,7 @@ pub fn not_found(mut standing: Standing, now: DateTime<Utc>, mint: &Mint) -> Set
                 .expect("only money that came can be of a wrong amount")
         }
         Absence::AskAgain(not_before) => {
-            let counts = now >= standing.attempt.sent_at + probe::ABSENCE_PROVES_AFTER;
+            let counts = now >= standing.attempt.last_sent_at + probe::ABSENCE_PROVES_AFTER;
             if counts {
                 standing.attempt.not_found_at.get_or_insert(now);
             }
