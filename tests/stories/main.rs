@@ -6,6 +6,21 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod agreements;
+mod backups;
+mod dead_workers;
+mod downtime;
+mod first_payments;
 mod misbehaviour;
+mod pages;
+mod plans;
+mod refunds;
+mod refused_orders;
 mod renewals;
 mod year;
+
+/// Mails of one instant come in any order.
+fn sorted(mut kinds: Vec<String>) -> Vec<String> {
+    kinds.sort();
+    kinds
+}
