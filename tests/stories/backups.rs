@@ -32,11 +32,6 @@ async fn two_cards(
     (ana, course, cards)
 }
 
-async fn charged(course: &Course) -> Vec<String> {
-    let attempts = course.payment().await.attempts;
-    attempts.into_iter().map(|attempt| attempt.payment_method).collect()
-}
-
 #[rstest]
 #[tokio::test]
 async fn a_backup_card_pays_where_the_first_is_empty_and_the_first_is_charged_again_next_month(
@@ -49,12 +44,12 @@ async fn a_backup_card_pays_where_the_first_is_empty_and_the_first_is_charged_ag
 
     world.advance_to("2026-03-04").await;
     course.assert().is_active().has_invoices([Paid; 2]).was_tried([Declined, Succeeded]).await;
-    assert_eq!(charged(&course).await, [primary.clone(), backup]);
+    assert_eq!(course.methods_tried().await, [primary.clone(), backup]);
     assert_eq!(world.mail_kinds("Ana"), ["welcome", "receipt", "payment_failed", "recovered"]);
 
     world.advance_to("2026-04-01").await;
     course.assert().is_active().was_tried([Succeeded]).await;
-    assert_eq!(charged(&course).await, [primary]);
+    assert_eq!(course.methods_tried().await, [primary]);
     world.assert_charged(&ana, "20.00 EUR", 3).await;
 }
 
@@ -70,11 +65,11 @@ async fn after_a_declined_backup_card_the_ladder_goes_on_with_the_first(
 
     world.advance_to("2026-03-04").await;
     course.assert().is_past_due().was_tried([Declined, Declined]).await;
-    assert_eq!(charged(&course).await, [primary.clone(), backup.clone()]);
+    assert_eq!(course.methods_tried().await, [primary.clone(), backup.clone()]);
 
     world.advance_to("2026-03-08").await;
     course.assert().is_active().was_tried([Declined, Declined, Succeeded]).await;
-    assert_eq!(charged(&course).await, [primary.clone(), backup, primary]);
+    assert_eq!(course.methods_tried().await, [primary.clone(), backup, primary]);
     world.assert_charged(&ana, "20.00 EUR", 2).await;
 }
 
@@ -90,7 +85,7 @@ async fn a_backup_card_is_tried_at_each_step_that_says_so(
 
     world.advance_to("2026-03-08").await;
     course.assert().is_active().was_tried([Declined, Declined, Succeeded]).await;
-    assert_eq!(charged(&course).await, [primary, backup.clone(), backup]);
+    assert_eq!(course.methods_tried().await, [primary, backup.clone(), backup]);
     world.assert_charged(&ana, "20.00 EUR", 2).await;
 }
 
@@ -109,6 +104,6 @@ async fn after_a_declined_backup_card_a_new_first_card_is_tried_at_once(
     let new = ana.replaces_card(cards::GOOD_MASTERCARD).await;
     world.settle().await;
     course.assert().is_active().was_tried([Declined, Declined, Succeeded]).await;
-    assert_eq!(charged(&course).await, [primary, backup, new]);
+    assert_eq!(course.methods_tried().await, [primary, backup, new]);
     world.assert_charged(&ana, "20.00 EUR", 2).await;
 }

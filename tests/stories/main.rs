@@ -12,6 +12,7 @@ mod dead_workers;
 mod downtime;
 mod first_payments;
 mod misbehaviour;
+mod new_cards;
 mod pages;
 mod plans;
 mod refunds;

@@ -1,7 +1,6 @@
 //! Members on the gateway's page while the ladder stands beside it.
 
 use rondo::grpc::proto::v1::{
-    self,
     attempt::State::{ActionRequired, Declined, Succeeded},
     dunning_case,
     dunning_ladder::FinalAction,
@@ -123,67 +122,4 @@ async fn a_payment_by_link_takes_the_planned_retry_away_at_once(
     course.assert().was_tried([Declined, Succeeded]).await;
     assert_eq!(world.mail_kinds("Bo")[3..], ["recovered"]);
     world.assert_charged(&bo, "20.00 EUR", 1).await;
-}
-
-/// A member stores another card while the old one is being charged; how that ends, says `token`.
-async fn another_card_meanwhile(world: &World, token: &str) -> (Member, Course, [String; 2]) {
-    use crate::support::{
-        cards,
-        line::{Call, Place},
-    };
-    let ladder = world.policy(vec![retry(3), retry(4)], FinalAction::Cancel).await;
-    let plan = world.plan("Membership", "20.00 EUR").dunned_by(&ladder).create().await;
-    let eva = world.customer("Eva").create().await;
-    let old = eva.adds_card(token).await;
-    let course = world.subscribe(&eva, &plan).await;
-    world.advance_to("2026-03-01").await;
-    course.assert().is_past_due().was_tried([Declined]).await;
-
-    world.line.gets_stuck(Call::Charge, Place::OnTheWayBack);
-    world.send_clock_to("2026-03-04").await;
-    let ((), new) = tokio::join!(world.settle(), async {
-        world.line.is_stuck().await;
-        assert_eq!(course.case().await.state(), dunning_case::State::Retrying);
-        let new = eva.replaces_card(cards::GOOD_MASTERCARD).await;
-        world.line.goes_on();
-        new
-    });
-    world.arrive().await;
-    (eva, course, [old, new])
-}
-
-fn charged(payment: &v1::Payment) -> Vec<&str> {
-    payment.attempts.iter().map(|attempt| attempt.payment_method.as_str()).collect()
-}
-
-#[rstest]
-#[tokio::test]
-async fn a_new_card_is_tried_when_the_charge_of_the_old_one_has_failed(
-    #[values(Sqlite, Postgres)] engine: Engine,
-) {
-    let world = World::on(engine, "2026-01-31").await;
-    let token = "tok_visa_ok_x1_then_insufficient_funds";
-    let (eva, course, [old, new]) = another_card_meanwhile(&world, token).await;
-
-    course.assert().is_active().was_tried([Declined, Declined, Succeeded]).await;
-    assert_eq!(charged(&course.payment().await), [&old, &old, &new]);
-    world.assert_charged(&eva, "20.00 EUR", 2).await;
-}
-
-#[rstest]
-#[tokio::test]
-async fn a_new_card_is_not_tried_when_the_old_one_has_paid(
-    #[values(Sqlite, Postgres)] engine: Engine,
-) {
-    let world = World::on(engine, "2026-01-31").await;
-    let token = "tok_visa_ok_x1_then_insufficient_funds_x1_then_ok";
-    let (eva, course, [old, new]) = another_card_meanwhile(&world, token).await;
-
-    course.assert().is_active().was_tried([Declined, Succeeded]).await;
-    assert_eq!(charged(&course.payment().await), [&old, &old]);
-    world.assert_charged(&eva, "20.00 EUR", 2).await;
-
-    world.advance_to("2026-04-01").await;
-    assert_eq!(charged(&course.payment().await), [&new]);
-    world.assert_charged(&eva, "20.00 EUR", 3).await;
 }

@@ -78,8 +78,8 @@ async fn live_through(engine: Engine) -> Told {
 
 #[tokio::test]
 async fn a_year_is_the_same_on_both_engines() {
-    let on_sqlite = live_through(Engine::Sqlite).await;
-    let on_postgres = live_through(Engine::Postgres).await;
+    let (on_sqlite, on_postgres) =
+        tokio::join!(live_through(Engine::Sqlite), live_through(Engine::Postgres));
 
     assert_eq!(on_sqlite.papers, on_postgres.papers);
     assert_eq!(on_sqlite.mails, on_postgres.mails);

@@ -120,6 +120,12 @@ impl Course {
         self.payment_of(invoices.last().unwrap()).await
     }
 
+    /// What the attempts at its latest invoice charged, oldest first: `paymentMethods/pm_…`
+    pub async fn methods_tried(&self) -> Vec<String> {
+        let attempts = self.payment().await.attempts;
+        attempts.into_iter().map(|attempt| attempt.payment_method).collect()
+    }
+
     /// What went back of its latest invoice's payment, oldest first.
     pub async fn refunds(&self) -> Vec<v1::Refund> {
         let payment = self.payment().await.name;
