@@ -2,7 +2,7 @@
 
 use rondo::grpc::proto::v1::{
     self,
-    refund::State::{Failed, Pending, Succeeded},
+    refund::State::{self, Failed, Pending, Succeeded},
 };
 use rstest::rstest;
 use serde_json::json;
@@ -108,14 +108,19 @@ async fn a_refund_that_is_refused_at_once_moves_nothing(
 }
 
 #[rstest]
+#[case::it_was_pending("tok_visa_refund_late_99", Pending, &["receipt"])]
+#[case::it_had_succeeded(cards::GOOD, Succeeded, &["receipt", "refund"])]
 #[tokio::test]
 async fn a_refund_that_fails_days_later_is_for_staff_and_the_money_is_still_ours(
+    #[case] card: &str,
+    #[case] at_first: State,
+    #[case] mails: &[&str],
     #[values(Sqlite, Postgres)] engine: Engine,
 ) {
     let world = World::on(engine, "2026-01-31").await;
-    let (_, payment) = bought(&world, "tok_visa_refund_late_99").await;
+    let (_, payment) = bought(&world, card).await;
     let asked = refund(&world, &payment, None).await;
-    assert_eq!(asked.state(), Pending);
+    assert_eq!(asked.state(), at_first);
     assert_eq!(gone(&world, &payment).await, "49.00 EUR", "it is promised");
 
     world.advance_to("2026-02-03").await;
@@ -132,7 +137,8 @@ async fn a_refund_that_fails_days_later_is_for_staff_and_the_money_is_still_ours
     assert_eq!((failed.state(), failed.failure.as_str()), (Failed, "the account is closed"));
     assert_eq!(gone(&world, &payment).await, "0.00 EUR", "it may be asked for again");
     let stuck = world.stuck().await;
-    assert_eq!(stuck.iter().map(|s| s.object.as_str()).collect::<Vec<_>>(), [bare(&asked.name)]);
-    assert_eq!(world.mail_kinds("Ana"), ["receipt"]);
+    let [told] = &stuck[..] else { panic!("staff is told once: {stuck:?}") };
+    assert_eq!(told.object, bare(&asked.name));
+    assert_eq!(world.mail_kinds("Ana"), mails);
     assert_eq!(world.booked().await.into_values().collect::<Vec<_>>(), [4_900]);
 }
