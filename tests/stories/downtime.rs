@@ -31,9 +31,7 @@ async fn missed_cycles_are_billed_in_order_and_each_is_charged_once(
     let numbers: Vec<_> = invoices.iter().map(|invoice| invoice.number.as_str()).collect();
     assert_eq!(numbers, ["OA-000001", "OA-000002", "OA-000003", "OA-000004", "OA-000005"]);
     for invoice in &invoices {
-        let payment = course.payment_of(invoice).await;
-        let states: Vec<_> = payment.attempts.iter().map(|attempt| attempt.state()).collect();
-        assert_eq!(states, [Succeeded], "{}", invoice.number);
+        assert_eq!(course.attempts_at(invoice).await, [Succeeded], "{}", invoice.number);
     }
     world.assert_charged(&ana, "20.00 EUR", 5).await;
 
@@ -56,9 +54,7 @@ async fn missed_cycles_that_are_declined_are_each_tried_once_for_now(
     let states = [Paid, Open, Open, Open, Open];
     course.assert().is_past_due().has_invoices(states).has_periods_from(MISSED).await;
     for invoice in &course.invoices().await[1..] {
-        let payment = course.payment_of(invoice).await;
-        let states: Vec<_> = payment.attempts.iter().map(|attempt| attempt.state()).collect();
-        assert_eq!(states, [Declined], "{}", invoice.number);
+        assert_eq!(course.attempts_at(invoice).await, [Declined], "{}", invoice.number);
     }
     world.assert_charged(&bo, "20.00 EUR", 1).await;
 }

@@ -42,14 +42,14 @@ impl Class {
     }
 
     /// The preview named them all, or nobody.
-    async fn assert_told(&self, told: &v1::PlanEffect, treatment: Treatment, affected: i64) {
+    fn assert_told(&self, told: &v1::PlanEffect, treatment: Treatment, affected: i64) {
         let treated: Vec<_> =
             told.treatments.iter().map(|t| (t.treatment(), t.subscriptions)).collect();
         assert_eq!(treated, [(treatment, 2)]);
         assert_eq!(told.affected, affected, "{treatment:?}");
         let names: Vec<_> = self.members.iter().map(|(.., course)| course.name.clone()).collect();
-        let named = usize::try_from(affected).unwrap();
-        assert_eq!(told.first_affected, names[..named], "{treatment:?}");
+        let count = usize::try_from(affected).unwrap();
+        assert_eq!(told.first_affected, names[..count], "{treatment:?}");
     }
 
     /// The second month brings what was foreseen.
@@ -107,7 +107,7 @@ async fn a_plans_new_terms_reach_its_members_as_the_preview_said(
         };
         let preview = v1::PreviewPlanUpdateRequest { update: Some(update.clone()) };
         let told = world.api.plans().preview_plan_update(preview).await.unwrap().into_inner();
-        class.assert_told(&told, treatment, affected).await;
+        class.assert_told(&told, treatment, affected);
 
         let mails = class.mails(&world);
         let updated = world.api.plans().update_plan(update).await.unwrap().into_inner();
@@ -186,7 +186,7 @@ async fn a_retired_plan_treats_its_members_as_the_preview_said(
         };
         let preview = v1::PreviewPlanCancelRequest { cancel: Some(request.clone()) };
         let told = world.api.plans().preview_plan_cancel(preview).await.unwrap().into_inner();
-        class.assert_told(&told, treatment, affected).await;
+        class.assert_told(&told, treatment, affected);
 
         let mails = class.mails(&world);
         let canceled = world.api.plans().cancel_plan(request).await.unwrap().into_inner();

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use rondo::grpc::proto::v1;
-
 use crate::support::{Engine, api::shown, world::World};
 
 /// Members and what their cards do.
@@ -56,7 +54,7 @@ async fn live_through(engine: Engine) -> Told {
         let mut told = vec![format!("{:?} {:?}", now.state(), now.access())];
         for invoice in course.invoices().await {
             let payment = course.payment_of(&invoice).await;
-            let attempts: Vec<_> = payment.attempts.iter().map(v1::Attempt::state).collect();
+            let attempts = course.attempts_at(&invoice).await;
             told.push(format!(
                 "{} {:?} {} {:?} of {:?}; {:?} after {attempts:?}, {:?}",
                 invoice.number,

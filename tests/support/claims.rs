@@ -112,8 +112,7 @@ impl Claims {
         }
         if let Some(attempts) = self.attempts {
             claimed.push(format!("attempts {attempts:?}"));
-            let payment = self.course.payment().await;
-            let attempts: Vec<_> = payment.attempts.iter().map(v1::Attempt::state).collect();
+            let attempts = self.course.attempts_at(invoices.last().unwrap()).await;
             found.push(format!("attempts {attempts:?}"));
         }
         if let Some(next) = self.next_bill {

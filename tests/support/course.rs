@@ -120,6 +120,11 @@ impl Course {
         self.payment_of(invoices.last().unwrap()).await
     }
 
+    /// What the attempts at an invoice came to, oldest first.
+    pub async fn attempts_at(&self, invoice: &v1::Invoice) -> Vec<v1::attempt::State> {
+        self.payment_of(invoice).await.attempts.iter().map(v1::Attempt::state).collect()
+    }
+
     /// What the attempts at its latest invoice charged, oldest first: `paymentMethods/pm_…`
     pub async fn methods_tried(&self) -> Vec<String> {
         let attempts = self.payment().await.attempts;
