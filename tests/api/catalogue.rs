@@ -1,19 +1,19 @@
 //! Plans, those who have them, and what they pay with.
 
-use rondo::{
-    domain::catalog::PlanState,
-    grpc::proto::v1::{
-        self,
-        cancel_plan_request::{EndAtPeriodEnd, EndNow, ExistingSubscriptions, MoveTo, RunOn},
-        plan_effect::Treatment,
-    },
+use rondo::grpc::proto::v1::{
+    self,
+    cancel_plan_request::{EndAtPeriodEnd, EndNow, ExistingSubscriptions, MoveTo, RunOn},
+    plan_effect::Treatment,
 };
 use rstest::rstest;
 use tonic::Code;
 
 use crate::{
     portal::{Portal, euro, monthly, reason},
-    support::Engine::{self, Postgres, Sqlite},
+    support::{
+        Engine::{self, Postgres, Sqlite},
+        course::Course,
+    },
 };
 
 fn treated(effect: &v1::PlanEffect) -> Vec<(Treatment, i64)> {
@@ -21,19 +21,12 @@ fn treated(effect: &v1::PlanEffect) -> Vec<(Treatment, i64)> {
 }
 
 /// Two paying members of a plan of 20 euro.
-async fn two_members(portal: &Portal) -> (v1::Plan, Vec<String>) {
+async fn two_members(portal: &Portal) -> (v1::Plan, Vec<Course>) {
     let plan = portal.plan("Monthly", 2_000).await;
-    let id = plan.name.strip_prefix("plans/").unwrap().parse().unwrap();
-    let mut repo = portal.world.rondo.store.snapshot().await.unwrap();
-    let merchant = portal.world.merchant().await.id;
-    let known = repo.plans(merchant, &[id]).await.unwrap().remove(0);
-    drop(repo);
-    assert_eq!(known.state, PlanState::Active);
     let mut subscriptions = Vec::new();
     for name in ["Ana", "Ben"] {
         let member = portal.world.member(name, "tok_visa_ok").await;
-        let subscription = portal.world.subscribe(&member, &known).await;
-        subscriptions.push(format!("subscriptions/{subscription}"));
+        subscriptions.push(portal.world.subscribe(&member, &plan).await);
     }
     (plan, subscriptions)
 }
@@ -59,7 +52,8 @@ async fn a_new_price_is_previewed_and_then_does_exactly_that(
     let mut plans = portal.plans();
     let foreseen = plans.preview_plan_update(portal.ask(preview)).await.unwrap().into_inner();
     assert_eq!(foreseen.affected, 2);
-    assert_eq!(foreseen.first_affected, subscriptions);
+    let names: Vec<_> = subscriptions.iter().map(|course| course.name.clone()).collect();
+    assert_eq!(foreseen.first_affected, names);
     assert_eq!(treated(&foreseen), [(Treatment::ChangesAtRenewal, 2)]);
     assert_eq!(foreseen.mails, 2);
     let revenue = &foreseen.monthly_revenue[0];
@@ -78,10 +72,7 @@ async fn a_new_price_is_previewed_and_then_does_exactly_that(
     assert_eq!((late.code(), reason(&late).as_str()), (Code::Aborted, "ETAG_MISMATCH"));
 
     portal.world.advance_to("2026-03-01").await;
-    let subscription = subscriptions[0].strip_prefix("subscriptions/").unwrap().parse().unwrap();
-    let totals: Vec<_> =
-        portal.world.invoices(subscription).await.iter().map(|i| i.total.minor()).collect();
-    assert_eq!(totals, [2_000, 2_500]);
+    subscriptions[0].assert().has_totals(["20.00 EUR", "25.00 EUR"]).await;
     assert!(portal.world.mail_kinds("Ana").contains(&"plan_changing".to_owned()));
 }
 
@@ -126,10 +117,7 @@ async fn a_retired_plan_treats_its_members_as_told(#[values(Sqlite, Postgres)] e
     let done = plans.cancel_plan(portal.ask(request)).await.unwrap().into_inner();
     assert_eq!(done.plan.unwrap().state(), v1::plan::State::Retired);
     portal.world.advance_to("2026-03-01").await;
-    let subscription = subscriptions[1].strip_prefix("subscriptions/").unwrap().parse().unwrap();
-    let totals: Vec<_> =
-        portal.world.invoices(subscription).await.iter().map(|i| i.total.minor()).collect();
-    assert_eq!(totals, [2_000, 3_000]);
+    subscriptions[1].assert().has_totals(["20.00 EUR", "30.00 EUR"]).await;
 }
 
 #[rstest]

@@ -11,7 +11,7 @@ use crate::{
     portal::{Portal, euro, reason},
     support::{
         Engine::{self, Postgres, Sqlite},
-        world::Member,
+        member::Member,
     },
 };
 

@@ -1,17 +1,12 @@
-//! A portal's side of the wire: a served API, and clients that bring a key.
+//! A portal's side of the wire, call by call: bare clients, to which each request brings its key.
 
-use std::num::NonZeroU32;
-use std::sync::Arc;
-
-use rondo::{
-    app::api_keys::{NewApiKey, create_api_key},
-    domain::api_key::Role,
-    grpc::{Services, proto::v1, routes},
-    store::MerchantId,
-};
+use rondo::{domain::api_key::Role, grpc::proto::v1, store::MerchantId};
 use tonic::{Request, Status, transport::Channel};
 
-use crate::support::{Engine, world::World};
+use crate::support::{
+    Engine, given,
+    world::{World, new_key},
+};
 
 /// A world that is called over gRPC.
 pub struct Portal {
@@ -27,21 +22,7 @@ impl Portal {
     /// A portal in a new world on `engine`, in which it is 31 January 2026.
     pub async fn on(engine: Engine) -> Self {
         let world = World::on(engine, "2026-01-31").await;
-        let plenty = NonZeroU32::new(10_000).unwrap();
-        let router = routes(Services {
-            rondo: Arc::new(world.rondo.clone()),
-            calls_per_second: plenty,
-            burst: plenty,
-            reflection: true,
-        });
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        let channel =
-            Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
-        let merchant = world.merchant().await.id;
-        let key = key(&world, Role::Merchant, Some(merchant)).await;
-        Self { world, channel, key }
+        Self { channel: world.channel.clone(), key: world.key.clone(), world }
     }
 
     /// A request with the merchant's key.
@@ -97,12 +78,7 @@ impl Portal {
 
 /// A new key.
 pub async fn key(world: &World, role: Role, merchant: Option<MerchantId>) -> String {
-    let new = NewApiKey { name: "story".to_owned(), role, merchant, expires_at: None };
-    let mut repo = world.rondo.store.begin().await.unwrap();
-    let now = world.rondo.clock.now();
-    let (_, secret) = create_api_key(repo.as_mut(), &world.rondo.mint, now, new).await.unwrap();
-    repo.commit().await.unwrap();
-    secret.expose().to_owned()
+    new_key(&world.rondo, role, merchant).await
 }
 
 /// A request with this key.
@@ -131,7 +107,7 @@ pub fn monthly(minor: i64) -> v1::PlanTerms {
 
 /// Cents of euro, as the API writes them.
 pub fn euro(minor: i64) -> rondo::grpc::proto::google::r#type::Money {
-    rondo::grpc::convert::money::money(World::euro(minor))
+    rondo::grpc::convert::money::money(given::euro(minor))
 }
 
 /// The reason that a refusal gives.

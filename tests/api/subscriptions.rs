@@ -13,7 +13,7 @@ use crate::{
     portal::{Portal, monthly, reason},
     support::{
         Engine::{self, Postgres, Sqlite},
-        world::Member,
+        member::Member,
     },
 };
 

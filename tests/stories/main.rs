@@ -1,8 +1,27 @@
-//! Stories of members, told on both engines against the real sandbox gateway and a real mail server.
+//! Stories of members, told as they live them: over the API, on both engines, against the real
+//! sandbox gateway and a real mail server.
+
+#![expect(clippy::unwrap_used, reason = "a story that cannot go on fails there")]
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod agreements;
+mod backups;
+mod dead_workers;
+mod downtime;
+mod first_payments;
 mod misbehaviour;
+mod new_cards;
+mod pages;
+mod plans;
+mod refunds;
+mod refused_orders;
 mod renewals;
 mod year;
+
+/// Mails of one instant come in any order.
+fn sorted(mut kinds: Vec<String>) -> Vec<String> {
+    kinds.sort();
+    kinds
+}

@@ -1,14 +1,14 @@
 //! Members who pay, and members who do not.
 
-use rondo::domain::{
-    calendar::Interval,
-    invoice::InvoiceState::{Paid, Uncollectible},
-    subscription::SubscriptionState,
+use rondo::grpc::proto::v1::{
+    invoice::State::{Paid, Uncollectible},
+    subscription::State::Canceled,
 };
 use rstest::rstest;
 
 use crate::support::{
     Engine::{self, Postgres, Sqlite},
+    cards,
     world::World,
 };
 
@@ -17,22 +17,16 @@ use crate::support::{
 async fn a_good_card_pays_each_month_and_the_anchor_is_kept(
     #[values(Sqlite, Postgres)] engine: Engine,
 ) {
-    let world = World::on(engine, "2026-01-31").await.in_order();
-    let plan = world.plan("Membership", 2_000, Interval::MONTHLY, 0).await;
-    let ana = world.member("Ana", "tok_visa_ok").await;
-    let membership = world.subscribe(&ana, &plan).await;
+    let world = World::on(engine, "2026-01-31").in_order().await;
+    let ana = world.member("Ana", cards::GOOD).await;
+    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
 
     world.advance_to("2026-04-30").await;
 
-    assert_eq!(world.invoice_states(membership).await, [Paid; 4]);
-    let days: Vec<_> = world
-        .invoices(membership)
-        .await
-        .iter()
-        .map(|invoice| invoice.period.unwrap().start().format("%m-%d").to_string())
-        .collect();
-    assert_eq!(days, ["01-31", "02-28", "03-31", "04-30"]);
+    let days = ["2026-01-31", "2026-02-28", "2026-03-31", "2026-04-30"];
+    course.assert().is_active().has_invoices([Paid; 4]).has_periods_from(days).await;
     assert_eq!(world.mail_kinds("Ana"), ["welcome", "receipt", "receipt", "receipt", "receipt"]);
+    world.assert_charged(&ana, "20.00 EUR", 4).await;
 }
 
 #[rstest]
@@ -40,21 +34,19 @@ async fn a_good_card_pays_each_month_and_the_anchor_is_kept(
 async fn a_card_that_is_empty_twice_is_recovered_by_the_ladder(
     #[values(Sqlite, Postgres)] engine: Engine,
 ) {
-    let world = World::on(engine, "2026-01-31").await.in_order();
-    let plan = world.plan("Membership", 2_000, Interval::MONTHLY, 14).await;
+    let world = World::on(engine, "2026-01-31").in_order().await;
+    let plan = world.plan("Membership", "20.00 EUR").with_trial(14).create().await;
     let bo = world.member("Bo", "tok_visa_insufficient_funds_x2_then_ok").await;
-    let membership = world.subscribe(&bo, &plan).await;
+    let course = world.subscribe(&bo, &plan).await;
 
     world.advance_to("2026-02-15").await;
-    assert_eq!(world.subscription(membership).await.state, SubscriptionState::PastDue);
+    course.assert().is_past_due().await;
 
     world.advance_to("2026-03-10").await;
-    assert_eq!(world.subscription(membership).await.state, SubscriptionState::Active);
-    assert_eq!(world.invoice_states(membership).await, [Paid]);
-    assert_eq!(
-        world.mail_kinds("Bo"),
-        ["trial_ending", "payment_failed", "payment_failed", "recovered"]
-    );
+    course.assert().is_active().has_invoices([Paid]).await;
+    let mails = ["welcome", "trial_ending", "payment_failed", "payment_failed", "recovered"];
+    assert_eq!(world.mail_kinds("Bo"), mails);
+    world.assert_charged(&bo, "20.00 EUR", 1).await;
 }
 
 #[rstest]
@@ -62,24 +54,23 @@ async fn a_card_that_is_empty_twice_is_recovered_by_the_ladder(
 async fn a_lost_card_is_never_tried_again_and_the_ladder_ends_it(
     #[values(Sqlite, Postgres)] engine: Engine,
 ) {
-    let world = World::on(engine, "2026-01-31").await.in_order();
-    let plan = world.plan("Membership", 2_000, Interval::MONTHLY, 14).await;
-    let eva = world.member("Eva", "tok_visa_lost_card").await;
-    let membership = world.subscribe(&eva, &plan).await;
+    let world = World::on(engine, "2026-01-31").in_order().await;
+    let plan = world.plan("Membership", "20.00 EUR").with_trial(14).create().await;
+    let eva = world.member("Eva", cards::LOST).await;
+    let course = world.subscribe(&eva, &plan).await;
 
     world.advance_to("2026-04-30").await;
 
-    assert_eq!(world.subscription(membership).await.state, SubscriptionState::Canceled);
-    assert_eq!(world.invoice_states(membership).await, [Uncollectible]);
-    assert_eq!(
-        world.mail_kinds("Eva"),
-        [
-            "trial_ending",
-            "payment_failed",
-            "payment_failed",
-            "payment_failed",
-            "suspended",
-            "cancelled"
-        ]
-    );
+    course.assert().is(Canceled).has_invoices([Uncollectible]).await;
+    assert_eq!(course.payment().await.attempt_count, 1);
+    let mails = [
+        "welcome",
+        "trial_ending",
+        "payment_failed",
+        "payment_failed",
+        "payment_failed",
+        "suspended",
+        "cancelled",
+    ];
+    assert_eq!(world.mail_kinds("Eva"), mails);
 }

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rondo::domain::calendar::Interval;
-
-use crate::support::{Engine, world::World};
+use crate::support::{Engine, api::shown, world::World};
 
 /// Members and what their cards do.
 const MEMBERS: [(&str, &str); 14] = [
@@ -33,15 +31,16 @@ struct Told {
 }
 
 async fn live_through(engine: Engine) -> Told {
-    let world = World::on(engine, "2026-01-31").await.in_order();
-    let monthly = world.plan("Membership monthly", 2_000, Interval::MONTHLY, 0).await;
-    let trial = world.plan("Membership with trial", 1_500, Interval::MONTHLY, 14).await;
-    let yearly = world.plan("Membership yearly", 18_000, Interval::YEARLY, 7).await;
-    let mut memberships = Vec::new();
+    let world = World::on(engine, "2026-01-31").in_order().await;
+    let monthly = world.plan("Membership monthly", "20.00 EUR").create().await;
+    let trial = world.plan("Membership with trial", "15.00 EUR").with_trial(14).create().await;
+    let yearly =
+        world.plan("Membership yearly", "180.00 EUR").yearly().with_trial(7).create().await;
+    let mut courses = Vec::new();
     for (place, (name, token)) in MEMBERS.into_iter().enumerate() {
         let member = world.member(name, token).await;
         let plan = [&monthly, &trial, &yearly][if place % 7 == 6 { 2 } else { place % 2 }];
-        memberships.push((name, world.subscribe(&member, plan).await));
+        courses.push((name, world.subscribe(&member, plan).await));
     }
     for month in 2..=14 {
         let (year, month) = if month > 12 { (2027, month - 12) } else { (2026, month) };
@@ -50,35 +49,35 @@ async fn live_through(engine: Engine) -> Told {
 
     let mut papers = BTreeMap::new();
     let mut mails = BTreeMap::new();
-    for (name, membership) in memberships {
-        let subscription = world.subscription(membership).await;
-        let mut told = vec![format!("{:?} {:?}", subscription.state, subscription.access)];
-        for invoice in world.invoices(membership).await {
-            let payment = world.payment_of(&invoice).await;
+    for (name, course) in courses {
+        let now = course.get().await;
+        let mut told = vec![format!("{:?} {:?}", now.state(), now.access())];
+        for invoice in course.invoices().await {
+            let payment = course.payment_of(&invoice).await;
+            let attempts = course.attempts_at(&invoice).await;
             told.push(format!(
-                "{} {:?} {} {:?} of {:?}; {:?} after {} attempts, {:?}",
-                invoice.number.clone().unwrap_or_default(),
+                "{} {:?} {} {:?} of {:?}; {:?} after {attempts:?}, {:?}",
+                invoice.number,
                 invoice.period,
-                invoice.total,
-                invoice.state,
-                invoice.closed_at,
-                payment.state,
-                payment.attempts,
-                payment.succeeded_at,
+                shown(invoice.total.as_ref()),
+                invoice.state(),
+                invoice.close_time,
+                payment.state(),
+                payment.success_time,
             ));
         }
         papers.insert(name.to_owned(), told);
         mails.insert(name.to_owned(), world.mail_kinds(name));
     }
-    assert_eq!(world.booked().await, world.captured().await, "{engine:?}");
+    world.assert_books_agree().await;
     let captured = world.captured().await.values().sum();
     Told { papers, mails, captured }
 }
 
 #[tokio::test]
 async fn a_year_is_the_same_on_both_engines() {
-    let on_sqlite = live_through(Engine::Sqlite).await;
-    let on_postgres = live_through(Engine::Postgres).await;
+    let (on_sqlite, on_postgres) =
+        tokio::join!(live_through(Engine::Sqlite), live_through(Engine::Postgres));
 
     assert_eq!(on_sqlite.papers, on_postgres.papers);
     assert_eq!(on_sqlite.mails, on_postgres.mails);

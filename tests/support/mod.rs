@@ -1,15 +1,27 @@
-//! What stories about a database need: an engine, an empty database of one's own, and things to put
-//! into it ([`given`]).
+//! What stories need: an engine and an empty database of one's own, things to put into it
+//! ([`given`]), and a whole [`world`] in which Rondo is served and members live.
 
 #![allow(dead_code, reason = "which parts are used differs by test program")]
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on fails there")]
 
+pub mod api;
+pub mod browser;
+pub mod cards;
+pub mod claims;
+pub mod course;
 pub mod given;
+pub mod line;
+pub mod member;
+pub mod offer;
+pub mod provider;
+pub mod served;
+pub mod witness;
 pub mod world;
 
 use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
     ops::Deref,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -29,6 +41,9 @@ pub enum Engine {
     /// A database of the test's own, on the server at `RONDO_TEST_PG`.
     Postgres,
 }
+
+/// What an awaited wish comes to.
+pub type Later<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// How tests open a database: it need not outlive a loss of power.
 pub const THROWAWAY: OpenOptions = OpenOptions { durability: Durability::TestOnly, connections: 8 };

@@ -1,9 +1,6 @@
 //! Members who store another card without paying.
 
-use rondo::{
-    app::pay,
-    domain::{invoice::InvoiceState::Paid, subscription::SubscriptionState},
-};
+use rondo::{app::pay, domain::invoice::InvoiceState::Paid, grpc::proto::v1::invoice::State};
 use serde_json::json;
 
 use crate::{
@@ -33,10 +30,9 @@ async fn a_new_card_pays_the_overdue_invoice_and_all_that_follow() {
 
     site.settle().await;
     assert_eq!(site.invoice(eva.invoice).await.state, Paid);
-    let subscription = site.world.subscription(eva.subscription).await;
-    assert_eq!(subscription.state, SubscriptionState::Active);
+    eva.subscription.assert().is_active().await;
     site.world.advance_to("2026-03-20").await;
-    assert_eq!(site.world.invoice_states(eva.subscription).await, [Paid, Paid]);
+    eva.subscription.assert().has_invoices([State::Paid; 2]).await;
     site.assert_books_agree().await;
 }
 

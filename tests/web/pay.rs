@@ -1,14 +1,16 @@
 //! Members who fix a payment by the link in their mail.
 
-use rondo::domain::{
-    changes::Changes,
-    invoice::InvoiceState::{Open, Paid},
-    payment::{
-        Payment, PaymentState,
-        attempt::{Attempt, AttemptState, Initiator},
+use rondo::{
+    domain::{
+        changes::Changes,
+        invoice::InvoiceState::{Open, Paid},
+        payment::{
+            Payment, PaymentState,
+            attempt::{Attempt, AttemptState, Initiator},
+        },
+        version::Version,
     },
-    subscription::SubscriptionState,
-    version::Version,
+    grpc::proto::v1::invoice::State,
 };
 use rstest::rstest;
 
@@ -38,14 +40,13 @@ async fn a_member_fixes_a_payment_with_a_new_card_and_stays_with_it(
     assert_eq!(back.title(), "€20.00 for Membership is paid");
 
     assert_eq!(site.invoice(bo.invoice).await.state, Paid);
-    let subscription = site.world.subscription(bo.subscription).await;
-    assert_eq!(subscription.state, SubscriptionState::Active);
+    bo.subscription.assert().is_active().await;
     assert_eq!(site.default_method(&bo.member).await.brand, "Mastercard");
 
     site.world.advance_to("2026-03-20").await;
-    assert_eq!(site.world.invoice_states(bo.subscription).await, [Paid, Paid]);
+    bo.subscription.assert().has_invoices([State::Paid; 2]).await;
     let kinds = site.world.mail_kinds("Bo");
-    assert_eq!(kinds, ["trial_ending", "payment_failed", "recovered", "receipt"]);
+    assert_eq!(kinds, ["welcome", "trial_ending", "payment_failed", "recovered", "receipt"]);
     // The decline, the payment on the page, the next month: no retry came in between.
     assert_eq!(site.attempts(bo.invoice).await.len(), 2);
     site.assert_books_agree().await;

@@ -14,7 +14,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ring::hmac;
 use rondo::{
     app::webhooks_out::{self, DeliveryPolicy},
-    domain::{calendar::Interval, changes::Changes, event::WebhookEndpoint, version::Version},
+    domain::{changes::Changes, event::WebhookEndpoint, version::Version},
 };
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -105,7 +105,7 @@ async fn the_endpoint(site: &Site) -> WebhookEndpoint {
 
 /// A membership begins: some events.
 async fn something_happens(site: &Site) {
-    let plan = site.world.plan("Membership", 2_000, Interval::MONTHLY, 0).await;
+    let plan = site.world.plan("Membership", "20.00 EUR").create().await;
     let ana = site.world.member("Ana", "tok_visa").await;
     site.world.subscribe(&ana, &plan).await;
 }

@@ -1,0 +1,48 @@
+//! Workers that die in the middle of a call: what they were at is looked up, never blindly repeated.
+
+use chrono::TimeDelta;
+use rondo::grpc::proto::v1::{
+    attempt::State::{InFlight, Succeeded},
+    invoice::State::{Open, Paid},
+};
+use rstest::rstest;
+
+use crate::support::{
+    Engine::{self, Postgres, Sqlite},
+    line::{
+        Call,
+        Place::{self, OnTheWayBack, OnTheWayThere},
+    },
+    world::World,
+};
+
+#[rstest]
+#[case::the_charge_exists(OnTheWayBack, &[Call::FindCharge])]
+#[case::the_charge_never_left(OnTheWayThere, &[Call::FindCharge, Call::Charge])]
+#[tokio::test]
+async fn a_charge_whose_worker_died_is_looked_up_first(
+    #[case] died: Place,
+    #[case] calls: &[Call],
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    // The gateway forgets the key at once: an order that is sent twice is charged twice.
+    let ana = world.member("Ana", "tok_visa_key_forgotten").await;
+    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
+
+    world.line.gets_stuck(Call::Charge, died);
+    world.send_clock_to("2026-03-01").await;
+    world.worker_dies_on_the_line().await;
+    world.line.calls();
+
+    // As long as its lease runs, it may be alive.
+    world.settle().await;
+    assert_eq!(world.line.calls(), []);
+    course.assert().has_invoices([Paid, Open]).was_tried([InFlight]).await;
+
+    world.time_passes(TimeDelta::seconds(31));
+    world.arrive().await;
+    assert_eq!(world.line.calls(), calls);
+    course.assert().is_active().has_invoices([Paid, Paid]).was_tried([Succeeded]).await;
+    world.assert_charged(&ana, "20.00 EUR", 2).await;
+}

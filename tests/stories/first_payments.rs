@@ -1,0 +1,103 @@
+//! First payments that take their time. An incomplete subscription expires after 72 hours, but not
+//! under a payment that is still on its way.
+
+use rondo::grpc::proto::v1::{
+    attempt::State::{Declined, Pending, Succeeded},
+    cancel_subscription_request::When,
+    invoice::State::{Open, Paid, Void},
+    refund,
+    subscription::State::{Canceled, Expired, Incomplete},
+};
+use rstest::rstest;
+use serde_json::json;
+
+use crate::{
+    sorted,
+    support::{
+        Engine::{self, Postgres, Sqlite},
+        cards,
+        world::World,
+    },
+};
+
+#[rstest]
+#[tokio::test]
+async fn a_first_payment_that_settles_after_the_72_hours_opens_the_subscription(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let ana = world.member("Ana", cards::PAYS_AFTER_FOUR_DAYS).await;
+    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
+
+    world.advance_to("2026-02-03 18:00").await;
+    course.assert().is(Incomplete).has_invoices([Open]).was_tried([Pending]).await;
+
+    world.advance_to("2026-02-05").await;
+    course.assert().is_active().has_invoices([Paid]).is_billed_next_on("2026-02-28").await;
+    assert_eq!(sorted(world.mail_kinds("Ana")), ["receipt", "welcome"]);
+    world.assert_charged(&ana, "20.00 EUR", 1).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_first_payment_that_fails_after_the_72_hours_lets_the_subscription_expire(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let bo = world.member("Bo", cards::DECLINED_AFTER_FOUR_DAYS).await;
+    let course = world.subscription(&bo).monthly("20.00 EUR").create().await;
+
+    world.advance_to("2026-02-03 18:00").await;
+    course.assert().is(Incomplete).was_tried([Pending]).await;
+
+    world.advance_to("2026-02-07").await;
+    course.assert().is(Expired).has_invoices([Void]).was_tried([Declined]).await;
+    assert_eq!(world.mail_kinds("Bo"), ["payment_failed"]);
+    world.assert_charged(&bo, "20.00 EUR", 0).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_first_payment_that_settles_after_its_member_has_left_is_given_back(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let ana = world.member("Ana", cards::PAYS_AFTER_FOUR_DAYS).await;
+    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
+    world.advance_to("2026-02-01").await;
+    course.cancel(When::Now).await;
+
+    world.advance_to("2026-02-07").await;
+    course.assert().is(Canceled).has_invoices([Void]).was_tried([Succeeded]).await;
+    let [back] = &course.refunds().await[..] else { panic!("it goes back once") };
+    assert_eq!(back.origin(), refund::Origin::LateSuccess);
+    assert_eq!(back.state(), refund::State::Succeeded);
+    assert_eq!(world.captured().await.len(), 0, "nothing is kept");
+    world.assert_books_agree().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_first_payment_whose_success_is_told_after_the_end_is_given_back(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    // Told to be declined, and taken all the same a moment later.
+    let bo = world.member("Bo", "tok_visa_late_success_after_0").await;
+    let course = world.subscription(&bo).monthly("20.00 EUR").create().await;
+    world.advance_to("2026-02-07").await;
+    course.assert().is(Expired).has_invoices([Void]).was_tried([Declined]).await;
+
+    let attempt = course.payment().await.attempts.remove(0).uid;
+    let found = world.told(&format!("/v1/lookup?reference={attempt}")).await;
+    let charge = &found["charges"][0];
+    let news = json!({ "id": "evt_1", "type": "charge.changed", "object": charge });
+    assert_eq!(world.hook(&news.to_string(), 0).await.status(), 200);
+    world.settle().await;
+
+    course.assert().is(Expired).has_invoices([Void]).was_tried([Succeeded]).await;
+    let [back] = &course.refunds().await[..] else { panic!("it goes back once") };
+    assert_eq!(back.state(), refund::State::Succeeded);
+    assert_eq!(world.captured().await.len(), 0, "nothing is kept");
+    world.assert_books_agree().await;
+}

@@ -1,0 +1,73 @@
+//! Members who store another card while the old one is being charged.
+
+use rondo::grpc::proto::v1::{
+    attempt::State::{Declined, Succeeded},
+    dunning_case::State::Retrying,
+    dunning_ladder::FinalAction,
+};
+use rstest::rstest;
+
+use crate::support::{
+    Engine::{self, Postgres, Sqlite},
+    cards,
+    course::Course,
+    line::{Call, Place},
+    member::Member,
+    offer::retry,
+    world::World,
+};
+
+/// A member stores another card while the old one is being charged; how that ends, says `token`.
+async fn another_card_meanwhile(world: &World, token: &str) -> (Member, Course, [String; 2]) {
+    let ladder = world.policy(vec![retry(3), retry(4)], FinalAction::Cancel).await;
+    let plan = world.plan("Membership", "20.00 EUR").dunned_by(&ladder).create().await;
+    let eva = world.customer("Eva").create().await;
+    let old = eva.adds_card(token).await;
+    let course = world.subscribe(&eva, &plan).await;
+    world.advance_to("2026-03-01").await;
+    course.assert().is_past_due().was_tried([Declined]).await;
+
+    world.line.gets_stuck(Call::Charge, Place::OnTheWayBack);
+    world.send_clock_to("2026-03-04").await;
+    let ((), new) = tokio::join!(world.settle(), async {
+        world.line.is_stuck().await;
+        assert_eq!(course.case().await.state(), Retrying);
+        let new = eva.replaces_card(cards::GOOD_MASTERCARD).await;
+        world.line.goes_on();
+        new
+    });
+    world.arrive().await;
+    (eva, course, [old, new])
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_new_card_is_tried_when_the_charge_of_the_old_one_has_failed(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let token = cards::EMPTY_AFTER_ONE;
+    let (eva, course, [old, new]) = another_card_meanwhile(&world, token).await;
+
+    course.assert().is_active().was_tried([Declined, Declined, Succeeded]).await;
+    assert_eq!(course.methods_tried().await, [old.clone(), old, new]);
+    world.assert_charged(&eva, "20.00 EUR", 2).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_new_card_is_not_tried_when_the_old_one_has_paid(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let token = cards::EMPTY_IN_THE_SECOND_MONTH;
+    let (eva, course, [old, new]) = another_card_meanwhile(&world, token).await;
+
+    course.assert().is_active().was_tried([Declined, Succeeded]).await;
+    assert_eq!(course.methods_tried().await, [old.clone(), old]);
+    world.assert_charged(&eva, "20.00 EUR", 2).await;
+
+    world.advance_to("2026-04-01").await;
+    assert_eq!(course.methods_tried().await, [new]);
+    world.assert_charged(&eva, "20.00 EUR", 3).await;
+}

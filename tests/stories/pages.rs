@@ -1,0 +1,125 @@
+//! Members on the gateway's page while the ladder stands beside it.
+
+use rondo::grpc::proto::v1::{
+    attempt::State::{ActionRequired, Declined, Succeeded},
+    dunning_case,
+    dunning_ladder::FinalAction,
+    invoice::State::Paid,
+    payment::State::Waiting,
+};
+use rstest::rstest;
+
+use crate::support::{
+    Engine::{self, Postgres, Sqlite},
+    api::instant,
+    course::Course,
+    member::Member,
+    offer::retry,
+    world::{World, at},
+};
+
+/// A member whose card was empty on 14 February and is so no more; it is tried again three days
+/// later, at noon.
+async fn empty_once(world: &World) -> (Member, Course) {
+    let ladder = world.policy(vec![retry(3), retry(4)], FinalAction::Cancel).await;
+    let plan = world.plan("Membership", "20.00 EUR").with_trial(14).dunned_by(&ladder);
+    let plan = plan.create().await;
+    let bo = world.member("Bo", "tok_visa_insufficient_funds_x1_then_ok").await;
+    let course = world.subscribe(&bo, &plan).await;
+    world.advance_to("2026-02-15").await;
+    course.assert().is_past_due().was_tried([Declined]).await;
+    assert_eq!(instant(course.case().await.next_step_time), at("2026-02-17"));
+    (bo, course)
+}
+
+const MAILS_OF_ONE_DECLINE: [&str; 3] = ["welcome", "trial_ending", "payment_failed"];
+
+#[rstest]
+#[tokio::test]
+async fn a_page_that_the_member_closes_leaves_the_ladder_where_it_was(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let (bo, course) = empty_once(&world).await;
+    let before = course.case().await;
+
+    let browser = world.browser();
+    let page = browser.open(&course.pay_link().await).await;
+    let gateway = browser.pay(&page, &[("with", "page")]).await;
+    browser.give_up(&gateway).await;
+
+    let after = course.case().await;
+    assert_eq!((after.state(), after.next_step_time), (before.state(), before.next_step_time));
+    assert_eq!(course.payment().await.state(), Waiting);
+    world.advance_to("2026-02-16").await;
+    assert_eq!(world.mail_kinds("Bo"), MAILS_OF_ONE_DECLINE);
+
+    world.advance_to("2026-02-17").await;
+    course
+        .assert()
+        .is_active()
+        .has_invoices([Paid])
+        .was_tried([Declined, Declined, Succeeded])
+        .await;
+    assert_eq!(world.mail_kinds("Bo")[3..], ["recovered"]);
+    world.assert_charged(&bo, "20.00 EUR", 1).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_step_that_comes_while_a_page_is_open_is_taken_when_the_page_expires(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let (bo, course) = empty_once(&world).await;
+
+    let browser = world.browser();
+    let page = browser.open(&course.pay_link().await).await;
+    let gateway = browser.pay(&page, &[("with", "page")]).await;
+    world.advance_to("2026-02-18").await;
+    // A charge beside the open page could be a second one.
+    course.assert().is_past_due().was_tried([Declined, ActionRequired]).await;
+    assert_eq!(course.case().await.state(), dunning_case::State::Open);
+
+    world.page_expires(&gateway).await;
+    world.advance_to("2026-02-20").await;
+    course
+        .assert()
+        .is_active()
+        .has_invoices([Paid])
+        .was_tried([Declined, Declined, Succeeded])
+        .await;
+    assert_eq!(world.mail_kinds("Bo")[3..], ["recovered"]);
+    world.assert_charged(&bo, "20.00 EUR", 1).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_payment_by_link_takes_the_planned_retry_away_at_once(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let (bo, course) = empty_once(&world).await;
+    let seen = bo.events().await.len();
+
+    let browser = world.browser();
+    let page = browser.open(&course.pay_link().await).await;
+    let gateway = browser.pay(&page, &[("with", "page")]).await;
+    assert!(browser.choose(&gateway, "tok_visa").await.title().ends_with("is paid"));
+
+    // No loop has turned: it was all said in the transaction that took the money in.
+    course.assert().is_active().has_invoices([Paid]).was_tried([Declined, Succeeded]).await;
+    let case = course.case().await;
+    assert_eq!((case.state(), case.next_step_time), (dunning_case::State::Recovered, None));
+    assert_eq!(course.payment().await.collect_time, None);
+    let events = bo.events().await.split_off(seen);
+    let types: Vec<_> = events.iter().map(|event| event.r#type.as_str()).collect();
+    for expected in ["payment.succeeded", "invoice.paid", "dunning.recovered"] {
+        assert!(types.contains(&expected), "{types:?}");
+    }
+
+    world.advance_to("2026-03-10").await;
+    course.assert().was_tried([Declined, Succeeded]).await;
+    assert_eq!(world.mail_kinds("Bo")[3..], ["recovered"]);
+    world.assert_charged(&bo, "20.00 EUR", 1).await;
+}

@@ -1,0 +1,144 @@
+//! Money on its way back, and money that does not arrive there.
+
+use rondo::grpc::proto::v1::{
+    self,
+    refund::State::{self, Failed, Pending, Succeeded},
+};
+use rstest::rstest;
+use serde_json::json;
+
+use crate::{
+    sorted,
+    support::{
+        Engine::{self, Postgres, Sqlite},
+        api::{bare, money, shown},
+        cards,
+        member::Member,
+        world::World,
+    },
+};
+
+/// A course of 49.00 EUR, bought and paid: its payment's name.
+async fn bought(world: &World, token: &str) -> (Member, String) {
+    let ana = world.member("Ana", token).await;
+    let payment = ana.buys("Rust in a week", "49.00 EUR").await.payment;
+    world.settle().await;
+    (ana, payment)
+}
+
+/// Asks for money back: so much, or all that is left.
+async fn refund(world: &World, payment: &str, amount: Option<&str>) -> v1::Refund {
+    let request = v1::RefundPaymentRequest {
+        name: payment.to_owned(),
+        amount: amount.map(money),
+        reason: "did not like it".to_owned(),
+        request_id: world.api.request_id(),
+        ..Default::default()
+    };
+    let asked = world.api.payments().refund_payment(request).await.unwrap().into_inner();
+    world.settle().await;
+    get(world, &asked.name).await
+}
+
+async fn get(world: &World, name: &str) -> v1::Refund {
+    let request = v1::GetRefundRequest { name: name.to_owned() };
+    world.api.payments().get_refund(request).await.unwrap().into_inner()
+}
+
+/// What a payment says that went back of it.
+async fn gone(world: &World, payment: &str) -> String {
+    let request = v1::GetPaymentRequest { name: payment.to_owned() };
+    let payment = world.api.payments().get_payment(request).await.unwrap().into_inner();
+    shown(payment.refunded.as_ref())
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_part_and_then_the_rest_go_back_and_each_is_told(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let (_, payment) = bought(&world, cards::GOOD).await;
+
+    assert_eq!(refund(&world, &payment, Some("9.00 EUR")).await.state(), Succeeded);
+    assert_eq!(gone(&world, &payment).await, "9.00 EUR");
+    let left: Vec<_> = world.captured().await.into_values().collect();
+    assert_eq!(left, [4_000]);
+    world.assert_books_agree().await;
+
+    let rest = refund(&world, &payment, None).await;
+    assert_eq!((rest.state(), shown(rest.amount.as_ref())), (Succeeded, "40.00 EUR".to_owned()));
+    assert_eq!(gone(&world, &payment).await, "49.00 EUR");
+    assert!(world.captured().await.is_empty());
+    world.assert_books_agree().await;
+    assert_eq!(sorted(world.mail_kinds("Ana")), ["receipt", "refund", "refund"]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_refund_that_takes_days_is_told_when_it_is_done(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let (_, payment) = bought(&world, "tok_visa_refund_late_2").await;
+    let asked = refund(&world, &payment, None).await;
+    assert_eq!(asked.state(), Pending);
+    assert_eq!(world.mail_kinds("Ana"), ["receipt"]);
+
+    world.advance_to("2026-02-05").await;
+    assert_eq!(get(&world, &asked.name).await.state(), Succeeded);
+    assert_eq!(world.mail_kinds("Ana"), ["receipt", "refund"]);
+    assert!(world.captured().await.is_empty());
+    world.assert_books_agree().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_refund_that_is_refused_at_once_moves_nothing(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let (_, payment) = bought(&world, "tok_visa_refund_refused").await;
+    let asked = refund(&world, &payment, None).await;
+    assert_eq!(asked.state(), Failed);
+    assert_eq!(gone(&world, &payment).await, "0.00 EUR");
+    assert_eq!(world.stuck().await[0].object, bare(&asked.name));
+    assert_eq!(world.mail_kinds("Ana"), ["receipt"]);
+    world.assert_books_agree().await;
+}
+
+#[rstest]
+#[case::it_was_pending("tok_visa_refund_late_99", Pending, &["receipt"])]
+#[case::it_had_succeeded(cards::GOOD, Succeeded, &["receipt", "refund"])]
+#[tokio::test]
+async fn a_refund_that_fails_days_later_is_for_staff_and_the_money_is_still_ours(
+    #[case] card: &str,
+    #[case] at_first: State,
+    #[case] mails: &[&str],
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let (_, payment) = bought(&world, card).await;
+    let asked = refund(&world, &payment, None).await;
+    assert_eq!(asked.state(), at_first);
+    assert_eq!(gone(&world, &payment).await, "49.00 EUR", "it is promised");
+
+    world.advance_to("2026-02-03").await;
+    let news = json!({ "id": "evt_1", "type": "refund.changed", "object": {
+        "id": asked.gateway_reference,
+        "reference": bare(&asked.name),
+        "status": "failed",
+        "reason": "the account is closed",
+    }});
+    assert_eq!(world.hook(&news.to_string(), 0).await.status(), 200);
+    world.settle().await;
+
+    let failed = get(&world, &asked.name).await;
+    assert_eq!((failed.state(), failed.failure.as_str()), (Failed, "the account is closed"));
+    assert_eq!(gone(&world, &payment).await, "0.00 EUR", "it may be asked for again");
+    let stuck = world.stuck().await;
+    let [told] = &stuck[..] else { panic!("staff is told once: {stuck:?}") };
+    assert_eq!(told.object, bare(&asked.name));
+    assert_eq!(world.mail_kinds("Ana"), mails);
+    assert_eq!(world.booked().await.into_values().collect::<Vec<_>>(), [4_900]);
+}

@@ -1,0 +1,53 @@
+//! The gateway as its operator sees it: outages, what it knows, and the webhooks that it sends.
+
+use reqwest::{Client, Response};
+use ring::hmac;
+
+use super::{
+    served::{HOOK_SECRET, SANDBOX_KEY},
+    world::World,
+};
+
+fn http() -> Client {
+    Client::builder().no_proxy().build().unwrap()
+}
+
+impl World {
+    /// The gateway is down, or up again.
+    pub async fn outage(&self, is_down: bool) {
+        let url = format!("{}/control", self.sandbox.base_url());
+        let request = http().post(url).bearer_auth(SANDBOX_KEY);
+        let request = request.json(&serde_json::json!({ "outage": is_down }));
+        assert!(request.send().await.unwrap().status().is_success());
+    }
+
+    /// What the gateway tells under `path`.
+    pub async fn told(&self, path: &str) -> serde_json::Value {
+        let url = format!("{}{path}", self.sandbox.base_url());
+        http().get(url).bearer_auth(SANDBOX_KEY).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// A webhook to the site, signed as the gateway signs, so many seconds ago.
+    pub async fn hook(&self, body: &str, seconds_ago: i64) -> Response {
+        let at = self.rondo.clock.now().timestamp() - seconds_ago;
+        let key = hmac::Key::new(hmac::HMAC_SHA256, HOOK_SECRET.as_bytes());
+        let tag = hmac::sign(&key, format!("{at}.{body}").as_bytes());
+        let tag = tag.as_ref().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        self.raw_hook("sandbox", body.to_owned(), &format!("t={at},v1={tag}")).await
+    }
+
+    /// A webhook that bears this signature.
+    pub async fn raw_hook(&self, gateway: &str, body: String, signature: &str) -> Response {
+        let url = format!("{}/hooks/{gateway}", self.rondo.public_url);
+        let request = http().post(url).header("sandbox-signature", signature).body(body);
+        request.send().await.unwrap()
+    }
+
+    /// A page of the gateway's, by its address, expires: nobody can pay on it any more.
+    pub async fn page_expires(&self, page: &str) {
+        let (_, id) = page.rsplit_once('/').unwrap();
+        let url = format!("{}/v1/pages/{id}/cancel", self.sandbox.base_url());
+        let expired = http().post(url).bearer_auth(SANDBOX_KEY).send().await.unwrap();
+        assert!(expired.status().is_success(), "{expired:?}");
+    }
+}
