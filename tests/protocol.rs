@@ -353,9 +353,9 @@ impl State {
     /// A look-up; and, where the gateway knows of nothing and its keys still live, the same key again.
     fn answer(&mut self, worker: usize) -> Option<()> {
         let Task::Ask { attempt, holds } = self.workers[worker] else { return None };
-        let age = Duration::from_secs(3_600)
-            * u32::try_from(HOURS[self.attempts[attempt].key_age]).ok()?;
-        let keys = Idempotency::FrozenReplay { ttl: Duration::from_secs(24 * 3_600) };
+        let age =
+            Duration::from_hours(1) * u32::try_from(HOURS[self.attempts[attempt].key_age]).ok()?;
+        let keys = Idempotency::FrozenReplay { ttl: Duration::from_hours(24) };
         self.workers[worker] = match self.gateway[attempt] {
             Some(verdict) => Task::Record { attempt, holds, word: Word::Verdict(verdict) },
             None if keys.resend_is_safe(age) => Task::Order { attempt, holds },
@@ -515,7 +515,7 @@ fn at(age: usize) -> DateTime<Utc> {
 }
 
 fn euro() -> Money {
-    Money::new(2_000, Currency::from_code("EUR").unwrap())
+    Money::new(2_000, Currency::from_code("EUR").expect("ISO 4217 has the euro"))
 }
 
 fn paid() -> News {

@@ -127,7 +127,10 @@ impl Clock for ManualClock {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::{
+        path::Path,
+        sync::atomic::{AtomicI64, Ordering},
+    };
 
     use tokio::sync::broadcast;
 
@@ -156,6 +159,9 @@ mod tests {
             unreachable!()
         }
         async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+            unreachable!()
+        }
+        async fn backup(&self, _: &Path) -> Result<(), StoreError> {
             unreachable!()
         }
         async fn describe(&self) -> Result<String, StoreError> {

@@ -5,6 +5,7 @@
 pub mod access;
 mod act;
 pub mod api_keys;
+pub mod audit;
 pub mod clock;
 pub mod clocks;
 pub mod collect;

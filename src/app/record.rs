@@ -32,6 +32,14 @@ pub(super) struct Heard {
     pub word: Word,
 }
 
+/// What staff has to do with an outcome.
+enum Task {
+    /// To mend something, before the loop may go on with the object.
+    Stop(Work),
+    /// To look at it; asking after the attempt goes on.
+    Look,
+}
+
 /// How often a group is decided anew when someone else wrote first.
 const TRIES: usize = 5;
 
@@ -106,11 +114,12 @@ async fn record_once(
         let settled = decide(standing, heard.word.clone(), times, &rondo.mint);
         if let Some(reason) = settled.for_staff {
             let planned = settled.changes.payments.first().filter(|p| p.collect_at.is_some());
-            let (work, object) = match planned {
-                Some(payment) => (Work::Collect, payment.id.to_string()),
-                None => (Work::Resolve, attempt.to_string()),
-            };
-            for_staff.push((work, object, reason));
+            let is_asked_on = settled.changes.attempts.iter().any(|a| a.probe_at.is_some());
+            for_staff.push(match planned {
+                Some(payment) => (Task::Stop(Work::Collect), payment.id.to_string(), reason),
+                None if is_asked_on => (Task::Look, attempt.to_string(), reason),
+                None => (Task::Stop(Work::Resolve), attempt.to_string(), reason),
+            });
         }
         changes.append(settled.changes);
     }
@@ -118,10 +127,15 @@ async fn record_once(
     let objects: Vec<_> = ids.iter().map(ToString::to_string).collect();
     let poisoned = |error: StoreError| TurnError::of(objects.clone(), error.into());
     repo.write(changes).await.map_err(poisoned)?;
-    for (work, object, reason) in for_staff {
-        turn::set_aside(repo.as_mut(), merchant, work, times, &object, &reason)
-            .await
-            .map_err(poisoned)?;
+    for (task, object, reason) in for_staff {
+        let repo = repo.as_mut();
+        match task {
+            Task::Stop(work) => {
+                turn::set_aside(repo, merchant, work, times, &object, &reason).await
+            }
+            Task::Look => turn::tell_staff(repo, merchant, times, &object, &reason).await,
+        }
+        .map_err(poisoned)?;
     }
     repo.commit().await?;
     Ok(left)

@@ -95,6 +95,22 @@ pub(super) async fn set_aside(
     repo.set_aside(&Stuck { merchant: merchant.id, work, object, reason, since: times.world }).await
 }
 
+/// Tells staff of an attempt that is asked after all the same.
+pub(super) async fn tell_staff(
+    repo: &mut dyn Repository,
+    merchant: &Merchant,
+    times: Times,
+    object: &str,
+    reason: &str,
+) -> Result<(), StoreError> {
+    let work = Work::Resolve;
+    tracing::error!(work = work.name(), object, reason, "staff must look at it");
+    metrics::counter!("rondo_told_staff_total", "work" => work.name()).increment(1);
+    let (object, reason) = (object.to_owned(), reason.to_owned());
+    let task = Stuck { merchant: merchant.id, work, object, reason, since: times.world };
+    repo.tell_staff(&task).await
+}
+
 /// Sets aside the one object of a batch of one that could not be written.
 pub async fn set_poison_aside(
     rondo: &Rondo,

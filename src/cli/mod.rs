@@ -10,6 +10,8 @@
 //! | 1 | refused, failed, or a check that found something |
 //! | 2 | the command line is wrong |
 
+pub mod audit;
+pub mod backup;
 pub mod bench;
 pub mod check_config;
 pub mod demo;
@@ -59,6 +61,8 @@ enum Command {
     Migrate(migrate::Args),
     CheckConfig(check_config::Args),
     Stuck(stuck::Args),
+    Audit(audit::Args),
+    Backup(backup::Args),
     Keys(keys::Args),
     Mail(mail::Args),
     Sandbox(sandbox::Args),
@@ -90,6 +94,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Migrate(args) => migrate::run(args).await,
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Stuck(args) => stuck::run(args).await,
+        Command::Audit(args) => audit::run(args).await,
+        Command::Backup(args) => backup::run(args).await,
         Command::Keys(args) => keys::run(args).await,
         Command::Mail(args) => mail::run(args),
         Command::Sandbox(args) => sandbox::run(args).await,

@@ -4,6 +4,7 @@
 //! what a decision changed, all of it or nothing, guarded by each object's version. Every question
 //! names its merchant first, so that the data can be spread by merchant.
 
+mod audit;
 pub mod bench;
 mod due;
 mod error;
@@ -14,7 +15,7 @@ pub mod postgres;
 mod question;
 pub mod sqlite;
 
-use std::fmt;
+use std::{fmt, path::Path};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -35,6 +36,7 @@ use crate::domain::{
     subscription::Subscription,
 };
 
+pub use audit::{Check, Flaw};
 pub use due::{Broken, Claim, Stuck, Times, Work};
 pub use error::StoreError;
 pub use open::{Durability, OpenOptions, open};
@@ -71,6 +73,10 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// What time it is by the database, on whose clock leases are told (RULES WRK-1); none, if it has
     /// no other clock than this machine's.
     async fn time(&self) -> Result<Option<DateTime<Utc>>>;
+
+    /// Copies the whole database, as it is at one instant and while it is in use, into a new file.
+    /// Fails with [`StoreError::Unfit`] where the engine has tools of its own for that.
+    async fn backup(&self, file: &Path) -> Result<()>;
 
     /// The name of the engine and its version, for logs.
     async fn describe(&self) -> Result<String>;
@@ -177,6 +183,9 @@ pub trait Repository: Send {
     /// Takes an object out of its loop, with the reason: its due time is cleared. A test clock
     /// stands where it is.
     async fn set_aside(&mut self, stuck: &Stuck) -> Result<()>;
+
+    /// Lists an object for staff without taking it out of its loop.
+    async fn tell_staff(&mut self, task: &Stuck) -> Result<()>;
 
     /// Objects that were set aside, oldest first.
     async fn stuck(&mut self, merchant: Option<MerchantId>, limit: usize) -> Result<Vec<Stuck>>;
@@ -507,6 +516,14 @@ pub trait Repository: Send {
         &mut self,
         merchant: MerchantId,
     ) -> Result<Vec<(chrono::NaiveDate, String, i64)>>;
+
+    /// Objects of a merchant for which `check` does not hold, at most `limit`.
+    async fn flaws(
+        &mut self,
+        merchant: MerchantId,
+        check: Check,
+        limit: usize,
+    ) -> Result<Vec<Flaw>>;
 
     // Requests and webhooks.
 

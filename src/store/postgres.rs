@@ -6,7 +6,7 @@
 #[path = "sql/mod.rs"]
 mod sql;
 
-use std::{collections::BTreeSet, str::FromStr as _, time::Duration};
+use std::{collections::BTreeSet, path::Path, str::FromStr as _, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -173,6 +173,14 @@ impl Store for Postgres {
     async fn time(&self) -> Result<Option<DateTime<Utc>>> {
         let time = sqlx::query_scalar("select clock_timestamp()");
         time.fetch_one(&self.pool).await.map(Some).map_err(fault)
+    }
+
+    async fn backup(&self, _: &Path) -> Result<()> {
+        Err(StoreError::Unfit(
+            "a Postgres database is backed up by its own tools: pg_dump for one database, \
+             pg_basebackup and WAL archiving to go back to any instant"
+                .to_owned(),
+        ))
     }
 
     async fn describe(&self) -> Result<String> {

@@ -232,6 +232,13 @@ impl Store for Sqlite {
         Ok(None)
     }
 
+    async fn backup(&self, file: &Path) -> Result<()> {
+        let target = file.to_string_lossy().into_owned();
+        // A reader of its own: the writer goes on.
+        let copied = sqlx::query("vacuum into $1").bind(target).execute(&self.readers).await;
+        copied.map(|_| ()).map_err(fault)
+    }
+
     async fn describe(&self) -> Result<String> {
         let version = sqlx::query_scalar("select sqlite_version()");
         let version: String = version.fetch_one(&self.writer).await.map_err(fault)?;

@@ -78,7 +78,7 @@ async fn sqlite_accepts_every_statement() {
     }
 }
 
-/// A merchant's whole table is read for sums alone: SQLite takes a narrower index for all else, even
+/// A merchant's whole table is read for sums and by an audit alone: SQLite takes a narrower index for all else, even
 /// in a new file.
 #[tokio::test]
 async fn sqlite_reads_no_more_rows_than_are_asked_for() {
@@ -98,8 +98,10 @@ async fn sqlite_reads_no_more_rows_than_are_asked_for() {
     ];
     let database = open(Engine::Sqlite).await;
     let mut connection = SqliteConnection::connect(&database.url).await.unwrap();
-    let is_narrow =
-        |statement: &&&str| !statement.starts_with("insert") && !statement.contains("group by");
+    let is_narrow = |statement: &&&str| {
+        let of_all = ["group by", "as subject_id"];
+        !statement.starts_with("insert") && !of_all.iter().any(|words| statement.contains(words))
+    };
     for statement in sqlite::statements().iter().filter(is_narrow) {
         let explained = AssertSqlSafe(format!("explain query plan {statement}"));
         let plan: Vec<(i64, i64, i64, String)> =

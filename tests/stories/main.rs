@@ -7,6 +7,7 @@
 mod support;
 
 mod agreements;
+mod audit;
 mod backups;
 mod dead_workers;
 mod downtime;

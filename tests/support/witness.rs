@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 
 use rondo::{
+    app::audit,
     domain::{changes::Changes, merchant::Merchant, money::Money},
     gateway::{
         http::{Timeouts, client},
         sandbox::server::LedgerCharge,
     },
-    store::Page,
+    store::{Flaw, Page},
 };
 
 use super::{member::Member, served::SANDBOX_KEY, world::World};
@@ -63,9 +64,16 @@ impl World {
         self.assert_books_agree().await;
     }
 
-    /// The gateway's book and ours tell the same.
+    /// The gateway's book and ours tell the same, and ours are in order.
     pub async fn assert_books_agree(&self) {
         assert_eq!(self.captured().await, self.booked().await);
+        assert_eq!(self.flaws().await, []);
+    }
+
+    /// What an audit finds.
+    pub async fn flaws(&self) -> Vec<Flaw> {
+        let mut repo = self.rondo.store.snapshot().await.unwrap();
+        audit::flaws(repo.as_mut(), self.merchant_id, 100).await.unwrap()
     }
 
     /// The merchant's row, for those who call an operation themselves.

@@ -223,6 +223,14 @@ impl Case {
         }
     }
 
+    /// Stops the ladder's clock: the ordered attempt was refused before it was tried, and staff has to
+    /// mend our set-up before it is ordered again. The outcome of that sets the clock going.
+    #[must_use]
+    pub fn stand_still(mut self, now: DateTime<Utc>) -> Self {
+        self.track.stop_clock(now);
+        self
+    }
+
     /// Hears that the invoice is paid, through whatever channel: every pending retry is void from
     /// this value on (RULES RET-7). Late evidence wins over a case that had ended (RULES CHG-7).
     pub fn paid(mut self, by: RecoveredBy, now: DateTime<Utc>) -> Decision {

@@ -3,6 +3,7 @@
 
 mod api_key;
 mod attempt;
+mod audit;
 mod catalog;
 mod customer;
 mod due;
@@ -82,6 +83,7 @@ pub fn statements() -> Vec<&'static str> {
     let written = [
         api_key::STATEMENTS,
         attempt::STATEMENTS,
+        audit::STATEMENTS,
         catalog::STATEMENTS,
         customer::STATEMENTS,
         due::STATEMENTS,

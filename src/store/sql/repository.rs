@@ -9,8 +9,8 @@ use tokio::sync::broadcast;
 
 use super::{
     super::{Db, commit},
-    api_key, attempt, catalog, customer, due, dunning, event, invoice, ledger, merchant, notice,
-    payment, payment_method, refund, report, request, row, stuck, subscription, write,
+    api_key, attempt, audit, catalog, customer, due, dunning, event, invoice, ledger, merchant,
+    notice, payment, payment_method, refund, report, request, row, stuck, subscription, write,
 };
 use crate::{
     domain::{
@@ -29,9 +29,9 @@ use crate::{
         subscription::Subscription,
     },
     store::{
-        Balance, Claim, EventFilter, InboxItem, InvoiceFilter, MerchantId, MonthFigures, Page,
-        PaymentFilter, Repository, Result, SentBefore, StoreError, StoredReply, Stuck,
-        SubscriptionFilter, Times, Work,
+        Balance, Check, Claim, EventFilter, Flaw, InboxItem, InvoiceFilter, MerchantId,
+        MonthFigures, Page, PaymentFilter, Repository, Result, SentBefore, StoreError, StoredReply,
+        Stuck, SubscriptionFilter, Times, Work,
     },
 };
 
@@ -154,6 +154,10 @@ impl Repository for Transaction {
 
     async fn set_aside(&mut self, stuck: &Stuck) -> Result<()> {
         stuck::set_aside(&mut self.inner, stuck).await
+    }
+
+    async fn tell_staff(&mut self, task: &Stuck) -> Result<()> {
+        stuck::note(&mut self.inner, task).await
     }
 
     async fn stuck(&mut self, merchant: Option<MerchantId>, limit: usize) -> Result<Vec<Stuck>> {
@@ -524,6 +528,15 @@ impl Repository for Transaction {
         merchant: MerchantId,
     ) -> Result<Vec<(chrono::NaiveDate, String, i64)>> {
         report::mails_by_month(&mut self.inner, merchant).await
+    }
+
+    async fn flaws(
+        &mut self,
+        merchant: MerchantId,
+        check: Check,
+        limit: usize,
+    ) -> Result<Vec<Flaw>> {
+        audit::flaws(&mut self.inner, merchant, check, limit).await
     }
 
     async fn stored_reply(

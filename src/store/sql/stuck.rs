@@ -171,6 +171,10 @@ pub async fn set_aside(connection: &mut Connection, stuck: &Stuck) -> Result<()>
         .execute(&mut *connection)
         .await
         .map_err(fault)?;
+    note(connection, stuck).await
+}
+
+pub async fn note(connection: &mut Connection, stuck: &Stuck) -> Result<()> {
     sqlx::query(NOTE.text())
         .bind(stuck.merchant.uuid())
         .bind(stuck.object.clone())

@@ -209,7 +209,15 @@ fn waiting(mut s: Standing, state: AttemptState, now: DateTime<Utc>, mint: &Mint
 /// Our order or set-up was wrong: staff mends it; no step of the customer's is used up (CONFIG).
 fn rejected(s: Standing, reason: &str, now: DateTime<Utc>) -> Settled {
     let for_staff = Some(format!("the gateway refused the order: {reason}"));
-    Settled { for_staff, ..untried(s, AttemptState::Rejected, now) }
+    // The ladder's time does not run against the customer meanwhile.
+    let retrying = s.owed.case.clone().filter(|file| file.case.is_retrying());
+    let standing_still = retrying.map(|file| {
+        let case = file.case.clone().stand_still(now);
+        file.moved(case, now)
+    });
+    let mut settled = untried(s, AttemptState::Rejected, now);
+    settled.changes.dunning_cases.extend(standing_still);
+    Settled { for_staff, ..settled }
 }
 
 /// Nothing was carried out, so the payment is due as it was before.

@@ -313,10 +313,15 @@ fn what_was_not_tried_is_due_again_without_a_step(#[case] news: News, #[case] fo
         (voided, PaymentState::Abandoned),
         (paid_otherwise, PaymentState::Succeeded),
     ] {
+        let before = standing.owed.case.clone();
         let settled = heard(standing, news.clone());
         assert_eq!(settled.changes.payments[0].state, payment);
         assert_eq!(settled.for_staff.is_some(), for_staff);
-        assert!(settled.changes.dunning_cases.is_empty() && settled.changes.notices.is_empty());
+        assert!(settled.changes.notices.is_empty());
+        let before = before.map(|file| (file.case.state(), file.case.steps_taken()));
+        for file in &settled.changes.dunning_cases {
+            assert_eq!(Some((file.case.state(), file.case.steps_taken())), before);
+        }
     }
 }
 
@@ -426,6 +431,26 @@ fn tries_on_the_backup_are_counted_for_the_backup() {
     let around = standing.owed.circumstances(an_hour_later());
     assert_eq!(around.primary.history.len(), 1);
     assert_eq!(around.backup.unwrap().history.len(), 3);
+}
+
+#[test]
+fn while_our_set_up_is_wrong_the_ladders_time_stands_still() {
+    let standing = retried();
+    let sent_at = standing.attempt.sent_at;
+    let news = News::Rejected { reason: "credentials refused".to_owned() };
+    let ends_at = standing.owed.case.as_ref().unwrap().case.ends_at();
+    let refused = settle(standing.clone(), news, sent_at, &mint()).unwrap();
+    assert!(refused.for_staff.unwrap().contains("credentials refused"));
+    let owed = standing.owed.after(&refused.changes);
+    assert_eq!(owed.payment.state, PaymentState::Scheduled);
+
+    // Staff mends it a week later, and the same step is tried again.
+    let mended_at = sent_at + TimeDelta::days(7);
+    let again = Standing { attempt: attempt(10, ByMerchant, mended_at), owed };
+    let changes = settle(again, declined(DeclineClass::WaitFunds), mended_at, &mint());
+    let case = &changes.unwrap().changes.dunning_cases[0].case;
+    assert_eq!(case.ends_at(), ends_at + TimeDelta::days(7));
+    assert_eq!(case.steps_taken(), 1);
 }
 
 /// The renewal, declined and three days on at the end of a ladder with this final action.

@@ -1,0 +1,77 @@
+//! `rondo backup`: a copy of a SQLite database while it is in use, complete or not there at all.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, bail};
+use clap::Args as ClapArgs;
+use serde_json::json;
+
+use super::{
+    output::say,
+    settings::{self, Settings},
+};
+
+/// Copies a SQLite database into a new file, as it is at one instant, while it is in use.
+///
+/// The copy is a database like the first: restoring it is putting it in its place while `rondo serve`
+/// is stopped. What was charged after the copy was made is looked up at the gateway, and not charged
+/// again, where the gateway still knows the keys; see docs/reliability.md.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  \
+    rondo backup rondo-2027-01-31.db\n  \
+    rondo backup --database-url sqlite:/var/lib/rondo/rondo.db /backups/rondo.db\n\n\
+    Postgres is backed up by its own tools (pg_dump, pg_basebackup).")]
+pub struct Args {
+    #[command(flatten)]
+    settings: Settings,
+
+    /// The new file. One that is there already is not touched.
+    file: PathBuf,
+
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let config = args.settings.load()?;
+    let file = &args.file;
+    if file.exists() {
+        bail!("{} is there already: name a new file, or move that one away", file.display());
+    }
+    let store = settings::open_migrated(&config).await?;
+    let unfinished = unfinished(file);
+    // Left behind by a copy that was cut off.
+    let _ = fs::remove_file(&unfinished);
+    let copied = store.backup(&unfinished).await;
+    store.close().await;
+    copied.with_context(|| format!("cannot copy {} to {}", config.database_url, file.display()))?;
+    settle(&unfinished, file).with_context(|| format!("cannot keep {}", file.display()))?;
+    let bytes = fs::metadata(file)?.len();
+    if args.json {
+        say(json!({ "file": file, "bytes": bytes }))?;
+    } else {
+        say(format_args!("Copied {} to {} ({bytes} bytes).", config.database_url, file.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The copy's name until it is whole.
+fn unfinished(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".unfinished");
+    name.into()
+}
+
+/// Gives the whole copy its name, once it outlives a loss of power.
+fn settle(unfinished: &Path, file: &Path) -> std::io::Result<()> {
+    fs::File::open(unfinished)?.sync_all()?;
+    fs::rename(unfinished, file)?;
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
