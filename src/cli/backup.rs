@@ -17,9 +17,8 @@ use super::{
 
 /// Copies a SQLite database into a new file, as it is at one instant, while it is in use.
 ///
-/// The copy is a database like the first: restoring it is putting it in its place while `rondo serve`
-/// is stopped. What was charged after the copy was made is looked up at the gateway, and not charged
-/// again, where the gateway still knows the keys; see docs/reliability.md.
+/// The copy is a database like the first. Beware of putting an old one in its place: it does not know
+/// what was charged since, and would charge that again. See docs/reliability.md before you do.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  \
     rondo backup rondo-2027-01-31.db\n  \
