@@ -11,10 +11,7 @@ use super::{
     names,
     proto::v1::{self, webhook_endpoints_service_server::WebhookEndpointsService},
 };
-use crate::app::{
-    Act, AppError,
-    webhook_endpoints::{self, Reach},
-};
+use crate::app::{Act, AppError, webhook_endpoints, webhooks_out::Reach};
 
 /// What is kept of the answer: all but the secret, which is told once.
 fn without_secret(reply: &v1::CreateWebhookEndpointResponse) -> v1::CreateWebhookEndpointResponse {
