@@ -63,6 +63,7 @@ impl InvoicesService for Api {
             customer: names::optional_id("customer", &request.customer)?,
             subscription: names::optional_id("subscription", &request.subscription)?,
             states: convert::wanted_states(request.states())?,
+            ..InvoiceFilter::default()
         };
         let (mut repo, merchant) = self.read(&caller).await?;
         let mut act = Act::new(repo.as_mut(), &merchant, self.now(), self.mint());

@@ -71,6 +71,7 @@ async fn lists_are_narrowed_by_every_filter(#[values(Sqlite, Postgres)] engine: 
     let mut paid = shop.owed();
     paid.subscription.state = SubscriptionState::Paused;
     paid.invoice.state = InvoiceState::Paid;
+    paid.invoice.entitlements = vec!["course:rust".into()];
     paid.payment.state = PaymentState::Succeeded;
     write(&*store, paid.changes()).await.unwrap();
     let mut repo = store.snapshot().await.unwrap();
@@ -99,6 +100,7 @@ async fn lists_are_narrowed_by_every_filter(#[values(Sqlite, Postgres)] engine: 
         (InvoiceFilter { subscription, ..Default::default() }, 1),
         (InvoiceFilter { states: vec![InvoiceState::Open], ..Default::default() }, 1),
         (InvoiceFilter { states: both, ..Default::default() }, 2),
+        (InvoiceFilter { entitling_only: true, ..Default::default() }, 1),
     ];
     for (filter, count) in filters {
         let listed = repo.list_invoices(merchant, &filter, all).await.unwrap();

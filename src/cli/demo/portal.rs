@@ -212,6 +212,7 @@ impl Portal {
             invoice: Some(v1::Invoice {
                 customer: customer.to_owned(),
                 lines: vec![offers::course(currency)],
+                entitlements: vec![offers::COURSE.to_owned()],
                 ..v1::Invoice::default()
             }),
             collection: v1::create_invoice_request::Collection::Charge.into(),
