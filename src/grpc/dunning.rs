@@ -56,8 +56,9 @@ impl DunningService for Api {
         let size = std::mem::take(&mut request.page_size);
         let list = self.list(&caller, "/rondo.v1.DunningService/ListDunningPolicies", &request);
         let wanted = list.page(size, &token)?;
+        let show_deleted = request.show_deleted;
         let (mut repo, merchant) = self.read(&caller).await?;
-        let rows = repo.list_dunning_policies(merchant.id, wanted.to_page()).await;
+        let rows = repo.list_dunning_policies(merchant.id, show_deleted, wanted.to_page()).await;
         let (rows, next_page_token) = wanted.cut(rows.map_err(AppError::from)?, |row| row.id);
         let dunning_policies = rows.iter().map(convert::policy).collect();
         Ok(Response::new(v1::ListDunningPoliciesResponse { dunning_policies, next_page_token }))

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     app::{
-        AppError, Result as AppResult, merchants::is_web_address, payment_methods,
+        Act, AppError, Result as AppResult, merchants::is_web_address, payment_methods,
         payment_methods::NewPaymentMethod,
     },
     domain::{
@@ -175,10 +175,11 @@ impl PaymentMethodsService for Api {
         let wanted = list.page(size, &token)?;
         let customer = names::id("customer", &request.customer)?;
         let (mut repo, merchant) = self.read(&caller).await?;
-        let rows = repo.methods_of_customers(merchant.id, &[customer]).await;
-        let mut rows = rows.map_err(AppError::from)?;
-        rows.sort_by_key(|method| method.id);
-        let (rows, next_page_token) = wanted.of_whole(rows, |method| method.id);
+        let mut act = Act::new(repo.as_mut(), &merchant, self.now(), self.mint());
+        act.customer(customer).await?;
+        let (show_deleted, page) = (request.show_deleted, wanted.to_page());
+        let rows = repo.list_payment_methods(merchant.id, customer, show_deleted, page).await;
+        let (rows, next_page_token) = wanted.cut(rows.map_err(AppError::from)?, |row| row.id);
         let payment_methods = rows.iter().map(convert::payment_method).collect();
         Ok(Response::new(v1::ListPaymentMethodsResponse { payment_methods, next_page_token }))
     }
