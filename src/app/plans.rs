@@ -107,7 +107,8 @@ pub async fn plan_version(
     number: VersionNumber,
 ) -> Result<PlanVersion> {
     let found = act.repo.plan_versions(act.merchant.id, &[(plan, number)]).await?;
-    found.into_iter().next().ok_or_else(|| AppError::not_found(plan))
+    let id = || format!("{plan}/versions/{}", number.0);
+    found.into_iter().next().ok_or_else(|| AppError::NotFound { id: id() })
 }
 
 async fn plan(act: &mut Act<'_>, id: Id<kind::Plan>) -> Result<Plan> {
@@ -156,7 +157,7 @@ fn terms_faults(terms: &Terms) -> Vec<Violation> {
         .collect();
     let mut fault = |field: String, message: String| faults.push(Violation { field, message });
     if terms.components.len() > COMPONENTS_MAX {
-        fault("plan.terms.components".into(), format!("must be at most {COMPONENTS_MAX}"));
+        fault("plan.terms.components".into(), format!("must hold at most {COMPONENTS_MAX}"));
     }
     faults.append(&mut entitlements::faults("plan.terms.entitlements", &terms.entitlements));
     faults

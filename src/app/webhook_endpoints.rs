@@ -38,7 +38,8 @@ pub async fn create(act: &mut Act<'_>, url: &str, reach: Reach) -> Result<NewEnd
     let known = act.repo.webhook_endpoints(act.merchant.id).await?;
     if known.iter().filter(|endpoint| endpoint.disabled_at.is_none()).count() >= ENDPOINTS_MAX {
         let message = format!("there are {ENDPOINTS_MAX} endpoints already; delete one first");
-        return Err(AppError::precondition("TOO_MANY_ENDPOINTS", act.merchant.id, message));
+        let refusal = AppError::precondition("TOO_MANY_ENDPOINTS", act.merchant.id, message);
+        return Err(refusal.with("limit", ENDPOINTS_MAX.to_string()));
     }
     let secret = format!("whsec_{}", BASE64_STANDARD.encode(act.mint.bytes::<SECRET_BYTES>()));
     let endpoint = WebhookEndpoint {

@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Api,
-    auth::Caller,
+    auth::admitted,
     convert::{customers, etag, payment_methods as convert, time},
     faults::required,
     idempotency::Mutation,
@@ -71,7 +71,7 @@ impl Api {
     /// What the customer has stored on the gateway's page. The customer's return proves nothing, so
     /// the gateway is asked.
     async fn stored_in(&self, session: &Session) -> AppResult<StoredMethod> {
-        let gateway = self.gateway("setup_session", &session.gateway)?;
+        let gateway = self.usable_gateway(session.merchant, &session.gateway)?;
         let (reason, message) = match gateway.find_setup(&session.reference).await? {
             SetupState::Stored(stored) => return Ok(stored),
             SetupState::Open => ("SETUP_SESSION_OPEN", "the customer has not stored a card yet"),
@@ -127,10 +127,8 @@ impl PaymentMethodsService for Api {
         &self,
         request: Request<v1::CreatePaymentMethodRequest>,
     ) -> Result<Response<v1::PaymentMethod>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.PaymentMethodsService/CreatePaymentMethod";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         // A session may have expired since the answer was given.
         if let Some(reply) = self.earlier_reply(&mutation).await? {
             return Ok(Response::new(reply));
@@ -154,8 +152,8 @@ impl PaymentMethodsService for Api {
         &self,
         request: Request<v1::GetPaymentMethodRequest>,
     ) -> Result<Response<v1::PaymentMethod>, Status> {
-        let caller = Caller::of(&request)?;
-        let id = names::id("name", &request.get_ref().name)?;
+        let (caller, request) = admitted(request)?;
+        let id = names::id("name", &request.name)?;
         let (mut repo, merchant) = self.read(&caller).await?;
         let found = repo.payment_methods(merchant.id, &[id]).await.map_err(AppError::from)?;
         let found = found.first().ok_or_else(|| AppError::not_found(id))?;
@@ -166,8 +164,7 @@ impl PaymentMethodsService for Api {
         &self,
         request: Request<v1::ListPaymentMethodsRequest>,
     ) -> Result<Response<v1::ListPaymentMethodsResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let mut request = request.into_inner();
+        let (caller, mut request) = admitted(request)?;
         let token = std::mem::take(&mut request.page_token);
         let size = std::mem::take(&mut request.page_size);
         let path = "/rondo.v1.PaymentMethodsService/ListPaymentMethods";
@@ -188,10 +185,8 @@ impl PaymentMethodsService for Api {
         &self,
         request: Request<v1::DeletePaymentMethodRequest>,
     ) -> Result<Response<v1::PaymentMethod>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.PaymentMethodsService/DeletePaymentMethod";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let id = names::id("name", &request.name)?;
         let seen = etag("etag", &request.etag)?;
         self.mutate(&mutation, |act| {
@@ -206,10 +201,8 @@ impl PaymentMethodsService for Api {
         &self,
         request: Request<v1::CreateSetupSessionRequest>,
     ) -> Result<Response<v1::SetupSession>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.PaymentMethodsService/CreateSetupSession";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         if let Some(reply) = self.earlier_reply(&mutation).await? {
             return Ok(Response::new(reply));
         }
@@ -238,7 +231,7 @@ impl PaymentMethodsService for Api {
             customer_reference,
             return_url: request.return_url.clone(),
         };
-        let gateway = self.gateway("gateway", &merchant.gateway)?;
+        let gateway = self.usable_gateway(merchant.id, &merchant.gateway)?;
         let page = gateway.setup(&order).await.map_err(AppError::from)?;
         let expires = self.now() + TimeDelta::days(SESSION_DAYS);
         let session = Session {
@@ -264,10 +257,8 @@ impl PaymentMethodsService for Api {
         &self,
         request: Request<v1::SetDefaultPaymentMethodRequest>,
     ) -> Result<Response<v1::Customer>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.PaymentMethodsService/SetDefaultPaymentMethod";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let customer = names::id("customer", &request.customer)?;
         let method = names::id("payment_method", &request.payment_method)?;
         self.mutate(&mutation, |act| {
@@ -283,10 +274,8 @@ impl PaymentMethodsService for Api {
         &self,
         request: Request<v1::SetBackupPaymentMethodRequest>,
     ) -> Result<Response<v1::Customer>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.PaymentMethodsService/SetBackupPaymentMethod";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let customer = names::id("customer", &request.customer)?;
         let method = names::optional_id("payment_method", &request.payment_method)?;
         self.mutate(&mutation, |act| {

@@ -274,9 +274,10 @@ async fn access(portal: &Portal, member: &Member) -> v1::CheckAccessResponse {
 
 #[rstest]
 #[tokio::test]
-async fn what_is_wrong_with_an_invoice_is_told_field_by_field(
+async fn a_course_is_open_from_its_payment_until_all_of_it_went_back(
     #[values(Sqlite, Postgres)] engine: Engine,
 ) {
+    use v1::check_access_response::Reason;
     let portal = Portal::on(engine).await;
     let ana = portal.world.member("Ana", "tok_visa_ok").await;
     let mut request = course(&ana, 4_900);
