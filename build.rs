@@ -17,6 +17,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let descriptors = PathBuf::from(env::var("OUT_DIR")?).join("rondo.v1.binpb");
     fs::write(descriptors, compiler.encode_file_descriptor_set())?;
-    tonic_prost_build::configure().compile_fds(compiler.file_descriptor_set())?;
+    let mut config = tonic_prost_build::Config::new();
+    // So that each message can be looked up among the descriptors.
+    config.enable_type_names();
+    tonic_prost_build::configure()
+        .compile_fds_with_config(compiler.file_descriptor_set(), config)?;
     Ok(())
 }

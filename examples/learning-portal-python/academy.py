@@ -78,10 +78,10 @@ class Academy:
         request = invoices.ListInvoicesRequest(subscription=subscription.name)
         return list(every(self.rondo.invoices.ListInvoices, request, "invoices"))[-1]
 
-    def access(self, name):
+    def access(self, name, entitlement="library"):
         """The question at every lesson: may this member see it, and why?"""
         return self.rondo.customers.CheckAccess(customers.CheckAccessRequest(
-            external_id=f"member-{name.lower()}", entitlement="library"
+            external_id=f"member-{name.lower()}", entitlement=entitlement
         ))
 
     def open_case(self, member):

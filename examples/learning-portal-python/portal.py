@@ -65,12 +65,12 @@ def refused(call, request):
     sys.exit(f"step {steps}: this should have been refused")
 
 
-def check_access(academy, name, wanted, because):
-    answer = academy.access(name)
+def check_access(academy, name, wanted, because, entitlement="library"):
+    answer = academy.access(name, entitlement)
     access = subscriptions.Access.Name(answer.access).removeprefix("ACCESS_")
     reason = customers.CheckAccessResponse.Reason.Name(answer.reason).removeprefix("REASON_")
     until = f" until {day(answer.access_until)}" if answer.HasField("access_until") else ""
-    say(f"{name}'s access: {access}{until}, because: {reason}")
+    say(f"{name}'s access to {entitlement}: {access}{until}, because: {reason}")
     expect(f"{name}'s access", (access, reason), (wanted, because))
 
 
@@ -151,6 +151,7 @@ def main():
         invoice=invoices.Invoice(
             customer=ana.name,
             lines=[invoices.Invoice.Line(label="Course: Rust in a weekend", unit_price=money("49"))],
+            entitlements=["course:rust"],
         ),
         request_id=once(),
     )
@@ -158,6 +159,7 @@ def main():
     expect("the invoice when asked again", rondo.invoices.CreateInvoice(course).name, bought.name)
     ear.until("invoice.paid", bought.name)
     say(f"invoice {bought.number} over {price(bought.total)} is paid")
+    check_access(academy, "Ana", "FULL", "PURCHASED", "course:rust")
 
     step("Another course under the same request_id is refused")
     course.invoice.lines[0].label = "Course: Rust in a week"
@@ -238,7 +240,7 @@ def main():
     cancel.request_id, cancel.etag = once(), leaving.etag
     expect("the reason", refused(rondo.subscriptions.CancelSubscription, cancel).reason, "ETAG_MISMATCH")
 
-    step("Ana gets ten euros of her course back, but not fifty")
+    step("Ana gets ten euros of her course back, but not fifty, and keeps the course")
     refund = payments.RefundPaymentRequest(
         name=bought.payment, amount=money("10"), reason="one lesson was missing", request_id=once()
     )
@@ -249,6 +251,13 @@ def main():
     refund.amount.CopyFrom(money("50"))
     refund.request_id = once()
     refused(rondo.payments.RefundPayment, refund)
+    check_access(academy, "Ana", "FULL", "PURCHASED", "course:rust")
+
+    step("She gives the course back whole, and it closes")
+    refund = payments.RefundPaymentRequest(name=bought.payment, reason="it was too hard", request_id=once())
+    ear.until("refund.succeeded", rondo.payments.RefundPayment(refund).name)
+    check_access(academy, "Ana", "NONE", "ENDED", "course:rust")
+    check_access(academy, "Ana", "FULL", "PAID")
 
     step("A second ear begins at the bookmark and hears the same, without a gap")
     last = ear.heard[-1].sequence

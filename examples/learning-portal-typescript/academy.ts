@@ -68,9 +68,9 @@ export class Academy {
   }
 
   /** The question at every lesson: may this member see it, and why? */
-  access(displayName: string) {
+  access(displayName: string, entitlement: string) {
     const externalId = `member-${displayName.toLowerCase()}`;
-    return this.rondo.customers.CheckAccess({ externalId, entitlement: "library" });
+    return this.rondo.customers.CheckAccess({ externalId, entitlement });
   }
 
   /** The member's one open dunning case. */

@@ -42,11 +42,17 @@ async function refused(call: Promise<unknown>): Promise<Refusal> {
   throw new Error("this should have been refused");
 }
 
-async function checkAccess(academy: Academy, name: string, wanted: string, because: string) {
-  const { access, reason, accessUntil } = await academy.access(name);
+async function checkAccess(
+  academy: Academy,
+  name: string,
+  wanted: string,
+  because: string,
+  entitlement = "library",
+) {
+  const { access, reason, accessUntil } = await academy.access(name, entitlement);
   const seen = [access.replace("ACCESS_", ""), reason.replace("REASON_", "")];
   const until = accessUntil ? ` until ${day(accessUntil)}` : "";
-  say(`${name}'s access: ${seen[0]}${until}, because: ${seen[1]}`);
+  say(`${name}'s access to ${entitlement}: ${seen[0]}${until}, because: ${seen[1]}`);
   expect(`${name}'s access`, seen, [wanted, because]);
 }
 
@@ -134,6 +140,7 @@ async function main(address: string, adminKey: string): Promise<void> {
     invoice: {
       customer: ana.name,
       lines: [{ label: "Course: Rust in a weekend", unitPrice: money("49") }],
+      entitlements: ["course:rust"],
     },
     requestId: once(),
   };
@@ -142,6 +149,7 @@ async function main(address: string, adminKey: string): Promise<void> {
   expect("the invoice when asked again", again.name, bought.name);
   await ear.until("invoice.paid", bought.name);
   say(`invoice ${bought.number} over ${price(bought.total)} is paid`);
+  await checkAccess(academy, "Ana", "FULL", "PURCHASED", "course:rust");
 
   step("Another course under the same requestId is refused");
   course.invoice.lines[0]!.label = "Course: Rust in a week";
@@ -227,7 +235,7 @@ async function main(address: string, adminKey: string): Promise<void> {
   const late = await refused(rondo.subscriptions.CancelSubscription(old));
   expect("the reason", late.reason, "ETAG_MISMATCH");
 
-  step("Ana gets ten euros of her course back, but not fifty");
+  step("Ana gets ten euros of her course back, but not fifty, and keeps the course");
   const refund = { name: bought.payment, reason: "one lesson was missing" };
   const given = await rondo.payments.RefundPayment({
     ...refund,
@@ -239,6 +247,13 @@ async function main(address: string, adminKey: string): Promise<void> {
   expect("what went back", price(paid.refunded), "10.00 EUR");
   const tooMuch = { ...refund, amount: money("50"), requestId: once() };
   await refused(rondo.payments.RefundPayment(tooMuch));
+  await checkAccess(academy, "Ana", "FULL", "PURCHASED", "course:rust");
+
+  step("She gives the course back whole, and it closes");
+  const whole = { name: bought.payment, reason: "it was too hard", requestId: once() };
+  await ear.until("refund.succeeded", (await rondo.payments.RefundPayment(whole)).name);
+  await checkAccess(academy, "Ana", "NONE", "ENDED", "course:rust");
+  await checkAccess(academy, "Ana", "FULL", "PAID");
 
   step("A second ear begins at the bookmark and hears the same, without a gap");
   const last = ear.heard.at(-1)!.sequence;

@@ -46,6 +46,7 @@ create table invoice (
     total_minor bigint not null check (total_minor >= 0),
     paid_minor bigint not null check (paid_minor between 0 and total_minor),
     lines jsonb not null,
+    entitlements jsonb not null,
     period_start timestamptz,
     period_end timestamptz check (period_end > period_start),
     issued_at timestamptz not null,
@@ -61,3 +62,6 @@ create table invoice (
 );
 create index invoice_customer on invoice (merchant_id, customer_id, invoice_id);
 create index invoice_open on invoice (merchant_id, subscription_id) where state = 'open';
+-- What opens something by itself is looked at whenever its customer's access is asked for.
+create index invoice_entitling on invoice (merchant_id, customer_id, invoice_id)
+    where entitlements <> '[]';

@@ -20,6 +20,11 @@ use crate::{
 /// The longest name and the longest id of the portal's, in characters.
 const TEXT_MAX_CHARS: usize = 200;
 
+/// The longest address of a mail, in bytes (RFC 5321).
+const EMAIL_MAX_BYTES: usize = 254;
+/// What would be right of a time zone.
+pub(super) const ZONE: &str = "must be an IANA time zone such as Europe/Berlin";
+
 /// A customer to be made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewCustomer {
@@ -133,7 +138,8 @@ pub async fn delete_customer(
     let found = act.repo.list_subscriptions(act.merchant.id, &running, one).await?;
     if let Some(subscription) = found.first() {
         let message = format!("{} is running; cancel it first", subscription.id);
-        return Err(AppError::precondition("SUBSCRIPTION_RUNNING", id, message));
+        let refusal = AppError::precondition("SUBSCRIPTION_RUNNING", id, message);
+        return Err(refusal.with("subscription", subscription.id.to_string()));
     }
     customer.deleted_at = Some(act.now());
     write(act, customer, EventKind::CustomerDeleted, None).await
@@ -213,7 +219,7 @@ fn check(customer: &NewCustomer) -> Result<Option<Zone>> {
     let mut fault = |field: &str, message: String| {
         faults.push(Violation { field: format!("customer.{field}"), message });
     };
-    if customer.email.parse::<Address>().is_err() {
+    if customer.email.len() > EMAIL_MAX_BYTES || customer.email.parse::<Address>().is_err() {
         fault("email", "must be an address like ana@example.org".to_owned());
     }
     let name_length = customer.name.trim().chars().count();
@@ -228,7 +234,7 @@ fn check(customer: &NewCustomer) -> Result<Option<Zone>> {
     let mut parsed = None;
     match customer.zone.as_deref().map(str::parse::<Zone>).transpose() {
         Ok(zone) => parsed = zone,
-        Err(wrong) => fault("time_zone", wrong.to_string()),
+        Err(_) => fault("time_zone", ZONE.to_owned()),
     }
     if let Some(country) = &customer.country
         && !(country.len() == 2 && country.bytes().all(|letter| letter.is_ascii_uppercase()))

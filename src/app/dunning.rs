@@ -39,5 +39,16 @@ pub(super) fn refused<K: Kind>(subject: Id<K>, refusal: Refusal) -> AppError {
         Refusal::MethodBarred(_) => "PAYMENT_METHOD_BLOCKED",
         Refusal::NotBefore(_) | Refusal::NetworkCapSpent => "NETWORK_LIMIT",
     };
-    AppError::precondition(reason, subject, refusal.to_string())
+    let told = AppError::precondition(reason, subject, refusal.to_string());
+    match refusal {
+        Refusal::NotBefore(at) => told.with("notBefore", at.to_rfc3339()),
+        Refusal::MethodBarred(class) => told.with("declineClass", class.name()),
+        Refusal::Over
+        | Refusal::NotDue
+        | Refusal::AttemptInFlight
+        | Refusal::NoAttempt
+        | Refusal::WaitsForStaff
+        | Refusal::NotHeld
+        | Refusal::NetworkCapSpent => told,
+    }
 }

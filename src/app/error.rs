@@ -52,6 +52,8 @@ pub enum AppError {
         subject: String,
         /// What stands in the way, and what would help.
         message: String,
+        /// What the message tells of this case, for programs, by a lowerCamel name.
+        facts: Vec<(&'static str, String)>,
     },
     /// The object changed since the caller read it.
     #[error("{subject} has changed: its etag is now {current}; read it again")]
@@ -86,7 +88,28 @@ impl AppError {
         subject: Id<K>,
         message: impl Into<String>,
     ) -> Self {
-        Self::Precondition { reason, subject: subject.to_string(), message: message.into() }
+        let (subject, message) = (subject.to_string(), message.into());
+        Self::Precondition { reason, subject, message, facts: Vec::new() }
+    }
+
+    /// The same, with a fact that its message tells; of what is no matter of a state, itself.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, fact: impl Into<String>) -> Self {
+        if let Self::Precondition { facts, .. } = &mut self {
+            facts.push((name, fact.into()));
+        }
+        self
+    }
+
+    /// The same about fields that stand within the field `outer`.
+    #[must_use]
+    pub fn within(mut self, outer: &str) -> Self {
+        if let Self::Invalid(violations) = &mut self {
+            for violation in violations {
+                violation.field = format!("{outer}.{}", violation.field);
+            }
+        }
+        self
     }
 
     /// Compares the version that the caller has seen, if they told it, with the one that is.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{Act, AppError, Result, Violation, customers, renew};
+use super::{Act, AppError, Result, Violation, customers, entitlements, renew};
 use crate::domain::{
     catalog::Terms,
     customer::PaymentMethod,
@@ -38,6 +38,8 @@ pub struct NewInvoice {
     pub customer: Id<kind::Customer>,
     /// The lines, all in one currency.
     pub lines: Vec<NewLine>,
+    /// What it opens once it is paid, in the portal's own words.
+    pub entitlements: Vec<String>,
     /// When it is to be paid; now if absent.
     pub due_at: Option<DateTime<Utc>>,
     /// How it is collected.
@@ -97,6 +99,7 @@ pub async fn create(act: &mut Act<'_>, new: NewInvoice) -> Result<Billed> {
     let mut invoice = Invoice::draft(act.merchant_id(), customer.id, lines, now, act.mint)
         .map_err(|error| too_large(&error))?;
     invoice.due_at = due_at;
+    invoice.entitlements = new.entitlements;
     let id = invoice.id;
     act.write(issuing::issue(invoice, collection, now, act.mint)).await?;
     billed(act, id).await
@@ -238,6 +241,7 @@ fn faults(new: &NewInvoice, now: DateTime<Utc>) -> Vec<Violation> {
             fault(field("quantity"), "must be at least 1".to_owned());
         }
     }
+    faults.append(&mut entitlements::faults("invoice.entitlements", &new.entitlements));
     faults
 }
 
@@ -256,7 +260,8 @@ mod tests {
 
     fn told(lines: Vec<NewLine>, due_at: Option<DateTime<Utc>>) -> Vec<String> {
         let customer = Id::from_uuid(uuid::Uuid::from_u128(7));
-        let new = NewInvoice { customer, lines, due_at, collection: CollectBy::Link };
+        let entitlements = Vec::new();
+        let new = NewInvoice { customer, lines, entitlements, due_at, collection: CollectBy::Link };
         let faults = faults(&new, now());
         faults.into_iter().map(|fault| format!("{} {}", fault.field, fault.message)).collect()
     }

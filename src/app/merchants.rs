@@ -4,7 +4,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{AppError, Result, Violation, customers::is_language_tag};
+use super::{
+    AppError, Result, Violation,
+    customers::{ZONE, is_language_tag},
+};
 use crate::{
     domain::{
         calendar::Zone,
@@ -181,9 +184,9 @@ fn check(terms: &MerchantTerms) -> Result<Zone> {
     match terms.zone.parse::<Zone>() {
         Ok(zone) if faults.is_empty() => Ok(zone),
         Ok(_) => Err(AppError::Invalid(faults)),
-        Err(wrong) => {
-            let field = "merchant.time_zone".to_owned();
-            faults.push(Violation { field, message: wrong.to_string() });
+        Err(_) => {
+            let (field, message) = ("merchant.time_zone".to_owned(), ZONE.to_owned());
+            faults.push(Violation { field, message });
             Err(AppError::Invalid(faults))
         }
     }

@@ -12,6 +12,7 @@ pub mod collect;
 pub mod customers;
 pub mod dun;
 pub mod dunning;
+mod entitlements;
 mod error;
 pub mod events;
 pub mod inbox;

@@ -159,19 +159,17 @@ async fn check_usable(
     customer: &Customer,
     method: Id<kind::PaymentMethod>,
 ) -> Result<()> {
-    let found = act.payment_method(method).await?;
-    if found.customer != customer.id || found.deleted_at.is_some() {
-        return Err(AppError::invalid(
-            "payment_method",
-            "must be one of this customer's and not detached",
-        ));
-    }
+    let found = act.repo.payment_methods(act.merchant.id, &[method]).await?.into_iter().next();
+    let theirs = found.filter(|m| m.customer == customer.id && m.deleted_at.is_none());
+    let Some(found) = theirs else {
+        let message = "must be one of this customer's and not detached";
+        return Err(AppError::invalid("payment_method", message));
+    };
     if let Some(class) = found.blocked {
-        return Err(AppError::precondition(
-            "PAYMENT_METHOD_BLOCKED",
-            method,
-            format!("it was refused for good ({}); the customer must store another", class.name()),
-        ));
+        let class = class.name();
+        let message = format!("it was refused for good ({class}); the customer must store another");
+        let refusal = AppError::precondition("PAYMENT_METHOD_BLOCKED", method, message);
+        return Err(refusal.with("declineClass", class));
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ pub use cancel::{OnCancel, cancel_plan};
 pub use effect::{Effect, RevenueChange, Treatment};
 pub use update::{OnUpdate, PlanUpdate, update_plan};
 
-use super::{Act, AppError, Result, Violation};
+use super::{Act, AppError, Result, Violation, entitlements};
 use crate::domain::{
     catalog::{Plan, PlanState, PlanVersion, Terms, VersionNumber},
     changes::Changes,
@@ -25,9 +25,6 @@ use crate::domain::{
 const NAME_MAX_CHARS: usize = 200;
 /// The most price components of a plan.
 const COMPONENTS_MAX: usize = 50;
-/// The most entitlements of a plan, and the longest of them, in characters.
-const ENTITLEMENTS_MAX: usize = 64;
-const ENTITLEMENT_MAX_CHARS: usize = 200;
 
 /// A plan to be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +107,8 @@ pub async fn plan_version(
     number: VersionNumber,
 ) -> Result<PlanVersion> {
     let found = act.repo.plan_versions(act.merchant.id, &[(plan, number)]).await?;
-    found.into_iter().next().ok_or_else(|| AppError::not_found(plan))
+    let id = || format!("{plan}/versions/{}", number.0);
+    found.into_iter().next().ok_or_else(|| AppError::NotFound { id: id() })
 }
 
 async fn plan(act: &mut Act<'_>, id: Id<kind::Plan>) -> Result<Plan> {
@@ -159,19 +157,8 @@ fn terms_faults(terms: &Terms) -> Vec<Violation> {
         .collect();
     let mut fault = |field: String, message: String| faults.push(Violation { field, message });
     if terms.components.len() > COMPONENTS_MAX {
-        fault("plan.terms.components".into(), format!("must be at most {COMPONENTS_MAX}"));
+        fault("plan.terms.components".into(), format!("must hold at most {COMPONENTS_MAX}"));
     }
-    if terms.entitlements.len() > ENTITLEMENTS_MAX {
-        fault("plan.terms.entitlements".into(), format!("must be at most {ENTITLEMENTS_MAX}"));
-    }
-    for (index, entitlement) in terms.entitlements.iter().enumerate() {
-        let length = entitlement.chars().count();
-        if entitlement.trim() != entitlement || !(1..=ENTITLEMENT_MAX_CHARS).contains(&length) {
-            let message = format!(
-                "must have 1 to {ENTITLEMENT_MAX_CHARS} characters, without spaces around them"
-            );
-            fault(format!("plan.terms.entitlements[{index}]"), message);
-        }
-    }
+    faults.append(&mut entitlements::faults("plan.terms.entitlements", &terms.entitlements));
     faults
 }

@@ -45,10 +45,14 @@ pub async fn request(
         return Err(AppError::precondition("PAYMENT_NOT_SUCCEEDED", payment.id, message));
     }
     let left = payment.amount.minus(payment.refunded).expect("a payment has one currency");
+    if left.is_zero() {
+        let message = "all of the payment went back already, or is on its way";
+        return Err(AppError::precondition("PAYMENT_REFUNDED", payment.id, message));
+    }
     let amount = amount.unwrap_or(left);
     if amount.currency() != left.currency() {
         let message = format!("must be in {}, the currency of the payment", left.currency());
-        return Err(AppError::invalid("amount", message));
+        return Err(AppError::invalid("amount.currency_code", message));
     }
     if !amount.is_positive() || amount.minor() > left.minor() {
         let message = format!("must be more than nothing and at most {left}, which is left of it");

@@ -3,7 +3,7 @@
 //! Only says where the clock is going to. It goes there with the engine, from due instant to due
 //! instant.
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, SubsecRound, TimeDelta, Utc};
 
 use super::{Act, AppError, Result};
 use crate::{
@@ -17,10 +17,17 @@ use crate::{
 
 /// The furthest that a clock is sent at once: ten years.
 const LONGEST_WAY: TimeDelta = TimeDelta::days(3_653);
+/// The years in which a clock may begin: those of cards, time zones and networks' rules that make
+/// sense.
+const YEARS: std::ops::RangeInclusive<i32> = 2000..=2100;
 
 /// Puts the merchant on a clock that shows `shows`. Refused once it has customers or plans, whose
 /// times are the world's.
 pub async fn create_test_clock(act: &mut Act<'_>, shows: DateTime<Utc>) -> Result<TestClock> {
+    if !YEARS.contains(&shows.year()) {
+        let message = format!("must lie in the years {} to {}", YEARS.start(), YEARS.end());
+        return Err(AppError::invalid("test_clock.current_time", message));
+    }
     let merchant = act.merchant_id();
     if let Some(clock) = act.merchant.test_clock {
         return Err(AppError::AlreadyExists {
@@ -55,8 +62,10 @@ pub async fn advance_test_clock(
 ) -> Result<TestClock> {
     let mut clock = test_clock(act.merchant, id)?;
     if clock.is_advancing() {
-        let message = format!("it is on its way to {}; wait until it is there", clock.target);
-        return Err(AppError::precondition("TEST_CLOCK_ADVANCING", id, message));
+        let target = clock.target.to_rfc3339();
+        let message = format!("it is on its way to {target}; wait until it is there");
+        let refusal = AppError::precondition("TEST_CLOCK_ADVANCING", id, message);
+        return Err(refusal.with("targetTime", target));
     }
     let target = target.trunc_subsecs(6);
     if target <= clock.now {

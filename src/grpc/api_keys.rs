@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Api,
-    auth::Caller,
+    auth::admitted,
     convert::api_keys as convert,
     errors::ApiError,
     faults::required,
@@ -25,10 +25,8 @@ impl ApiKeysService for Api {
         &self,
         request: Request<v1::CreateApiKeyRequest>,
     ) -> Result<Response<v1::CreateApiKeyResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.ApiKeysService/CreateApiKey";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let told = required("api_key", request.api_key.as_ref())?;
         let new = convert::new_api_key(told, caller.merchant)?;
         let (mint, now) = (self.rondo().mint.clone(), self.now());
@@ -49,8 +47,7 @@ impl ApiKeysService for Api {
         &self,
         request: Request<v1::ListApiKeysRequest>,
     ) -> Result<Response<v1::ListApiKeysResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let mut request = request.into_inner();
+        let (caller, mut request) = admitted(request)?;
         let token = std::mem::take(&mut request.page_token);
         let size = std::mem::take(&mut request.page_size);
         let list = self.list(&caller, "/rondo.v1.ApiKeysService/ListApiKeys", &request);
@@ -66,10 +63,8 @@ impl ApiKeysService for Api {
         &self,
         request: Request<v1::RevokeApiKeyRequest>,
     ) -> Result<Response<v1::ApiKey>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.ApiKeysService/RevokeApiKey";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let id = names::id("name", &request.name)?;
         let (merchant, now) = (caller.merchant, self.now());
         self.administer(&mutation, Clone::clone, |repo| {

@@ -11,11 +11,13 @@ use axum::{
     response::Response,
 };
 use chrono::TimeDelta;
+use prost::Name;
 use tonic::Status;
 
 use super::{
     Api,
-    errors::ApiError,
+    errors::{ApiError, of_unread},
+    fields,
     permissions::{self, Permission},
 };
 use crate::{
@@ -46,11 +48,6 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The caller of an admitted request.
-    pub fn of<T>(request: &tonic::Request<T>) -> Result<Self, ApiError> {
-        request.extensions().get().cloned().ok_or(ApiError::KeyMissing)
-    }
-
     /// The merchant that the call is about.
     pub fn merchant(&self) -> Result<MerchantId, ApiError> {
         self.merchant.ok_or(ApiError::MerchantUnnamed)
@@ -67,6 +64,14 @@ impl Caller {
     }
 }
 
+/// Who calls, and with what. The only way to read a request, so that each field of each is looked at.
+pub fn admitted<T: Name>(request: tonic::Request<T>) -> Result<(Caller, T), ApiError> {
+    let caller = request.extensions().get().cloned().ok_or(ApiError::KeyMissing)?;
+    let message = request.into_inner();
+    fields::check(&message)?;
+    Ok((caller, message))
+}
+
 /// Lets a request through if its key may make it, and tells the services who calls.
 pub async fn guard(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
@@ -76,7 +81,10 @@ pub async fn guard(State(api): State<Api>, mut request: Request, next: Next) -> 
     match admit(&api, path, request.headers()).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            let response = next.run(request).await;
+            // What could not be read never came to a service, whose refusals say all there is to say.
+            let unread = Status::from_header_map(response.headers()).as_ref().and_then(of_unread);
+            unread.map_or(response, Status::into_http)
         }
         Err(refusal) => Status::from(refusal).into_http(),
     }

@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Api,
-    auth::Caller,
+    auth::admitted,
     convert::{customers as convert, etag, optional},
     faults::required,
     idempotency::Mutation,
@@ -22,10 +22,8 @@ impl CustomersService for Api {
         &self,
         request: Request<v1::CreateCustomerRequest>,
     ) -> Result<Response<v1::Customer>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.CustomersService/CreateCustomer";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let new = convert::new_customer(required("customer", request.customer.as_ref())?);
         self.mutate(&mutation, |act| {
             let new = new.clone();
@@ -40,8 +38,7 @@ impl CustomersService for Api {
         &self,
         request: Request<v1::GetCustomerRequest>,
     ) -> Result<Response<v1::Customer>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
+        let (caller, request) = admitted(request)?;
         let (mut repo, merchant) = self.read(&caller).await?;
         let mut act = Act::new(repo.as_mut(), &merchant, self.now(), self.mint());
         let customer = named(&mut act, &request.name, &request.external_id).await?;
@@ -52,8 +49,7 @@ impl CustomersService for Api {
         &self,
         request: Request<v1::ListCustomersRequest>,
     ) -> Result<Response<v1::ListCustomersResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let mut request = request.into_inner();
+        let (caller, mut request) = admitted(request)?;
         let token = std::mem::take(&mut request.page_token);
         let size = std::mem::take(&mut request.page_size);
         let list = self.list(&caller, "/rondo.v1.CustomersService/ListCustomers", &request);
@@ -71,10 +67,8 @@ impl CustomersService for Api {
         &self,
         request: Request<v1::UpdateCustomerRequest>,
     ) -> Result<Response<v1::Customer>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.CustomersService/UpdateCustomer";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let told = required("customer", request.customer.as_ref())?;
         let id = names::id("customer.name", &told.name)?;
         let seen = etag("customer.etag", &told.etag)?;
@@ -93,10 +87,8 @@ impl CustomersService for Api {
         &self,
         request: Request<v1::DeleteCustomerRequest>,
     ) -> Result<Response<v1::Customer>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.CustomersService/DeleteCustomer";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let id = names::id("name", &request.name)?;
         let seen = etag("etag", &request.etag)?;
         self.mutate(&mutation, |act| {
@@ -111,10 +103,8 @@ impl CustomersService for Api {
         &self,
         request: Request<v1::UndeleteCustomerRequest>,
     ) -> Result<Response<v1::Customer>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.CustomersService/UndeleteCustomer";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let id = names::id("name", &request.name)?;
         let seen = etag("etag", &request.etag)?;
         self.mutate(&mutation, |act| {
@@ -129,8 +119,7 @@ impl CustomersService for Api {
         &self,
         request: Request<v1::CheckAccessRequest>,
     ) -> Result<Response<v1::CheckAccessResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
+        let (caller, request) = admitted(request)?;
         let (mut repo, merchant) = self.read(&caller).await?;
         let mut act = Act::new(repo.as_mut(), &merchant, self.now(), self.mint());
         let customer = named(&mut act, &request.name, &request.external_id).await?;

@@ -1,9 +1,10 @@
-//! The API's own description, read back: which methods there are, and what their messages hold.
+//! The API's own description, read back: which methods there are, what their messages hold, and
+//! which values their enums have.
 
 use std::{collections::HashMap, sync::LazyLock};
 
 use prost::Message;
-use prost_types::{DescriptorProto, FileDescriptorSet};
+use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorSet};
 
 use super::proto::DESCRIPTORS;
 
@@ -22,11 +23,14 @@ pub struct Descriptors {
     requests: HashMap<String, String>,
     /// The messages by their full names, which begin with a point: `.rondo.v1.Plan`.
     messages: HashMap<String, DescriptorProto>,
+    /// The enums by theirs: `.rondo.v1.Plan.State`.
+    enums: HashMap<String, EnumDescriptorProto>,
 }
 
 impl Descriptors {
     fn of(files: &FileDescriptorSet) -> Self {
-        let mut all = Self { requests: HashMap::new(), messages: HashMap::new() };
+        let mut all =
+            Self { requests: HashMap::new(), messages: HashMap::new(), enums: HashMap::new() };
         for file in &files.file {
             let package = format!(".{}", file.package());
             for service in &file.service {
@@ -38,6 +42,7 @@ impl Descriptors {
             for message in &file.message_type {
                 all.add(&package, message);
             }
+            all.add_enums(&package, &file.enum_type);
         }
         all
     }
@@ -47,7 +52,13 @@ impl Descriptors {
         for nested in &message.nested_type {
             self.add(&name, nested);
         }
+        self.add_enums(&name, &message.enum_type);
         self.messages.insert(name, message.clone());
+    }
+
+    fn add_enums(&mut self, scope: &str, enums: &[EnumDescriptorProto]) {
+        let named = enums.iter().map(|found| (format!("{scope}.{}", found.name()), found.clone()));
+        self.enums.extend(named);
     }
 
     /// The paths of all methods, in no particular order.
@@ -63,5 +74,10 @@ impl Descriptors {
     /// A message by its full name, which begins with a point.
     pub fn message(&self, name: &str) -> Option<&DescriptorProto> {
         self.messages.get(name)
+    }
+
+    /// An enum by its full name, which begins with a point.
+    pub fn named_enum(&self, name: &str) -> Option<&EnumDescriptorProto> {
+        self.enums.get(name)
     }
 }

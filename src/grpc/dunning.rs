@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Api,
-    auth::Caller,
+    auth::admitted,
     convert::{dunning as convert, etag, time},
     faults::required,
     idempotency::Mutation,
@@ -19,11 +19,8 @@ impl DunningService for Api {
         &self,
         request: Request<v1::CreateDunningPolicyRequest>,
     ) -> Result<Response<v1::DunningPolicy>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.DunningService/CreateDunningPolicy";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?
-            .validated_only(request.validate_only);
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let told = required("dunning_policy", request.dunning_policy.as_ref())?;
         let (name, ladder) = convert::new_policy(told)?;
         self.mutate(&mutation, |act| {
@@ -39,8 +36,8 @@ impl DunningService for Api {
         &self,
         request: Request<v1::GetDunningPolicyRequest>,
     ) -> Result<Response<v1::DunningPolicy>, Status> {
-        let caller = Caller::of(&request)?;
-        let id = names::id("name", &request.get_ref().name)?;
+        let (caller, request) = admitted(request)?;
+        let id = names::id("name", &request.name)?;
         let (mut repo, merchant) = self.read(&caller).await?;
         let mut act = Act::new(repo.as_mut(), &merchant, self.now(), self.mint());
         Ok(Response::new(convert::policy(&dunning::policy(&mut act, id).await?)))
@@ -50,14 +47,14 @@ impl DunningService for Api {
         &self,
         request: Request<v1::ListDunningPoliciesRequest>,
     ) -> Result<Response<v1::ListDunningPoliciesResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let mut request = request.into_inner();
+        let (caller, mut request) = admitted(request)?;
         let token = std::mem::take(&mut request.page_token);
         let size = std::mem::take(&mut request.page_size);
         let list = self.list(&caller, "/rondo.v1.DunningService/ListDunningPolicies", &request);
         let wanted = list.page(size, &token)?;
+        let show_deleted = request.show_deleted;
         let (mut repo, merchant) = self.read(&caller).await?;
-        let rows = repo.list_dunning_policies(merchant.id, wanted.to_page()).await;
+        let rows = repo.list_dunning_policies(merchant.id, show_deleted, wanted.to_page()).await;
         let (rows, next_page_token) = wanted.cut(rows.map_err(AppError::from)?, |row| row.id);
         let dunning_policies = rows.iter().map(convert::policy).collect();
         Ok(Response::new(v1::ListDunningPoliciesResponse { dunning_policies, next_page_token }))
@@ -67,11 +64,8 @@ impl DunningService for Api {
         &self,
         request: Request<v1::UpdateDunningPolicyRequest>,
     ) -> Result<Response<v1::DunningPolicy>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.DunningService/UpdateDunningPolicy";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?
-            .validated_only(request.validate_only);
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let told = required("dunning_policy", request.dunning_policy.as_ref())?;
         let id = names::id("dunning_policy.name", &told.name)?;
         let seen = etag("dunning_policy.etag", &told.etag)?;
@@ -89,10 +83,8 @@ impl DunningService for Api {
         &self,
         request: Request<v1::DeleteDunningPolicyRequest>,
     ) -> Result<Response<v1::DunningPolicy>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.DunningService/DeleteDunningPolicy";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let id = names::id("name", &request.name)?;
         let seen = etag("etag", &request.etag)?;
         self.mutate(&mutation, |act| {
@@ -107,8 +99,8 @@ impl DunningService for Api {
         &self,
         request: Request<v1::GetDunningCaseRequest>,
     ) -> Result<Response<v1::DunningCase>, Status> {
-        let caller = Caller::of(&request)?;
-        let id = names::id("name", &request.get_ref().name)?;
+        let (caller, request) = admitted(request)?;
+        let id = names::id("name", &request.name)?;
         let (mut repo, merchant) = self.read(&caller).await?;
         let mut act = Act::new(repo.as_mut(), &merchant, self.now(), self.mint());
         Ok(Response::new(convert::case(&dunning::case(&mut act, id).await?)))
@@ -118,8 +110,7 @@ impl DunningService for Api {
         &self,
         request: Request<v1::ListDunningCasesRequest>,
     ) -> Result<Response<v1::ListDunningCasesResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let mut request = request.into_inner();
+        let (caller, mut request) = admitted(request)?;
         let token = std::mem::take(&mut request.page_token);
         let size = std::mem::take(&mut request.page_size);
         let list = self.list(&caller, "/rondo.v1.DunningService/ListDunningCases", &request);
@@ -137,10 +128,8 @@ impl DunningService for Api {
         &self,
         request: Request<v1::HoldDunningCaseRequest>,
     ) -> Result<Response<v1::DunningCase>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.DunningService/HoldDunningCase";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let id = names::id("name", &request.name)?;
         let seen = etag("etag", &request.etag)?;
         let until = required("hold_until_time", request.hold_until_time)?;
@@ -155,10 +144,8 @@ impl DunningService for Api {
         &self,
         request: Request<v1::ReleaseDunningCaseRequest>,
     ) -> Result<Response<v1::DunningCase>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.DunningService/ReleaseDunningCase";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let id = names::id("name", &request.name)?;
         let seen = etag("etag", &request.etag)?;
         self.mutate(&mutation, |act| {
@@ -171,11 +158,8 @@ impl DunningService for Api {
         &self,
         request: Request<v1::RetryDunningCaseNowRequest>,
     ) -> Result<Response<v1::DunningCase>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.DunningService/RetryDunningCaseNow";
-        let mutation =
-            Mutation::read(&caller, path, &request, &request.request_id)?.moving_money()?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let id = names::id("name", &request.name)?;
         let seen = etag("etag", &request.etag)?;
         self.mutate(&mutation, |act| {

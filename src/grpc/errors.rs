@@ -21,6 +21,12 @@ use crate::{
 /// Who gives the reasons.
 const DOMAIN: &str = "rondo.dev";
 
+/// The most wrong fields that are told at once, and the most letters of a sentence or of one value in
+/// it: an answer travels in headers, and must fit there.
+const VIOLATIONS_MAX: usize = 20;
+const MESSAGE_MAX_CHARS: usize = 2_000;
+const VALUE_MAX_CHARS: usize = 300;
+
 /// After a collision with another write, how long to wait.
 const COLLISION_DELAY: Duration = Duration::from_millis(100);
 /// While something that we need is not there, how long to wait.
@@ -96,6 +102,10 @@ impl From<AppError> for Status {
 
 impl From<ApiError> for Status {
     fn from(error: ApiError) -> Self {
+        let mut error = error;
+        if let ApiError::App(AppError::Invalid(violations)) = &mut error {
+            violations.truncate(VIOLATIONS_MAX);
+        }
         let message = error.to_string();
         let told = match error {
             ApiError::KeyMissing => Told::new(Code::Unauthenticated, "API_KEY_MISSING"),
@@ -145,8 +155,9 @@ fn of_operation(error: AppError, message: String) -> Status {
             .about_resource(&id, &what)
             .with("what", what)
             .status(message),
-        AppError::Precondition { reason, subject, message } => {
-            let mut told = Told::new(Code::FailedPrecondition, reason).with("subject", &subject);
+        AppError::Precondition { reason, subject, message, facts } => {
+            let told = Told::new(Code::FailedPrecondition, reason).with("subject", &subject);
+            let mut told = facts.into_iter().fold(told, |told, (name, fact)| told.with(name, fact));
             told.details.add_precondition_failure_violation(
                 reason,
                 names::name_of_text(&subject),
@@ -232,7 +243,7 @@ impl Told {
     }
 
     fn with(mut self, key: &str, value: impl Into<String>) -> Self {
-        self.metadata.insert(key.to_owned(), value.into());
+        self.metadata.insert(key.to_owned(), at_most(VALUE_MAX_CHARS, value.into()));
         self
     }
 
@@ -244,14 +255,17 @@ impl Told {
     fn about_fields(mut self, violations: Vec<Violation>) -> Self {
         let told: Vec<_> = violations
             .into_iter()
-            .map(|violation| FieldViolation::new(violation.field, violation.message))
+            .map(|violation| {
+                let message = at_most(VALUE_MAX_CHARS, violation.message);
+                FieldViolation::new(violation.field, message)
+            })
             .collect();
         self.details.set_bad_request(told);
         self
     }
 
     fn about_resource(mut self, id: &str, description: &str) -> Self {
-        let name = names::name_of_text(id);
+        let name = names::name_of_text(&at_most(VALUE_MAX_CHARS, id.to_owned()));
         let collection = name.split('/').next().unwrap_or_default().to_owned();
         self.details.set_resource_info(collection, name, "", description);
         self
@@ -259,8 +273,36 @@ impl Told {
 
     fn status(mut self, message: String) -> Status {
         self.details.set_error_info(self.reason, DOMAIN, self.metadata);
-        Status::with_error_details(self.code, message, self.details)
+        Status::with_error_details(self.code, at_most(MESSAGE_MAX_CHARS, message), self.details)
     }
+}
+
+/// What tonic answers by itself to what is no request at all, told as everything else is.
+pub fn of_unread(status: &Status) -> Option<Status> {
+    let (code, reason, message) = match status.code() {
+        _ if !status.details().is_empty() => return None,
+        Code::Internal => {
+            (Code::InvalidArgument, "REQUEST_UNREADABLE", "the request is no message of its method")
+        }
+        Code::OutOfRange | Code::ResourceExhausted => {
+            (Code::InvalidArgument, "REQUEST_TOO_LARGE", "the request must have at most 1 MiB")
+        }
+        Code::Unimplemented => (
+            Code::Unimplemented,
+            "ENCODING_UNSUPPORTED",
+            "the request must not be compressed; there is no such encoding here",
+        ),
+        _ => return None,
+    };
+    Some(Told::new(code, reason).status(message.to_owned()))
+}
+
+/// The beginning of a text, if it is long.
+fn at_most(chars: usize, text: String) -> String {
+    if text.chars().nth(chars).is_none() {
+        return text;
+    }
+    text.chars().take(chars - 1).chain(['…']).collect()
 }
 
 fn list<'a>(parts: impl Iterator<Item = &'a str>) -> String {
@@ -321,6 +363,7 @@ mod tests {
                     reason: "PLAN_RETIRED",
                     subject: plan.clone(),
                     message: "the plan is retired".to_owned(),
+                    facts: vec![("limit", "16".to_owned())],
                 },
                 Code::FailedPrecondition,
                 "PLAN_RETIRED",

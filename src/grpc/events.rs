@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Api,
-    auth::Caller,
+    auth::admitted,
     convert::events as convert,
     proto::v1::{self, events_service_server::EventsService},
 };
@@ -51,8 +51,7 @@ impl EventsService for Api {
         &self,
         request: Request<v1::ListEventsRequest>,
     ) -> Result<Response<v1::ListEventsResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let mut request = request.into_inner();
+        let (caller, mut request) = admitted(request)?;
         let token = std::mem::take(&mut request.page_token);
         let size = std::mem::take(&mut request.page_size);
         let list = self.list(&caller, "/rondo.v1.EventsService/ListEvents", &request);
@@ -78,8 +77,7 @@ impl EventsService for Api {
         &self,
         request: Request<v1::StreamEventsRequest>,
     ) -> Result<Response<Self::StreamEventsStream>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
+        let (caller, request) = admitted(request)?;
         let filter = convert::filter(&request.customer, &request.types)?;
         let (_, merchant) = self.read(&caller).await?;
         let after = self.position(merchant.id, &request.resume_token)?;

@@ -2,7 +2,8 @@
 //! answered, and gets the first answer without a second effect.
 //!
 //! The answer is kept in the transaction of the change itself, so that there is never one without
-//! the other. A request that fails leaves nothing, and may be sent again under the same id.
+//! the other. A request that fails leaves nothing, and may be sent again under the same id. One that is
+//! only to be validated runs whole, and its transaction is dropped.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use ring::digest::{SHA256, digest};
 use tonic::{Response, Status};
 use uuid::Uuid;
 
-use super::{Api, auth::Caller, card_numbers::refuse_card_numbers, errors::ApiError};
+use super::{Api, auth::Caller, errors::ApiError, mutations::Mutating};
 use crate::{
     app::{Act, AppError},
     domain::ids::Mint,
@@ -36,16 +37,14 @@ pub struct Mutation {
 }
 
 impl Mutation {
-    /// Reads a request to the method at `path`. Refuses card numbers wherever they stand (RULES
-    /// PCI-1), so that no change is made without this look.
-    pub fn read(
-        caller: &Caller,
-        path: &'static str,
-        request: &impl Message,
-        request_id: &str,
-    ) -> Result<Self, ApiError> {
-        refuse_card_numbers(path, request)?;
-        let request_id = match request_id {
+    /// Reads a request. Refuses one without a `request_id` by which money moves (RULES API-3).
+    pub fn read<M: Mutating>(caller: &Caller, request: &M) -> Result<Self, ApiError> {
+        let request_id = match request.request_id() {
+            "" if M::MOVES_MONEY => {
+                return Err(
+                    AppError::invalid("request_id", "must be set, because money is moved").into()
+                );
+            }
             "" => None,
             text => Some(Uuid::try_parse(text).map_err(|_| {
                 AppError::invalid(
@@ -56,27 +55,11 @@ impl Mutation {
         };
         Ok(Self {
             merchant: caller.merchant,
-            scope: format!("{} {path}", caller.scope()),
+            scope: format!("{} {}", caller.scope(), M::PATH),
             request_id,
             hash: hash(request),
-            validate_only: false,
+            validate_only: request.validate_only(),
         })
-    }
-
-    /// Whether everything is checked and nothing kept.
-    #[must_use]
-    pub fn validated_only(self, validate_only: bool) -> Self {
-        Self { validate_only, ..self }
-    }
-
-    /// Refuses it without a `request_id`: money moves.
-    pub fn moving_money(self) -> Result<Self, ApiError> {
-        if self.request_id.is_none() && !self.validate_only {
-            return Err(
-                AppError::invalid("request_id", "must be set, because money is moved").into()
-            );
-        }
-        Ok(self)
     }
 
     /// A name for this request towards others, 32 letters: the same when it is sent again, and of
@@ -172,19 +155,6 @@ impl Api {
         self.change(mutation, kept, &OfAdministrators(operation)).await
     }
 
-    /// Runs what was decided about a change, and drops it: nothing is kept.
-    pub async fn preview<R, F>(
-        &self,
-        mutation: &Mutation,
-        operation: F,
-    ) -> Result<Response<R>, Status>
-    where
-        R: Message + Default + Clone,
-        F: for<'a, 'b> Fn(&'a mut Act<'b>) -> BoxFuture<'a, crate::app::Result<R>> + Sync,
-    {
-        self.mutate(&mutation.clone().validated_only(true), operation).await
-    }
-
     async fn change<R: Message + Default>(
         &self,
         mutation: &Mutation,
@@ -235,7 +205,8 @@ impl Api {
         }
         let reply = operation.run(self, repo.as_mut()).await?;
         if mutation.validate_only {
-            return Ok(reply);
+            // A secret of what was not kept would be good for nothing.
+            return Ok(kept(&reply));
         }
         if let Some(stored) = mutation.to_stored(kept(&reply).encode_to_vec(), self.now()) {
             repo.store_reply(&stored).await?;

@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Api,
-    auth::Caller,
+    auth::admitted,
     convert::{etag, invoices as convert, time},
     idempotency::Mutation,
     names,
@@ -24,12 +24,8 @@ impl InvoicesService for Api {
         &self,
         request: Request<v1::CreateInvoiceRequest>,
     ) -> Result<Response<v1::Invoice>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.InvoicesService/CreateInvoice";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?
-            .validated_only(request.validate_only)
-            .moving_money()?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let new = convert::new_invoice(&request)?;
         self.mutate(&mutation, |act| {
             let new = new.clone();
@@ -42,8 +38,8 @@ impl InvoicesService for Api {
         &self,
         request: Request<v1::GetInvoiceRequest>,
     ) -> Result<Response<v1::Invoice>, Status> {
-        let caller = Caller::of(&request)?;
-        let id = names::id("name", &request.get_ref().name)?;
+        let (caller, request) = admitted(request)?;
+        let id = names::id("name", &request.name)?;
         let (mut repo, merchant) = self.read(&caller).await?;
         let mut act = Act::new(repo.as_mut(), &merchant, self.now(), self.mint());
         Ok(Response::new(convert::invoice(&invoices::billed(&mut act, id).await?)))
@@ -53,8 +49,7 @@ impl InvoicesService for Api {
         &self,
         request: Request<v1::ListInvoicesRequest>,
     ) -> Result<Response<v1::ListInvoicesResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let mut request = request.into_inner();
+        let (caller, mut request) = admitted(request)?;
         let token = std::mem::take(&mut request.page_token);
         let size = std::mem::take(&mut request.page_size);
         let list = self.list(&caller, "/rondo.v1.InvoicesService/ListInvoices", &request);
@@ -63,6 +58,7 @@ impl InvoicesService for Api {
             customer: names::optional_id("customer", &request.customer)?,
             subscription: names::optional_id("subscription", &request.subscription)?,
             states: convert::wanted_states(request.states())?,
+            ..InvoiceFilter::default()
         };
         let (mut repo, merchant) = self.read(&caller).await?;
         let mut act = Act::new(repo.as_mut(), &merchant, self.now(), self.mint());
@@ -77,11 +73,8 @@ impl InvoicesService for Api {
         &self,
         request: Request<v1::PayInvoiceRequest>,
     ) -> Result<Response<v1::Invoice>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.InvoicesService/PayInvoice";
-        let mutation =
-            Mutation::read(&caller, path, &request, &request.request_id)?.moving_money()?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let id = names::id("name", &request.name)?;
         let seen = etag("etag", &request.etag)?;
         let method = names::optional_id("payment_method", &request.payment_method)?;
@@ -97,10 +90,8 @@ impl InvoicesService for Api {
         &self,
         request: Request<v1::VoidInvoiceRequest>,
     ) -> Result<Response<v1::Invoice>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.InvoicesService/VoidInvoice";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let id = names::id("name", &request.name)?;
         let seen = etag("etag", &request.etag)?;
         self.mutate(&mutation, |act| {
@@ -113,8 +104,8 @@ impl InvoicesService for Api {
         &self,
         request: Request<v1::GetPayLinkRequest>,
     ) -> Result<Response<v1::PayLink>, Status> {
-        let caller = Caller::of(&request)?;
-        let id = names::id("name", &request.get_ref().name)?;
+        let (caller, request) = admitted(request)?;
+        let id = names::id("name", &request.name)?;
         let (mut repo, merchant) = self.read(&caller).await?;
         let mut act = Act::new(repo.as_mut(), &merchant, self.now(), self.mint());
         let invoice = act.invoice(id).await?;

@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Api,
-    auth::Caller,
+    auth::admitted,
     convert::{etag, merchants as convert},
     errors::ApiError,
     faults::required,
@@ -21,10 +21,8 @@ impl MerchantsService for Api {
         &self,
         request: Request<v1::CreateMerchantRequest>,
     ) -> Result<Response<v1::Merchant>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.MerchantsService/CreateMerchant";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let new = convert::merchant_terms(required("merchant", request.merchant.as_ref())?)?;
         self.gateway("merchant.gateway", &new.gateway)?;
         let (mint, now) = (self.rondo().mint.clone(), self.now());
@@ -41,8 +39,8 @@ impl MerchantsService for Api {
         &self,
         request: Request<v1::GetMerchantRequest>,
     ) -> Result<Response<v1::Merchant>, Status> {
-        let caller = Caller::of(&request)?;
-        let id = names::id("name", &request.get_ref().name)?;
+        let (caller, request) = admitted(request)?;
+        let id = names::id("name", &request.name)?;
         if !caller.has(Permission::Administer) && caller.merchant != Some(id) {
             return Err(AppError::not_found(id).into());
         }
@@ -54,8 +52,7 @@ impl MerchantsService for Api {
         &self,
         request: Request<v1::ListMerchantsRequest>,
     ) -> Result<Response<v1::ListMerchantsResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let mut request = request.into_inner();
+        let (caller, mut request) = admitted(request)?;
         let token = std::mem::take(&mut request.page_token);
         let size = std::mem::take(&mut request.page_size);
         let list = self.list(&caller, "/rondo.v1.MerchantsService/ListMerchants", &request);
@@ -71,10 +68,8 @@ impl MerchantsService for Api {
         &self,
         request: Request<v1::UpdateMerchantRequest>,
     ) -> Result<Response<v1::Merchant>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.MerchantsService/UpdateMerchant";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let told = required("merchant", request.merchant.as_ref())?;
         let id = names::id("merchant.name", &told.name)?;
         let seen = etag("merchant.etag", &told.etag)?;

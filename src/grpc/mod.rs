@@ -3,11 +3,10 @@
 //! Reading order: [`server`] (what is served), [`auth`] (who may call what), [`idempotency`] (how a
 //! change is made once), then any service. To add a service: its definition in `proto/`, a file here
 //! with `impl XService for Api`, a line in [`server::routes`], a row for each of its methods in
-//! [`permissions`]. The tests name what is missing.
+//! [`permissions`] and for each that changes something in [`mutations`]. The tests name what is missing.
 
 mod api_keys;
 pub mod auth;
-pub mod card_numbers;
 pub mod convert;
 mod customers;
 pub mod descriptors;
@@ -15,11 +14,13 @@ mod dunning;
 pub mod errors;
 mod events;
 pub mod faults;
+pub mod fields;
 pub mod idempotency;
 mod invoices;
 pub mod limits;
 pub mod masks;
 mod merchants;
+pub mod mutations;
 pub mod names;
 pub mod paging;
 mod payment_methods;

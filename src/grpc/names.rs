@@ -27,6 +27,15 @@ macro_rules! collections {
             })*
             None
         }
+
+        /// Whether a text is the name of a resource, there or not.
+        pub fn is_name(text: &str) -> bool {
+            let Some((collection, id)) = text.split_once('/') else { return false };
+            $(if collection == $collection {
+                return id.parse::<Id<kind::$kind>>().is_ok();
+            })*
+            false
+        }
     };
 }
 

@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Api,
-    auth::Caller,
+    auth::admitted,
     convert::{customers, etag, payment_methods as convert, time},
     faults::required,
     idempotency::Mutation,
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     app::{
-        AppError, Result as AppResult, merchants::is_web_address, payment_methods,
+        Act, AppError, Result as AppResult, merchants::is_web_address, payment_methods,
         payment_methods::NewPaymentMethod,
     },
     domain::{
@@ -71,7 +71,7 @@ impl Api {
     /// What the customer has stored on the gateway's page. The customer's return proves nothing, so
     /// the gateway is asked.
     async fn stored_in(&self, session: &Session) -> AppResult<StoredMethod> {
-        let gateway = self.gateway("setup_session", &session.gateway)?;
+        let gateway = self.usable_gateway(session.merchant, &session.gateway)?;
         let (reason, message) = match gateway.find_setup(&session.reference).await? {
             SetupState::Stored(stored) => return Ok(stored),
             SetupState::Open => ("SETUP_SESSION_OPEN", "the customer has not stored a card yet"),
@@ -127,10 +127,8 @@ impl PaymentMethodsService for Api {
         &self,
         request: Request<v1::CreatePaymentMethodRequest>,
     ) -> Result<Response<v1::PaymentMethod>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.PaymentMethodsService/CreatePaymentMethod";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         // A session may have expired since the answer was given.
         if let Some(reply) = self.earlier_reply(&mutation).await? {
             return Ok(Response::new(reply));
@@ -154,8 +152,8 @@ impl PaymentMethodsService for Api {
         &self,
         request: Request<v1::GetPaymentMethodRequest>,
     ) -> Result<Response<v1::PaymentMethod>, Status> {
-        let caller = Caller::of(&request)?;
-        let id = names::id("name", &request.get_ref().name)?;
+        let (caller, request) = admitted(request)?;
+        let id = names::id("name", &request.name)?;
         let (mut repo, merchant) = self.read(&caller).await?;
         let found = repo.payment_methods(merchant.id, &[id]).await.map_err(AppError::from)?;
         let found = found.first().ok_or_else(|| AppError::not_found(id))?;
@@ -166,8 +164,7 @@ impl PaymentMethodsService for Api {
         &self,
         request: Request<v1::ListPaymentMethodsRequest>,
     ) -> Result<Response<v1::ListPaymentMethodsResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let mut request = request.into_inner();
+        let (caller, mut request) = admitted(request)?;
         let token = std::mem::take(&mut request.page_token);
         let size = std::mem::take(&mut request.page_size);
         let path = "/rondo.v1.PaymentMethodsService/ListPaymentMethods";
@@ -175,10 +172,11 @@ impl PaymentMethodsService for Api {
         let wanted = list.page(size, &token)?;
         let customer = names::id("customer", &request.customer)?;
         let (mut repo, merchant) = self.read(&caller).await?;
-        let rows = repo.methods_of_customers(merchant.id, &[customer]).await;
-        let mut rows = rows.map_err(AppError::from)?;
-        rows.sort_by_key(|method| method.id);
-        let (rows, next_page_token) = wanted.of_whole(rows, |method| method.id);
+        let mut act = Act::new(repo.as_mut(), &merchant, self.now(), self.mint());
+        act.customer(customer).await?;
+        let (show_deleted, page) = (request.show_deleted, wanted.to_page());
+        let rows = repo.list_payment_methods(merchant.id, customer, show_deleted, page).await;
+        let (rows, next_page_token) = wanted.cut(rows.map_err(AppError::from)?, |row| row.id);
         let payment_methods = rows.iter().map(convert::payment_method).collect();
         Ok(Response::new(v1::ListPaymentMethodsResponse { payment_methods, next_page_token }))
     }
@@ -187,10 +185,8 @@ impl PaymentMethodsService for Api {
         &self,
         request: Request<v1::DeletePaymentMethodRequest>,
     ) -> Result<Response<v1::PaymentMethod>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.PaymentMethodsService/DeletePaymentMethod";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let id = names::id("name", &request.name)?;
         let seen = etag("etag", &request.etag)?;
         self.mutate(&mutation, |act| {
@@ -205,10 +201,8 @@ impl PaymentMethodsService for Api {
         &self,
         request: Request<v1::CreateSetupSessionRequest>,
     ) -> Result<Response<v1::SetupSession>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.PaymentMethodsService/CreateSetupSession";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         if let Some(reply) = self.earlier_reply(&mutation).await? {
             return Ok(Response::new(reply));
         }
@@ -237,7 +231,7 @@ impl PaymentMethodsService for Api {
             customer_reference,
             return_url: request.return_url.clone(),
         };
-        let gateway = self.gateway("gateway", &merchant.gateway)?;
+        let gateway = self.usable_gateway(merchant.id, &merchant.gateway)?;
         let page = gateway.setup(&order).await.map_err(AppError::from)?;
         let expires = self.now() + TimeDelta::days(SESSION_DAYS);
         let session = Session {
@@ -263,10 +257,8 @@ impl PaymentMethodsService for Api {
         &self,
         request: Request<v1::SetDefaultPaymentMethodRequest>,
     ) -> Result<Response<v1::Customer>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.PaymentMethodsService/SetDefaultPaymentMethod";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let customer = names::id("customer", &request.customer)?;
         let method = names::id("payment_method", &request.payment_method)?;
         self.mutate(&mutation, |act| {
@@ -282,10 +274,8 @@ impl PaymentMethodsService for Api {
         &self,
         request: Request<v1::SetBackupPaymentMethodRequest>,
     ) -> Result<Response<v1::Customer>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.PaymentMethodsService/SetBackupPaymentMethod";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let customer = names::id("customer", &request.customer)?;
         let method = names::optional_id("payment_method", &request.payment_method)?;
         self.mutate(&mutation, |act| {

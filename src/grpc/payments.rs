@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Api,
-    auth::Caller,
+    auth::admitted,
     convert::{etag, money, payments as convert},
     idempotency::Mutation,
     names,
@@ -24,8 +24,8 @@ impl PaymentsService for Api {
         &self,
         request: Request<v1::GetPaymentRequest>,
     ) -> Result<Response<v1::Payment>, Status> {
-        let caller = Caller::of(&request)?;
-        let id = names::id("name", &request.get_ref().name)?;
+        let (caller, request) = admitted(request)?;
+        let id = names::id("name", &request.name)?;
         let (mut repo, merchant) = self.read(&caller).await?;
         let mut act = Act::new(repo.as_mut(), &merchant, self.now(), self.mint());
         let found = payments::with_attempts(&mut act, id).await?;
@@ -36,8 +36,7 @@ impl PaymentsService for Api {
         &self,
         request: Request<v1::ListPaymentsRequest>,
     ) -> Result<Response<v1::ListPaymentsResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let mut request = request.into_inner();
+        let (caller, mut request) = admitted(request)?;
         let token = std::mem::take(&mut request.page_token);
         let size = std::mem::take(&mut request.page_size);
         let list = self.list(&caller, "/rondo.v1.PaymentsService/ListPayments", &request);
@@ -58,12 +57,8 @@ impl PaymentsService for Api {
         &self,
         request: Request<v1::RefundPaymentRequest>,
     ) -> Result<Response<v1::Refund>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.PaymentsService/RefundPayment";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?
-            .validated_only(request.validate_only)
-            .moving_money()?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let id = names::id("name", &request.name)?;
         let seen = etag("etag", &request.etag)?;
         let amount = request.amount.as_ref();
@@ -88,8 +83,8 @@ impl PaymentsService for Api {
         &self,
         request: Request<v1::GetRefundRequest>,
     ) -> Result<Response<v1::Refund>, Status> {
-        let caller = Caller::of(&request)?;
-        let id = names::id("name", &request.get_ref().name)?;
+        let (caller, request) = admitted(request)?;
+        let id = names::id("name", &request.name)?;
         let (mut repo, merchant) = self.read(&caller).await?;
         let mut act = Act::new(repo.as_mut(), &merchant, self.now(), self.mint());
         Ok(Response::new(convert::refund(&refunds::refund(&mut act, id).await?)))
@@ -99,8 +94,7 @@ impl PaymentsService for Api {
         &self,
         request: Request<v1::ListRefundsRequest>,
     ) -> Result<Response<v1::ListRefundsResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let mut request = request.into_inner();
+        let (caller, mut request) = admitted(request)?;
         let token = std::mem::take(&mut request.page_token);
         let size = std::mem::take(&mut request.page_size);
         let list = self.list(&caller, "/rondo.v1.PaymentsService/ListRefunds", &request);

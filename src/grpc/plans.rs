@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Api,
-    auth::Caller,
+    auth::admitted,
     convert::{etag, plans as convert},
     faults::required,
     idempotency::Mutation,
@@ -80,11 +80,8 @@ impl PlansService for Api {
         &self,
         request: Request<v1::CreatePlanRequest>,
     ) -> Result<Response<v1::Plan>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.PlansService/CreatePlan";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?
-            .validated_only(request.validate_only);
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let new = convert::new_plan(&request)?;
         self.mutate(&mutation, |act| {
             let new = new.clone();
@@ -97,8 +94,8 @@ impl PlansService for Api {
         &self,
         request: Request<v1::GetPlanRequest>,
     ) -> Result<Response<v1::Plan>, Status> {
-        let caller = Caller::of(&request)?;
-        let id = names::id("name", &request.get_ref().name)?;
+        let (caller, request) = admitted(request)?;
+        let id = names::id("name", &request.name)?;
         let (mut repo, merchant) = self.read(&caller).await?;
         let mut act = Act::new(repo.as_mut(), &merchant, self.now(), self.mint());
         Ok(Response::new(convert::plan(&plans::plan_with_terms(&mut act, id).await?)))
@@ -108,8 +105,7 @@ impl PlansService for Api {
         &self,
         request: Request<v1::ListPlansRequest>,
     ) -> Result<Response<v1::ListPlansResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let mut request = request.into_inner();
+        let (caller, mut request) = admitted(request)?;
         let token = std::mem::take(&mut request.page_token);
         let size = std::mem::take(&mut request.page_size);
         let list = self.list(&caller, "/rondo.v1.PlansService/ListPlans", &request);
@@ -129,11 +125,8 @@ impl PlansService for Api {
         &self,
         request: Request<v1::UpdatePlanRequest>,
     ) -> Result<Response<v1::UpdatePlanResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.PlansService/UpdatePlan";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?
-            .validated_only(request.validate_only);
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let update = Update::read(&request)?;
         self.mutate(&mutation, |act| {
             let update = update.clone();
@@ -149,11 +142,8 @@ impl PlansService for Api {
         &self,
         request: Request<v1::CancelPlanRequest>,
     ) -> Result<Response<v1::CancelPlanResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.PlansService/CancelPlan";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?
-            .validated_only(request.validate_only);
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let cancel = Cancel::read(&request)?;
         self.mutate(&mutation, |act| {
             Box::pin(async move {
@@ -168,14 +158,16 @@ impl PlansService for Api {
         &self,
         request: Request<v1::PreviewPlanUpdateRequest>,
     ) -> Result<Response<v1::PlanEffect>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.PlansService/PreviewPlanUpdate";
-        let mutation = Mutation::read(&caller, path, &request, "")?;
-        let update = Update::read(required("update", request.update.as_ref())?)?;
-        self.preview(&mutation, |act| {
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
+        let update = Update::read(required("update", request.update.as_ref())?);
+        let update = update.map_err(|refusal| refusal.within("update"))?;
+        self.mutate(&mutation, |act| {
             let update = update.clone();
-            Box::pin(async move { Ok(update.run(act).await?.1) })
+            Box::pin(async move {
+                let done = update.run(act).await;
+                done.map(|(_, effect)| effect).map_err(|refusal| refusal.within("update"))
+            })
         })
         .await
     }
@@ -184,20 +176,24 @@ impl PlansService for Api {
         &self,
         request: Request<v1::PreviewPlanCancelRequest>,
     ) -> Result<Response<v1::PlanEffect>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.PlansService/PreviewPlanCancel";
-        let mutation = Mutation::read(&caller, path, &request, "")?;
-        let cancel = Cancel::read(required("cancel", request.cancel.as_ref())?)?;
-        self.preview(&mutation, |act| Box::pin(async move { Ok(cancel.run(act).await?.1) })).await
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
+        let cancel = Cancel::read(required("cancel", request.cancel.as_ref())?);
+        let cancel = cancel.map_err(|refusal| refusal.within("cancel"))?;
+        self.mutate(&mutation, |act| {
+            Box::pin(async move {
+                let done = cancel.run(act).await;
+                done.map(|(_, effect)| effect).map_err(|refusal| refusal.within("cancel"))
+            })
+        })
+        .await
     }
 
     async fn list_plan_versions(
         &self,
         request: Request<v1::ListPlanVersionsRequest>,
     ) -> Result<Response<v1::ListPlanVersionsResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let mut request = request.into_inner();
+        let (caller, mut request) = admitted(request)?;
         let token = std::mem::take(&mut request.page_token);
         let size = std::mem::take(&mut request.page_size);
         let list = self.list(&caller, "/rondo.v1.PlansService/ListPlanVersions", &request);
@@ -217,8 +213,8 @@ impl PlansService for Api {
         &self,
         request: Request<v1::GetPlanVersionRequest>,
     ) -> Result<Response<v1::PlanVersion>, Status> {
-        let caller = Caller::of(&request)?;
-        let (plan, number) = names::plan_version("name", &request.get_ref().name)?;
+        let (caller, request) = admitted(request)?;
+        let (plan, number) = names::plan_version("name", &request.name)?;
         let (mut repo, merchant) = self.read(&caller).await?;
         let mut act = Act::new(repo.as_mut(), &merchant, self.now(), self.mint());
         let version = plans::plan_version(&mut act, plan, number).await?;

@@ -33,7 +33,7 @@ use crate::{
     app::{AppError, Rondo},
     domain::{ids::Mint, merchant::Merchant},
     gateway::Gateway,
-    store::{Repository, Store},
+    store::{MerchantId, Repository, Store},
 };
 
 /// The largest request, in bytes: far above any that makes sense.
@@ -155,6 +155,19 @@ impl Api {
             let known: Vec<_> = self.rondo.gateways.keys().map(String::as_str).collect();
             let message = format!("must be a configured gateway account: {}", known.join(", "));
             AppError::invalid(field, message)
+        })
+    }
+
+    /// The gateway account that a merchant goes by, or that nobody has configured it any more.
+    pub fn usable_gateway(
+        &self,
+        merchant: MerchantId,
+        account: &str,
+    ) -> Result<&dyn Gateway, AppError> {
+        self.rondo.gateways.get(account).map(AsRef::as_ref).ok_or_else(|| {
+            let message = format!("the gateway account {account} is not configured here");
+            let refusal = AppError::precondition("GATEWAY_NOT_CONFIGURED", merchant, message);
+            refusal.with("gateway", account)
         })
     }
 

@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Api,
-    auth::Caller,
+    auth::admitted,
     convert::{etag, subscriptions as convert, time},
     idempotency::Mutation,
     names,
@@ -21,12 +21,8 @@ impl SubscriptionsService for Api {
         &self,
         request: Request<v1::CreateSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.SubscriptionsService/CreateSubscription";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?
-            .validated_only(request.validate_only)
-            .moving_money()?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let new = convert::new_subscription(&request)?;
         self.mutate(&mutation, |act| {
             Box::pin(async move {
@@ -41,8 +37,8 @@ impl SubscriptionsService for Api {
         &self,
         request: Request<v1::GetSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let caller = Caller::of(&request)?;
-        let id = names::id("name", &request.get_ref().name)?;
+        let (caller, request) = admitted(request)?;
+        let id = names::id("name", &request.name)?;
         let (mut repo, merchant) = self.read(&caller).await?;
         let mut act = Act::new(repo.as_mut(), &merchant, self.now(), self.mint());
         Ok(Response::new(convert::subscription(&act.subscription(id).await?)))
@@ -52,8 +48,7 @@ impl SubscriptionsService for Api {
         &self,
         request: Request<v1::ListSubscriptionsRequest>,
     ) -> Result<Response<v1::ListSubscriptionsResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let mut request = request.into_inner();
+        let (caller, mut request) = admitted(request)?;
         let token = std::mem::take(&mut request.page_token);
         let size = std::mem::take(&mut request.page_size);
         let list = self.list(&caller, "/rondo.v1.SubscriptionsService/ListSubscriptions", &request);
@@ -74,11 +69,8 @@ impl SubscriptionsService for Api {
         &self,
         request: Request<v1::ChangeSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.SubscriptionsService/ChangeSubscription";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?
-            .validated_only(request.validate_only);
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let id = names::id("name", &request.name)?;
         let seen = etag("etag", &request.etag)?;
         let change = convert::change(&request)?;
@@ -95,10 +87,8 @@ impl SubscriptionsService for Api {
         &self,
         request: Request<v1::UndoChangeSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.SubscriptionsService/UndoChangeSubscription";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let id = names::id("name", &request.name)?;
         let seen = etag("etag", &request.etag)?;
         self.mutate(&mutation, |act| {
@@ -114,10 +104,8 @@ impl SubscriptionsService for Api {
         &self,
         request: Request<v1::CancelSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.SubscriptionsService/CancelSubscription";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let id = names::id("name", &request.name)?;
         let seen = etag("etag", &request.etag)?;
         let when = convert::end_when(request.when())?;
@@ -134,10 +122,8 @@ impl SubscriptionsService for Api {
         &self,
         request: Request<v1::UndoCancelSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.SubscriptionsService/UndoCancelSubscription";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let id = names::id("name", &request.name)?;
         let seen = etag("etag", &request.etag)?;
         self.mutate(&mutation, |act| {
@@ -153,10 +139,8 @@ impl SubscriptionsService for Api {
         &self,
         request: Request<v1::PauseSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.SubscriptionsService/PauseSubscription";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let id = names::id("name", &request.name)?;
         let seen = etag("etag", &request.etag)?;
         let resumes_at = time::optional_instant("resume_time", request.resume_time)?;
@@ -173,10 +157,8 @@ impl SubscriptionsService for Api {
         &self,
         request: Request<v1::ResumeSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.SubscriptionsService/ResumeSubscription";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let id = names::id("name", &request.name)?;
         let seen = etag("etag", &request.etag)?;
         self.mutate(&mutation, |act| {

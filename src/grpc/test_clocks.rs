@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Api,
-    auth::Caller,
+    auth::admitted,
     convert::{test_clocks as convert, time},
     faults::required,
     idempotency::Mutation,
@@ -19,10 +19,8 @@ impl TestClocksService for Api {
         &self,
         request: Request<v1::CreateTestClockRequest>,
     ) -> Result<Response<v1::TestClock>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.TestClocksService/CreateTestClock";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let told = required("test_clock", request.test_clock.as_ref())?;
         let field = "test_clock.current_time";
         let shows = time::instant(field, required(field, told.current_time)?)?;
@@ -38,8 +36,8 @@ impl TestClocksService for Api {
         &self,
         request: Request<v1::GetTestClockRequest>,
     ) -> Result<Response<v1::TestClock>, Status> {
-        let caller = Caller::of(&request)?;
-        let id = names::id("name", &request.get_ref().name)?;
+        let (caller, request) = admitted(request)?;
+        let id = names::id("name", &request.name)?;
         let (_, merchant) = self.read(&caller).await?;
         Ok(Response::new(convert::test_clock(test_clocks::test_clock(&merchant, id)?)))
     }
@@ -48,10 +46,8 @@ impl TestClocksService for Api {
         &self,
         request: Request<v1::AdvanceTestClockRequest>,
     ) -> Result<Response<v1::TestClock>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.TestClocksService/AdvanceTestClock";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let id = names::id("name", &request.name)?;
         let target = time::instant("target_time", required("target_time", request.target_time)?)?;
         self.mutate(&mutation, |act| {

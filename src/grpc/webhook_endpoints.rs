@@ -4,17 +4,14 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Api,
-    auth::Caller,
+    auth::admitted,
     convert::webhook_endpoints as convert,
     faults::required,
     idempotency::Mutation,
     names,
     proto::v1::{self, webhook_endpoints_service_server::WebhookEndpointsService},
 };
-use crate::app::{
-    Act, AppError,
-    webhook_endpoints::{self, Reach},
-};
+use crate::app::{Act, AppError, webhook_endpoints, webhooks_out::Reach};
 
 /// What is kept of the answer: all but the secret, which is told once.
 fn without_secret(reply: &v1::CreateWebhookEndpointResponse) -> v1::CreateWebhookEndpointResponse {
@@ -27,10 +24,8 @@ impl WebhookEndpointsService for Api {
         &self,
         request: Request<v1::CreateWebhookEndpointRequest>,
     ) -> Result<Response<v1::CreateWebhookEndpointResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.WebhookEndpointsService/CreateWebhookEndpoint";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let url = required("webhook_endpoint", request.webhook_endpoint.as_ref())?.url.clone();
         let reach = Reach::of(&self.rondo().public_url);
         let merchant = caller.merchant()?;
@@ -55,8 +50,7 @@ impl WebhookEndpointsService for Api {
         &self,
         request: Request<v1::ListWebhookEndpointsRequest>,
     ) -> Result<Response<v1::ListWebhookEndpointsResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let mut request = request.into_inner();
+        let (caller, mut request) = admitted(request)?;
         let token = std::mem::take(&mut request.page_token);
         let size = std::mem::take(&mut request.page_size);
         let path = "/rondo.v1.WebhookEndpointsService/ListWebhookEndpoints";
@@ -74,10 +68,8 @@ impl WebhookEndpointsService for Api {
         &self,
         request: Request<v1::DeleteWebhookEndpointRequest>,
     ) -> Result<Response<()>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let path = "/rondo.v1.WebhookEndpointsService/DeleteWebhookEndpoint";
-        let mutation = Mutation::read(&caller, path, &request, &request.request_id)?;
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
         let id = names::id("name", &request.name)?;
         self.mutate(&mutation, |act| {
             Box::pin(async move { webhook_endpoints::delete(act, id).await })

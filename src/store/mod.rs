@@ -428,10 +428,20 @@ pub trait Repository: Send {
         plan: Id<kind::Plan>,
     ) -> Result<Vec<PlanVersion>>;
 
-    /// Dunning policies of a merchant that were not deleted.
+    /// Payment methods of a customer.
+    async fn list_payment_methods(
+        &mut self,
+        merchant: MerchantId,
+        customer: Id<kind::Customer>,
+        include_detached: bool,
+        page: Page<kind::PaymentMethod>,
+    ) -> Result<Vec<PaymentMethod>>;
+
+    /// Dunning policies of a merchant.
     async fn list_dunning_policies(
         &mut self,
         merchant: MerchantId,
+        include_deleted: bool,
         page: Page<kind::DunningPolicy>,
     ) -> Result<Vec<DunningPolicy>>;
 

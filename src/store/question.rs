@@ -75,6 +75,8 @@ pub struct InvoiceFilter {
     pub customer: Option<Id<kind::Customer>>,
     pub subscription: Option<Id<kind::Subscription>>,
     pub states: Vec<InvoiceState>,
+    /// Those that open something by themselves.
+    pub entitling_only: bool,
 }
 
 /// Which payments to list.

@@ -15,7 +15,7 @@ const REQUEST_ID: &str = "8f3b1c52-6d0a-4e7f-9b21-5c4d3e2f1a00";
 #[tokio::test]
 async fn a_call_needs_a_key_that_may_make_it(#[values(Sqlite, Postgres)] engine: Engine) {
     let portal = Portal::on(engine).await;
-    let merchant = portal.world.merchant().await.id;
+    let merchant = portal.world.merchant_id;
     let reader = key(&portal.world, Role::ReadOnly, Some(merchant)).await;
     let admin = key(&portal.world, Role::Admin, None).await;
     let list = v1::ListPlansRequest::default;
@@ -57,6 +57,7 @@ async fn a_revoked_key_is_refused_and_a_secret_is_shown_once(
             ..Default::default()
         }),
         request_id: REQUEST_ID.to_owned(),
+        ..Default::default()
     };
     let mut keys = portal.keys();
     let made = keys.create_api_key(portal.ask(request.clone())).await.unwrap().into_inner();

@@ -262,39 +262,98 @@ async fn money_goes_back_in_parts_and_never_more_than_came(
     assert_eq!(portal.world.captured().await, portal.world.booked().await);
 }
 
+/// How much of `course:rust` is open to a member, and why.
+async fn access(portal: &Portal, member: &Member) -> v1::CheckAccessResponse {
+    let request = v1::CheckAccessRequest {
+        name: format!("customers/{}", member.id),
+        entitlement: "course:rust".to_owned(),
+        ..Default::default()
+    };
+    portal.customers().check_access(portal.ask(request)).await.unwrap().into_inner()
+}
+
 #[rstest]
 #[tokio::test]
-async fn what_is_wrong_with_an_invoice_is_told_field_by_field(
+async fn a_course_is_open_from_its_payment_until_all_of_it_went_back(
     #[values(Sqlite, Postgres)] engine: Engine,
 ) {
+    use v1::check_access_response::Reason;
     let portal = Portal::on(engine).await;
     let ana = portal.world.member("Ana", "tok_visa_ok").await;
-    let told = |change: fn(&mut v1::Invoice)| {
-        let mut request = course(&ana, 4_900);
-        change(request.invoice.as_mut().unwrap());
-        request
+    let mut request = course(&ana, 4_900);
+    request.invoice.as_mut().unwrap().entitlements = vec!["course:rust".to_owned()];
+    let issued = issue(&portal, request).await;
+    assert_eq!(issued.entitlements, ["course:rust"]);
+    let open = access(&portal, &ana).await;
+    assert_eq!((open.access(), open.reason()), (v1::Access::None, Reason::AwaitingPayment));
+    assert_eq!((open.invoice.as_str(), open.entitlements.len()), (issued.name.as_str(), 0));
+
+    portal.world.advance_to("2026-02-01").await;
+    let paid = access(&portal, &ana).await;
+    assert_eq!((paid.access(), paid.reason()), (v1::Access::Full, Reason::Purchased));
+    assert_eq!((paid.access_until, paid.subscription.as_str()), (None, ""));
+    assert_eq!((paid.invoice, paid.entitlements), (issued.name.clone(), issued.entitlements));
+
+    let refund = |minor: Option<i64>, id: u128| v1::RefundPaymentRequest {
+        name: issued.payment.clone(),
+        amount: minor.map(euro),
+        request_id: request_id(id),
+        ..Default::default()
     };
-    for (request, sentence) in [
-        (told(|i| i.lines.clear()), "invoice.lines must hold 1 to 100 lines"),
-        (
-            told(|i| i.lines[0].label.clear()),
-            "invoice.lines[0].label must have 1 to 200 characters",
-        ),
-        (told(|i| i.lines[0].unit_price = None), "invoice.lines[0].unit_price must be set"),
-        (
-            told(|i| i.lines[0].label = "4111 1111 1111 1111".to_owned()),
-            "invoice.lines[0].label must not hold a card number; send the gateway's token instead",
-        ),
-        (
-            told(|i| i.customer = "ana".to_owned()),
-            "invoice.customer must be a name like customers/cus_06ew5kkq3hx3d1qj9w2t7m8c0g",
-        ),
-        (
-            v1::CreateInvoiceRequest { request_id: String::new(), ..course(&ana, 4_900) },
-            "request_id must be set, because money is moved",
-        ),
-    ] {
-        let refused = invoices(&portal).create_invoice(portal.ask(request)).await.unwrap_err();
-        assert_eq!((refused.code(), refused.message()), (Code::InvalidArgument, sentence));
-    }
+    payments(&portal).refund_payment(portal.ask(refund(Some(4_800), 2))).await.unwrap();
+    portal.world.advance_to("2026-02-02").await;
+    assert_eq!(access(&portal, &ana).await.reason(), Reason::Purchased);
+    payments(&portal).refund_payment(portal.ask(refund(None, 3))).await.unwrap();
+    let gone = access(&portal, &ana).await;
+    assert_eq!((gone.access(), gone.reason()), (v1::Access::None, Reason::Ended));
+    let nothing = payments(&portal).refund_payment(portal.ask(refund(None, 4))).await.unwrap_err();
+    assert_eq!(reason(&nothing), "PAYMENT_REFUNDED");
+}
+
+#[rstest]
+#[tokio::test]
+async fn of_a_membership_and_a_purchase_the_better_one_answers(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    use v1::check_access_response::Reason;
+    let portal = Portal::on(engine).await;
+    let plan = portal.plan("Monthly", 2_000).await;
+    let ana = portal.world.member("Ana", "tok_visa_ok").await;
+    let begin = v1::CreateSubscriptionRequest {
+        subscription: Some(v1::Subscription {
+            customer: format!("customers/{}", ana.id),
+            plan: plan.name,
+            ..Default::default()
+        }),
+        request_id: request_id(2),
+        ..Default::default()
+    };
+    let mut subscriptions =
+        v1::subscriptions_service_client::SubscriptionsServiceClient::new(portal.channel.clone());
+    let begun = subscriptions.create_subscription(portal.ask(begin)).await.unwrap().into_inner();
+    let mut request = course(&ana, 4_900);
+    request.invoice.as_mut().unwrap().entitlements =
+        vec!["course:rust".to_owned(), "courses".to_owned()];
+    issue(&portal, request).await;
+    portal.world.advance_to("2026-02-01").await;
+
+    let asked = |entitlement: &str| v1::CheckAccessRequest {
+        name: format!("customers/{}", ana.id),
+        entitlement: entitlement.to_owned(),
+        ..Default::default()
+    };
+    let mut customers = portal.customers();
+    // The membership opens it for a month, the purchase for good.
+    let both = customers.check_access(portal.ask(asked("courses"))).await.unwrap().into_inner();
+    assert_eq!((both.access(), both.reason()), (v1::Access::Full, Reason::Purchased));
+    assert_eq!(both.entitlements, ["course:rust", "courses"]);
+
+    let end = v1::CancelSubscriptionRequest {
+        name: begun.name,
+        when: v1::cancel_subscription_request::When::Now.into(),
+        ..Default::default()
+    };
+    subscriptions.cancel_subscription(portal.ask(end)).await.unwrap();
+    let left = customers.check_access(portal.ask(asked(""))).await.unwrap().into_inner();
+    assert_eq!((left.access(), left.reason()), (v1::Access::Full, Reason::Purchased));
 }

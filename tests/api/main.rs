@@ -6,10 +6,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bad_input;
 mod catalogue;
 mod dunning;
+mod given;
 mod guard;
 mod invoices;
 mod portal;
 mod subscriptions;
+mod validate_only;
 mod webhook_endpoints;
+mod wire;

@@ -4,7 +4,7 @@ use rondo::grpc::proto::v1::{
     self, webhook_endpoint::State, webhook_endpoints_service_client::WebhookEndpointsServiceClient,
 };
 use rstest::rstest;
-use tonic::{Code, transport::Channel};
+use tonic::transport::Channel;
 
 use crate::{
     portal::Portal,
@@ -19,6 +19,7 @@ fn wish(url: &str) -> v1::CreateWebhookEndpointRequest {
     v1::CreateWebhookEndpointRequest {
         webhook_endpoint: Some(v1::WebhookEndpoint { url: url.to_owned(), ..Default::default() }),
         request_id: "8f3b1c52-6d0a-4e7f-9b21-5c4d3e2f1a00".to_owned(),
+        ..Default::default()
     }
 }
 
@@ -48,23 +49,4 @@ async fn an_endpoint_hears_what_happens_from_then_on_and_its_secret_is_told_once
     let listed = client.list_webhook_endpoints(portal.ask(list)).await.unwrap().into_inner();
     let states: Vec<_> = listed.webhook_endpoints.iter().map(|e| (&e.name, e.state())).collect();
     assert_eq!(states, [(&endpoint.name, State::Disabled)]);
-}
-
-#[rstest]
-#[tokio::test]
-async fn an_address_that_is_not_public_is_refused(#[values(Sqlite, Postgres)] engine: Engine) {
-    let portal = Portal::on(engine).await;
-    for (url, sentence) in [
-        ("", "webhook_endpoint.url must be an address like https://portal.example/rondo"),
-        ("http://portal.example/", "webhook_endpoint.url must begin with https://"),
-        ("https://10.0.0.1/", "webhook_endpoint.url must name a host, not a number"),
-        (
-            "https://ana:secret@portal.example/",
-            "webhook_endpoint.url must not hold a user name or a password",
-        ),
-    ] {
-        let refused = endpoints(&portal).create_webhook_endpoint(portal.ask(wish(url))).await;
-        let refused = refused.unwrap_err();
-        assert_eq!((refused.code(), refused.message()), (Code::InvalidArgument, sentence));
-    }
 }

@@ -81,6 +81,7 @@ async fn subscribe(server: SocketAddr, key: &str) -> MerchantId {
                 ..v1::Merchant::default()
             }),
             request_id: once(1),
+            ..Default::default()
         })
         .await
         .unwrap()
@@ -105,6 +106,7 @@ async fn subscribe(server: SocketAddr, key: &str) -> MerchantId {
                 ..v1::Customer::default()
             }),
             request_id: once(3),
+            ..Default::default()
         })
         .await
         .unwrap()
@@ -127,6 +129,7 @@ async fn subscribe(server: SocketAddr, key: &str) -> MerchantId {
             })),
             set_default: true,
             request_id: once(4),
+            ..Default::default()
         })
         .await
         .unwrap();

@@ -71,6 +71,7 @@ async fn lists_are_narrowed_by_every_filter(#[values(Sqlite, Postgres)] engine: 
     let mut paid = shop.owed();
     paid.subscription.state = SubscriptionState::Paused;
     paid.invoice.state = InvoiceState::Paid;
+    paid.invoice.entitlements = vec!["course:rust".into()];
     paid.payment.state = PaymentState::Succeeded;
     write(&*store, paid.changes()).await.unwrap();
     let mut repo = store.snapshot().await.unwrap();
@@ -99,6 +100,7 @@ async fn lists_are_narrowed_by_every_filter(#[values(Sqlite, Postgres)] engine: 
         (InvoiceFilter { subscription, ..Default::default() }, 1),
         (InvoiceFilter { states: vec![InvoiceState::Open], ..Default::default() }, 1),
         (InvoiceFilter { states: both, ..Default::default() }, 2),
+        (InvoiceFilter { entitling_only: true, ..Default::default() }, 1),
     ];
     for (filter, count) in filters {
         let listed = repo.list_invoices(merchant, &filter, all).await.unwrap();
@@ -153,8 +155,10 @@ async fn cases_policies_and_notices_are_listed(#[values(Sqlite, Postgres)] engin
     let of_invoice = repo.open_cases_of_invoices(merchant, &[owed.invoice.id]).await.unwrap();
     assert_eq!(of_invoice, open_cases);
     let policies = Page { after: None, limit: 9 };
-    let listed = repo.list_dunning_policies(merchant, policies).await.unwrap();
+    let listed = repo.list_dunning_policies(merchant, false, policies).await.unwrap();
     assert_eq!(listed.iter().map(|policy| policy.id).collect::<Vec<_>>(), [kept.id]);
+    let all = repo.list_dunning_policies(merchant, true, policies).await.unwrap();
+    assert_eq!(all.len(), 2);
     let notices = Page { after: None, limit: 9 };
     assert_eq!(repo.list_notices(merchant, of, notices).await.unwrap().len(), 2);
     assert_eq!(repo.list_notices(merchant, Some(shop.id()), notices).await.unwrap(), []);
@@ -218,6 +222,14 @@ async fn methods_are_found_by_customer_and_by_token(#[values(Sqlite, Postgres)] 
     let of_ana = repo.methods_of_customers(shop.merchant.id, &[shop.customer.id]).await.unwrap();
     let found: Vec<_> = of_ana.iter().map(|method| method.id).collect();
     assert_eq!(found, [shop.card.id, newer.id]);
+    let (merchant, ana) = (shop.merchant.id, shop.customer.id);
+    let page = Page { after: None, limit: 9 };
+    for (customer, include_detached, count) in
+        [(ana, false, 2), (ana, true, 3), (shop.id(), true, 0)]
+    {
+        let listed = repo.list_payment_methods(merchant, customer, include_detached, page).await;
+        assert_eq!(listed.unwrap().len(), count);
+    }
     assert_eq!(repo.methods_by_token("sandbox", "tok_good").await.unwrap().len(), 2);
     assert_eq!(repo.methods_by_token("stripe", "tok_good").await.unwrap(), []);
 }

@@ -270,6 +270,7 @@ impl Shop {
                 amount: euro(2000),
                 why: "1 month".into(),
             }],
+            entitlements: vec![],
             period: Some(month(1)),
             issued_at: self.opening,
             due_at: self.opening,

@@ -67,6 +67,7 @@ impl NewMember<'_> {
                 ..Default::default()
             }),
             request_id: api.request_id(),
+            ..Default::default()
         };
         let made = api.customers().create_customer(request).await.unwrap().into_inner();
         let (name, id) = (made.name.clone(), id_of(&made.name));
@@ -104,6 +105,7 @@ impl Member {
             customer: self.name.clone(),
             payment_method: payment_method.clone(),
             request_id: self.api.request_id(),
+            ..Default::default()
         };
         self.api.methods().set_backup_payment_method(request).await.unwrap();
         payment_method
@@ -131,6 +133,7 @@ impl Member {
             })),
             set_default,
             request_id: self.api.request_id(),
+            ..Default::default()
         };
         self.api.methods().create_payment_method(request).await.unwrap().into_inner().name
     }

@@ -19,6 +19,7 @@ pub mod witness;
 pub mod world;
 
 use std::{
+    collections::BTreeMap,
     hash::{DefaultHasher, Hash as _, Hasher as _},
     ops::Deref,
     pin::Pin,
@@ -29,7 +30,7 @@ use std::{
 };
 
 use rondo::store::{Durability, OpenOptions, Store};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, migrate::Migrator};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection, migrate::Migrator};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -67,6 +68,43 @@ impl Database {
     /// The store, to be shared.
     pub fn store(&self) -> Arc<dyn Store> {
         Arc::clone(&self.store)
+    }
+
+    /// Every row of every table, as text: two that are alike hold the same.
+    pub async fn whole(&self) -> BTreeMap<String, Vec<String>> {
+        let mut whole = BTreeMap::new();
+        match &self.place {
+            Place::Folder { .. } => {
+                let mut file = SqliteConnection::connect(&self.url).await.unwrap();
+                let questions = sqlx::query_as(
+                    "select m.name, 'select json_array(' || group_concat('quote(' || c.name || ')')
+                         || ') from ' || m.name
+                     from sqlite_schema as m join pragma_table_info(m.name) as c
+                     where m.type = 'table' and m.name not like 'sqlite\\_%' escape '\\'
+                     group by m.name",
+                );
+                let questions: Vec<(String, String)> =
+                    questions.fetch_all(&mut file).await.unwrap();
+                for (table, question) in questions {
+                    let rows = sqlx::query_scalar(AssertSqlSafe(question));
+                    whole.insert(table, rows.fetch_all(&mut file).await.unwrap());
+                }
+            }
+            Place::Server { .. } => {
+                let mut server = PgConnection::connect(&self.url).await.unwrap();
+                let tables = sqlx::query_scalar(
+                    "select table_name::text from information_schema.tables
+                     where table_schema = 'public'",
+                );
+                let tables: Vec<String> = tables.fetch_all(&mut server).await.unwrap();
+                for table in tables {
+                    let question = format!("select t::text from {table} as t order by t::text");
+                    let rows = sqlx::query_scalar(AssertSqlSafe(question));
+                    whole.insert(table, rows.fetch_all(&mut server).await.unwrap());
+                }
+            }
+        }
+        whole
     }
 }
 

@@ -102,6 +102,7 @@ impl Beginning {
         let request = v1::CreateMerchantRequest {
             merchant: Some(open_academy()),
             request_id: admin.request_id(),
+            ..Default::default()
         };
         let merchant = admin.merchants().create_merchant(request).await.unwrap().into_inner().name;
         let admin = Api::new(&channel, &admin_key, Some(&merchant));
@@ -151,6 +152,7 @@ async fn test_clock(admin: &Api, start: DateTime<Utc>) -> String {
     let request = v1::CreateTestClockRequest {
         test_clock: Some(v1::TestClock { current_time: shows, ..Default::default() }),
         request_id: admin.request_id(),
+        ..Default::default()
     };
     admin.clocks().create_test_clock(request).await.unwrap().into_inner().name
 }
@@ -163,6 +165,7 @@ async fn portal_key(admin: &Api) -> String {
             ..Default::default()
         }),
         request_id: admin.request_id(),
+        ..Default::default()
     };
     admin.keys().create_api_key(request).await.unwrap().into_inner().secret
 }
@@ -220,6 +223,7 @@ impl World {
             name: self.test_clock.clone().unwrap(),
             target_time: Some(timestamp(at(when))),
             request_id: self.api.request_id(),
+            ..Default::default()
         };
         self.api.clocks().advance_test_clock(request).await.unwrap();
     }

@@ -13,7 +13,7 @@ use axum::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ring::hmac;
 use rondo::{
-    app::webhooks_out::{self, DeliveryPolicy},
+    app::webhooks_out::{self, Reach},
     domain::{changes::Changes, event::WebhookEndpoint, version::Version},
 };
 use serde_json::Value;
@@ -189,8 +189,7 @@ async fn a_portal_on_our_own_machine_is_refused_unless_that_is_allowed() {
     endpoint(&site, url.replace("http://127.0.0.1", "https://localhost")).await;
     something_happens(&site).await;
     let merchant = site.world.merchant().await;
-    let strict = DeliveryPolicy { allow_loopback: false };
-    webhooks_out::turn_with(site.rondo(), &merchant, strict, 10).await.unwrap();
+    webhooks_out::turn_with(site.rondo(), &merchant, Reach::Public, 10).await.unwrap();
     assert_eq!(portal.heard().len(), 0);
     assert!(the_endpoint(&site).await.tries > 0);
 }

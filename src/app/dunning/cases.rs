@@ -28,7 +28,7 @@ pub async fn hold(
     until: DateTime<Utc>,
 ) -> Result<DunningCase> {
     if until <= act.now() {
-        let message = format!("must lie in the future; it is {} now", act.now());
+        let message = format!("must lie in the future; it is {} now", act.now().to_rfc3339());
         return Err(AppError::invalid("hold_until_time", message));
     }
     let held = Some(EventKind::DunningHeld);

@@ -76,7 +76,8 @@ pub async fn delete_policy(
     }
     if let Some(plan) = plan_with(act, id).await? {
         let message = format!("{} goes by it; give that plan another first", plan.id);
-        return Err(AppError::precondition("POLICY_IN_USE", id, message));
+        let refusal = AppError::precondition("POLICY_IN_USE", id, message);
+        return Err(refusal.with("plan", plan.id.to_string()));
     }
     policy.deleted_at = Some(act.now());
     write(act, policy).await

@@ -76,7 +76,7 @@ pub async fn pause(
 ) -> Result<Subscription> {
     let mut subscription = seen_as(act, id, seen).await?;
     if resumes_at.is_some_and(|at| at <= act.now()) {
-        let message = format!("must lie in the future; it is {} now", act.now());
+        let message = format!("must lie in the future; it is {} now", act.now().to_rfc3339());
         return Err(AppError::invalid("resume_time", message));
     }
     subscription.pause(resumes_at, act.now()).map_err(|not_now| refused(id, &not_now))?;

@@ -1,29 +1,67 @@
 //! Which addresses a webhook may be sent to: public ones over TLS, so that no portal can make us call
-//! into our own network (RULES SSRF-1, SSRF-2, SSRF-3).
+//! into our own network (RULES SSRF-1, SSRF-2, SSRF-3). What can be said of an address without
+//! resolving its host is asked when an endpoint is made and again at each delivery, the rest at each
+//! delivery.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use reqwest::Url;
 use thiserror::Error;
+use url::Url;
 
-use super::DeliveryPolicy;
+/// The longest address, in characters.
+const URL_MAX_CHARS: usize = 2_000;
 
-/// Why an address is not called.
+/// How far webhooks may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// To public hosts, over TLS alone.
+    Public,
+    /// To this machine itself too, over plain HTTP and on any port: for a demo and for tests.
+    ThisMachineToo,
+}
+
+impl Reach {
+    /// Of a server that members reach at `public_url`: one that is itself reached on its own machine
+    /// alone, as in the demo, may write to it.
+    pub fn of(public_url: &str) -> Self {
+        let url = public_url.parse::<Url>().ok();
+        let is_home = url.is_some_and(|url| url.host_str().is_some_and(names_loopback));
+        if is_home { Self::ThisMachineToo } else { Self::Public }
+    }
+}
+
+/// Why an address is not called, as what would be right of it.
 #[derive(Debug, Error, PartialEq, Eq)]
-pub(super) enum Refusal {
-    #[error("the address cannot be read")]
+pub enum Refusal {
+    /// Nobody can read so much.
+    #[error("must have at most {URL_MAX_CHARS} characters")]
+    TooLong,
+    /// It is no address.
+    #[error("must be an address like https://portal.example/rondo")]
     Unreadable,
-    #[error("the address must begin with https://")]
+    /// It is not encrypted.
+    #[error("must begin with https://")]
     NotTls,
-    #[error("the address must not name another port than 443")]
+    /// On this machine too, it is neither encrypted nor plain HTTP.
+    #[error("must begin with http:// or https://")]
+    NotWeb,
+    /// It names a port.
+    #[error("must not name another port than 443")]
     Port,
-    #[error("the address must not hold a user name or a password")]
+    /// It holds a secret of the host's.
+    #[error("must not hold a user name or a password")]
     Credentials,
-    #[error("the address must name a host, not a number")]
+    /// It holds what no server gets.
+    #[error("must not hold a fragment, the part after #")]
+    Fragment,
+    /// It names no host that can prove who it is.
+    #[error("must name a host, not a number")]
     Literal,
-    #[error("the host has no address")]
+    /// Its host has no address.
+    #[error("must name a host that has an address")]
     Unknown,
-    #[error("the host leads to {0}, which is not a public address")]
+    /// Its host leads into a network that is none of the portal's.
+    #[error("must lead to a public address, not to {0}")]
     NotPublic(IpAddr),
 }
 
@@ -37,8 +75,8 @@ pub(super) struct Vetted {
 
 /// Reads the address and resolves its host, anew at each delivery. One address that is not public is
 /// one too many.
-pub(super) async fn vet(url: &str, policy: DeliveryPolicy) -> Result<Vetted, Refusal> {
-    let url = read(url, policy)?;
+pub(super) async fn vet(url: &str, reach: Reach) -> Result<Vetted, Refusal> {
+    let url = read(url, reach)?;
     let host = url.host_str().ok_or(Refusal::Unreadable)?.trim_matches(['[', ']']).to_owned();
     let port = url.port_or_known_default().ok_or(Refusal::Unreadable)?;
     let found = tokio::net::lookup_host((host.as_str(), port));
@@ -46,36 +84,29 @@ pub(super) async fn vet(url: &str, policy: DeliveryPolicy) -> Result<Vetted, Ref
     if addresses.is_empty() {
         return Err(Refusal::Unknown);
     }
-    let private = addresses.iter().map(SocketAddr::ip).find(|ip| !may_call(*ip, policy));
+    let private = addresses.iter().map(SocketAddr::ip).find(|ip| !may_call(*ip, reach));
     match private {
         Some(ip) => Err(Refusal::NotPublic(ip)),
         None => Ok(Vetted { url, host, addresses }),
     }
 }
 
-/// Whether an address names this machine itself.
-pub(super) fn is_loopback(url: &str) -> bool {
-    url.parse::<Url>().is_ok_and(|url| url.host_str().is_some_and(names_loopback))
-}
-
-fn names_loopback(host: &str) -> bool {
-    let literal = host.trim_matches(['[', ']']).parse::<IpAddr>();
-    host == "localhost" || literal.is_ok_and(|ip| ip.is_loopback())
-}
-
 /// What can be said of an address before its host is resolved.
-fn read(url: &str, policy: DeliveryPolicy) -> Result<Url, Refusal> {
-    let url: Url = url.parse().map_err(|_| Refusal::Unreadable)?;
+pub fn read(text: &str, reach: Reach) -> Result<Url, Refusal> {
+    if text.chars().count() > URL_MAX_CHARS {
+        return Err(Refusal::TooLong);
+    }
+    let url: Url = text.parse().map_err(|_| Refusal::Unreadable)?;
     let host = url.host_str().ok_or(Refusal::Unreadable)?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Refusal::Credentials);
     }
-    if policy.allow_loopback && names_loopback(host) {
-        return if matches!(url.scheme(), "http" | "https") {
-            Ok(url)
-        } else {
-            Err(Refusal::NotTls)
-        };
+    if url.fragment().is_some() {
+        return Err(Refusal::Fragment);
+    }
+    if reach == Reach::ThisMachineToo && names_loopback(host) {
+        let is_web = matches!(url.scheme(), "http" | "https");
+        return if is_web { Ok(url) } else { Err(Refusal::NotWeb) };
     }
     if url.scheme() != "https" {
         return Err(Refusal::NotTls);
@@ -87,8 +118,13 @@ fn read(url: &str, policy: DeliveryPolicy) -> Result<Url, Refusal> {
     if url.port().is_some() { Err(Refusal::Port) } else { Ok(url) }
 }
 
-fn may_call(ip: IpAddr, policy: DeliveryPolicy) -> bool {
-    is_public(ip) || (policy.allow_loopback && ip.is_loopback())
+fn names_loopback(host: &str) -> bool {
+    let literal = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || literal.is_ok_and(|ip| ip.is_loopback())
+}
+
+fn may_call(ip: IpAddr, reach: Reach) -> bool {
+    is_public(ip) || (reach == Reach::ThisMachineToo && ip.is_loopback())
 }
 
 fn is_public(ip: IpAddr) -> bool {
@@ -164,47 +200,64 @@ const PRIVATE_V6: [Range<u128>; 14] = [
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    const STRICT: DeliveryPolicy = DeliveryPolicy { allow_loopback: false };
-    const AT_HOME: DeliveryPolicy = DeliveryPolicy { allow_loopback: true };
-
     #[test]
-    fn only_a_host_name_over_tls_is_called() {
-        for (url, expected) in [
-            ("https://portal.example/hooks?x=1", Ok(())),
-            ("https://portal.example:443/", Ok(())),
-            ("https://portal.example:8443/", Err(Refusal::Port)),
-            ("http://portal.example/", Err(Refusal::NotTls)),
-            ("http://localhost/", Err(Refusal::NotTls)),
-            ("ftp://portal.example/", Err(Refusal::NotTls)),
-            ("https://ana:secret@portal.example/", Err(Refusal::Credentials)),
-            ("https://ana@portal.example/", Err(Refusal::Credentials)),
-            ("https://8.8.8.8/", Err(Refusal::Literal)),
-            ("https://[2606:4700::1111]/", Err(Refusal::Literal)),
+    fn only_public_hosts_over_tls_are_written_to() {
+        use Refusal::{Credentials, Fragment, Literal, NotTls, NotWeb, Port, TooLong, Unreadable};
+        let long = format!("https://portal.example/{}", "x".repeat(URL_MAX_CHARS));
+        for (url, public, at_home) in [
+            ("https://portal.example/hooks?x=1", Ok(()), Ok(())),
+            ("https://portal.example:443/", Ok(()), Ok(())),
+            (long.as_str(), Err(TooLong), Err(TooLong)),
+            ("", Err(Unreadable), Err(Unreadable)),
+            ("portal.example/hooks", Err(Unreadable), Err(Unreadable)),
+            ("mailto:ana@portal.example", Err(Unreadable), Err(Unreadable)),
+            ("https://portal.example:8443/", Err(Port), Err(Port)),
+            ("http://portal.example/", Err(NotTls), Err(NotTls)),
+            ("ftp://portal.example/", Err(NotTls), Err(NotTls)),
+            ("https://ana@portal.example/", Err(Credentials), Err(Credentials)),
+            ("https://:secret@portal.example/", Err(Credentials), Err(Credentials)),
+            ("https://portal.example/#rondo", Err(Fragment), Err(Fragment)),
+            ("https://8.8.8.8/", Err(Literal), Err(Literal)),
+            ("https://[2606:4700::1111]/", Err(Literal), Err(Literal)),
+            ("https://10.0.0.1/", Err(Literal), Err(Literal)),
             // Other ways to write 127.0.0.1.
-            ("https://2130706433/", Err(Refusal::Literal)),
-            ("https://0x7f.1/", Err(Refusal::Literal)),
-            ("portal.example/hooks", Err(Refusal::Unreadable)),
-            ("", Err(Refusal::Unreadable)),
+            ("https://2130706433/", Err(Literal), Ok(())),
+            ("https://0x7f.1/", Err(Literal), Ok(())),
+            ("https://[::1]/", Err(Literal), Ok(())),
+            ("http://127.0.0.1:9000/hooks", Err(NotTls), Ok(())),
+            ("http://localhost:9000/hooks", Err(NotTls), Ok(())),
+            ("http://[::1]:9000/", Err(NotTls), Ok(())),
+            ("ftp://localhost/hooks", Err(NotTls), Err(NotWeb)),
         ] {
-            assert_eq!(read(url, STRICT).map(|_| ()), expected, "{url}");
+            assert_eq!(read(url, Reach::Public).map(|_| ()), public, "{url}");
+            assert_eq!(read(url, Reach::ThisMachineToo).map(|_| ()), at_home, "{url}");
         }
+        assert!(!may_call("10.0.0.1".parse().unwrap(), Reach::ThisMachineToo));
     }
 
     #[test]
-    fn loopback_is_called_only_where_that_is_allowed() {
-        for url in ["http://localhost:3000/hooks", "http://127.0.0.1:3000/", "http://[::1]:3000/"] {
-            assert!(read(url, AT_HOME).is_ok(), "{url}");
-            assert!(read(url, STRICT).is_err(), "{url}");
+    fn a_server_at_home_may_write_to_its_home() {
+        assert_eq!(Reach::of("http://127.0.0.1:8080"), Reach::ThisMachineToo);
+        assert_eq!(Reach::of("http://localhost:8080"), Reach::ThisMachineToo);
+        assert_eq!(Reach::of("https://billing.academy.example"), Reach::Public);
+        assert_eq!(Reach::of(""), Reach::Public);
+    }
+
+    proptest! {
+        #[test]
+        fn no_address_makes_it_panic(text: String) {
+            let _ = read(&text, Reach::Public);
+            let _ = read(&text, Reach::ThisMachineToo);
         }
-        assert_eq!(read("http://portal.example/", AT_HOME).unwrap_err(), Refusal::NotTls);
-        assert!(!may_call("10.0.0.1".parse().unwrap(), AT_HOME));
     }
 
     #[tokio::test]
     async fn a_name_that_leads_home_is_refused_when_it_is_resolved() {
-        let refused = vet("https://localhost/", STRICT).await.unwrap_err();
+        let refused = vet("https://localhost/", Reach::Public).await.unwrap_err();
         assert!(matches!(refused, Refusal::NotPublic(ip) if ip.is_loopback()), "{refused}");
     }
 

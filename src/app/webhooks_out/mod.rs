@@ -23,6 +23,7 @@ use crate::{
     store::{EventFilter, StoreError, Times, Work},
 };
 
+pub use address::{Reach, read as read_address};
 use post::Answer;
 
 /// After so long without a success an endpoint is switched off (RULES WOUT-5).
@@ -31,38 +32,22 @@ const FAILING_FOR: TimeDelta = TimeDelta::days(5);
 /// Endpoints that are written to at once.
 const AT_ONCE: usize = 16;
 
-/// Where webhooks may go.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct DeliveryPolicy {
-    /// Whether this machine itself may be written to, over plain HTTP and on any port: for the demo
-    /// and for tests. Off, only public addresses over TLS are (RULES SSRF).
-    pub allow_loopback: bool,
-}
-
-impl DeliveryPolicy {
-    /// The policy of a server that members reach at `public_url`: one that is reached on its own
-    /// machine alone, as in the demo, may write to its own machine.
-    pub fn of(public_url: &str) -> Self {
-        Self { allow_loopback: address::is_loopback(public_url) }
-    }
-}
-
 /// Delivers up to `limit` events to each endpoint of `merchant` that is due. How many endpoints were.
 pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<usize, TurnError> {
-    turn_with(rondo, merchant, DeliveryPolicy::of(&rondo.public_url), limit).await
+    turn_with(rondo, merchant, Reach::of(&rondo.public_url), limit).await
 }
 
-/// As [`turn`], under a policy of the caller's.
+/// As [`turn`], as far as the caller says.
 pub async fn turn_with(
     rondo: &Rondo,
     merchant: &Merchant,
-    policy: DeliveryPolicy,
+    reach: Reach,
     limit: usize,
 ) -> Result<usize, TurnError> {
     let endpoints = claim(rondo, merchant, limit).await?;
     let count = endpoints.len();
     let mut delivered = futures::stream::iter(endpoints)
-        .map(|endpoint| deliver(rondo, merchant, policy, endpoint, limit))
+        .map(|endpoint| deliver(rondo, merchant, reach, endpoint, limit))
         .buffer_unordered(AT_ONCE);
     while let Some(told) = delivered.next().await {
         told?;
@@ -101,7 +86,7 @@ async fn claim(
 async fn deliver(
     rondo: &Rondo,
     merchant: &Merchant,
-    policy: DeliveryPolicy,
+    reach: Reach,
     mut endpoint: WebhookEndpoint,
     limit: usize,
 ) -> Result<(), StoreError> {
@@ -116,7 +101,7 @@ async fn deliver(
             endpoint.due_at = Some(rondo.times(merchant).now);
             break;
         }
-        let answer = post::send(&endpoint, &event, rondo.clock.now(), policy).await;
+        let answer = post::send(&endpoint, &event, rondo.clock.now(), reach).await;
         count(&answer);
         let times = rondo.times(merchant);
         if !hear(&mut endpoint, &event, &answer, times) {

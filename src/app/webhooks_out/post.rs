@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Client, Response, StatusCode, header, redirect, retry};
 
 use super::{
-    DeliveryPolicy,
+    Reach,
     address::{self, Vetted},
     body, signature,
 };
@@ -49,11 +49,14 @@ pub(super) async fn send(
     endpoint: &WebhookEndpoint,
     event: &Event,
     world: DateTime<Utc>,
-    policy: DeliveryPolicy,
+    reach: Reach,
 ) -> Answer {
-    let vetted = match address::vet(&endpoint.url, policy).await {
+    let vetted = match address::vet(&endpoint.url, reach).await {
         Ok(vetted) => vetted,
-        Err(refusal) => return Answer::refused(&refusal),
+        Err(refusal) => {
+            let reason = format!("the address {refusal}");
+            return Answer::Refused { reason, retry_after: None };
+        }
     };
     let client = match client(&vetted) {
         Ok(client) => client,

@@ -100,6 +100,9 @@ fn price(label: &str, model: Model, euros: i64, dollars: i64) -> PriceComponent 
     }
 }
 
+/// What the course that is sold once opens.
+pub const COURSE: &str = "course:rust-from-scratch";
+
 /// The course that is sold once, as the line of an invoice.
 pub fn course(currency: &str) -> v1::invoice::Line {
     v1::invoice::Line {

@@ -107,8 +107,11 @@ impl Portal {
         let channel = Endpoint::from_shared(format!("http://{address}"))?.connect().await?;
         let mint = system_mint();
         let admin = InterceptedService::new(channel.clone(), Key::new(admin_key, None)?);
-        let request =
-            v1::CreateMerchantRequest { merchant: Some(academy(gateway)), request_id: once(&mint) };
+        let request = v1::CreateMerchantRequest {
+            merchant: Some(academy(gateway)),
+            request_id: once(&mint),
+            ..Default::default()
+        };
         let merchant = MerchantsServiceClient::new(admin).create_merchant(request).await;
         let merchant = merchant.map_err(refused("CreateMerchant"))?.into_inner().name;
 
@@ -120,6 +123,7 @@ impl Portal {
                 ..v1::TestClock::default()
             }),
             request_id: once(&mint),
+            ..Default::default()
         };
         let clock = TestClocksServiceClient::new(admin.clone()).create_test_clock(request).await;
         let clock = clock.map_err(refused("CreateTestClock"))?.into_inner().name;
@@ -131,6 +135,7 @@ impl Portal {
                 ..v1::ApiKey::default()
             }),
             request_id: once(&mint),
+            ..Default::default()
         };
         let made = ApiKeysServiceClient::new(admin).create_api_key(request).await;
         let key = made.map_err(refused("CreateApiKey"))?.into_inner().secret;
@@ -158,6 +163,7 @@ impl Portal {
                 ..v1::Customer::default()
             }),
             request_id: self.once(),
+            ..Default::default()
         };
         let mut client = CustomersServiceClient::new(self.line.clone());
         let customer = client
@@ -200,6 +206,7 @@ impl Portal {
             source: Some(Source::Token(Token { token: card.token.clone(), ..Token::default() })),
             set_default: true,
             request_id: self.once(),
+            ..Default::default()
         };
         let mut client = PaymentMethodsServiceClient::new(self.line.clone());
         client.create_payment_method(request).await.map_err(refused("CreatePaymentMethod"))?;
@@ -212,6 +219,7 @@ impl Portal {
             invoice: Some(v1::Invoice {
                 customer: customer.to_owned(),
                 lines: vec![offers::course(currency)],
+                entitlements: vec![offers::COURSE.to_owned()],
                 ..v1::Invoice::default()
             }),
             collection: v1::create_invoice_request::Collection::Charge.into(),
@@ -364,6 +372,7 @@ impl Portal {
             name: self.clock.clone(),
             target_time: Some(timestamp(target)),
             request_id: self.once(),
+            ..Default::default()
         };
         client.advance_test_clock(request).await.map_err(refused("AdvanceTestClock"))?;
         let mut shown = None;

@@ -61,6 +61,15 @@ pub struct Beginning {
 }
 
 impl Alignment {
+    /// Whether cycles of `interval` have a place in it at all.
+    pub fn fits(self, interval: Interval) -> bool {
+        match self {
+            Self::Anniversary | Self::AnchorDay { .. } => true,
+            // Whether they have does not depend on the day.
+            Self::Calendar => calendar_boundary(NaiveDate::default(), interval).is_ok(),
+        }
+    }
+
     /// The cycles of a subscription that starts at `start`.
     pub fn begin(
         self,

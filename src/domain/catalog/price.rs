@@ -48,6 +48,8 @@ pub struct BadTerms {
 
 /// The longest free trial, in days.
 const LONGEST_TRIAL_DAYS: u32 = 730;
+/// The longest label of a price, in characters.
+const LONGEST_LABEL: usize = 200;
 
 impl Terms {
     /// Checks what can be checked without knowing the subscribers: every fault, not the first alone.
@@ -59,12 +61,20 @@ impl Terms {
         if self.components.is_empty() {
             fault("components".into(), "must hold at least one price");
         }
+        if !self.alignment.fits(self.interval) {
+            fault(
+                "alignment".into(),
+                "must not be CALENDAR for this interval: only one week, one year, and months that \
+                 divide a year (1, 2, 3, 4, 6 or 12) begin with the calendar",
+            );
+        }
         if self.trial_days > LONGEST_TRIAL_DAYS {
             fault("trial_days".into(), "must be at most 730");
         }
         for (index, component) in self.components.iter().enumerate() {
-            if component.label.trim().is_empty() {
-                fault(format!("components[{index}].label"), "must say what the price is for");
+            if !(1..=LONGEST_LABEL).contains(&component.label.trim().chars().count()) {
+                let message = "must say what the price is for, in 1 to 200 characters";
+                fault(format!("components[{index}].label"), message);
             }
             if component.amounts.is_empty() {
                 fault(format!("components[{index}].amounts"), "must hold at least one currency");

@@ -136,8 +136,11 @@ impl Ladder {
         match SendWindow::try_from(draft.window) {
             Ok(window) if faults.is_empty() => return Ok(Self { draft, window }),
             Ok(_) => {}
-            Err(error) => {
-                faults.push(LadderFault::field("window", format!("{error}; 8 to 20 is usual")));
+            Err(_) => {
+                faults.push(LadderFault::field(
+                    "window",
+                    "must open before it closes, at full hours from 0 to 24; 8 to 20 is usual",
+                ));
             }
         }
         Err(faults)
@@ -218,23 +221,23 @@ fn shape_faults(draft: &LadderDraft) -> Vec<LadderFault> {
     if draft.steps.is_empty() {
         faults.push(LadderFault::field(
             "steps",
-            "a ladder needs at least one step; the final action follows the last one",
+            "must hold at least one step; the final action follows the last one",
         ));
     }
     if draft.steps.len() > MOST_STEPS {
-        faults.push(LadderFault::field("steps", format!("at most {MOST_STEPS} steps")));
+        faults.push(LadderFault::field("steps", format!("must hold at most {MOST_STEPS} steps")));
     }
     if draft.jitter_percent > MOST_JITTER_PERCENT {
         faults.push(LadderFault::field(
             "jitter_percent",
-            format!("from 0 to {MOST_JITTER_PERCENT}; 10 is usual"),
+            format!("must be from 0 to {MOST_JITTER_PERCENT}; 10 is usual"),
         ));
     }
     let days = draft.steps.iter().fold(0, |sum: u32, step| sum.saturating_add(step.after_days));
     if days > LONGEST_LADDER_DAYS {
         faults.push(LadderFault::field(
             "steps",
-            format!("the steps take {days} days; at most {LONGEST_LADDER_DAYS}"),
+            format!("must take at most {LONGEST_LADDER_DAYS} days, not {days}"),
         ));
     }
     for (index, step) in draft.steps.iter().enumerate() {
@@ -242,21 +245,21 @@ fn shape_faults(draft: &LadderDraft) -> Vec<LadderFault> {
             faults.push(LadderFault::step(
                 index,
                 "after_days",
-                format!("from 1 to {LONGEST_GAP_DAYS} days after the step before"),
+                format!("must be from 1 to {LONGEST_GAP_DAYS} days after the step before"),
             ));
         }
         if step.try_backup && !draft.backup_method {
             faults.push(LadderFault::step(
                 index,
                 "try_backup",
-                "set backup_method too, or leave this unset",
+                "must not be set unless the ladder's backup_method is",
             ));
         }
         if step.mail == Some(StepMail::Suspended) && step.access != AccessLevel::None {
             faults.push(LadderFault::step(
                 index,
                 "mail",
-                "a mail that says access has ended goes with access none",
+                "must not say that access has ended unless access is NONE",
             ));
         }
     }
@@ -265,7 +268,7 @@ fn shape_faults(draft: &LadderDraft) -> Vec<LadderFault> {
             faults.push(LadderFault::step(
                 index + 1,
                 "access",
-                "access cannot grow while nothing is paid; keep that of the step before, or less",
+                "must not grow while nothing is paid: as in the step before, or less",
             ));
         }
     }
@@ -327,6 +330,6 @@ mod tests {
         assert_eq!(serde_json::from_str::<Ladder>(&text).unwrap(), Ladder::standard());
         let senseless = text.replace("\"after_days\":4", "\"after_days\":0");
         let error = serde_json::from_str::<Ladder>(&senseless).unwrap_err().to_string();
-        assert!(error.starts_with("steps[1].after_days: from 1 to 92 days"), "{error}");
+        assert!(error.starts_with("steps[1].after_days: must be from 1 to 92 days"), "{error}");
     }
 }

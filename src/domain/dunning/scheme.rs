@@ -46,8 +46,8 @@ fn spacing_faults(draft: &LadderDraft, rules: &Rules) -> Vec<LadderFault> {
                 index,
                 "after_days",
                 format!(
-                    "with {} % jitter it could come less than {} hours after the step before; \
-                     2 days or more, or no jitter",
+                    "must be 2 days or more, or without jitter: with {} % it could come less than \
+                     {} hours after the step before",
                     draft.jitter_percent,
                     spacing.num_hours(),
                 ),
@@ -81,8 +81,7 @@ fn network_faults(draft: &LadderDraft, network: Network, rules: &Rules) -> Vec<L
                 index,
                 "after_days",
                 format!(
-                    "{network:?} would allow this retry {} hours later at the earliest; \
-                     leave more days before it",
+                    "must be more: {network:?} would allow this retry {} hours later at the earliest",
                     (free - now).num_hours() + 1,
                 ),
             )),
@@ -90,8 +89,8 @@ fn network_faults(draft: &LadderDraft, network: Network, rules: &Rules) -> Vec<L
                 index,
                 "retry",
                 format!(
-                    "{network:?} allows {} attempts for one invoice, the first one included; \
-                     from this step on, remind without a retry",
+                    "must not be set from this step on, only reminded: {network:?} allows {} \
+                     attempts for one invoice, the first one included",
                     history.len(),
                 ),
             )),
@@ -138,7 +137,7 @@ mod tests {
         assert!(ladder(&[1, 1], 0).is_ok());
         let faults = ladder(&[3, 1], 10).unwrap_err();
         assert_eq!(faults[0].field, "steps[1].after_days");
-        assert!(faults[0].message.contains("10 % jitter"), "{}", faults[0]);
+        assert!(faults[0].message.contains("with 10 %"), "{}", faults[0]);
     }
 
     #[test]

@@ -39,8 +39,8 @@ impl Line {
 }
 
 impl Invoice {
-    /// An invoice over `lines`, to be paid at once and for no subscription or time unless its maker
-    /// says so. The lines are at least one, in one currency.
+    /// An invoice over `lines`, to be paid at once, for no subscription or time and opening nothing
+    /// unless its maker says so. The lines are at least one, in one currency.
     pub fn draft(
         merchant: Id<kind::Merchant>,
         customer: Id<kind::Customer>,
@@ -61,6 +61,7 @@ impl Invoice {
             total,
             paid: Money::zero(currency),
             lines,
+            entitlements: Vec::new(),
             period: None,
             issued_at: now,
             due_at: now,

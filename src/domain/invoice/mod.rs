@@ -35,6 +35,9 @@ pub struct Invoice {
     pub paid: Money,
     /// The lines.
     pub lines: Vec<Line>,
+    /// What it opens once it is paid, in the portal's own words: of something sold once. What a
+    /// subscription opens stands in its plan's terms.
+    pub entitlements: Vec<String>,
     /// What it is for, if for a time: for one subscription, each beginning is billed once (WRK-6).
     pub period: Option<Period>,
     /// When it was issued.

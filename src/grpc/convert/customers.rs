@@ -4,7 +4,7 @@ use super::{optional, time};
 use crate::{
     app::{
         Result,
-        access::{AccessReport, Reason},
+        access::{AccessReport, Reason, Source},
         customers::{CustomerUpdate, NewCustomer},
     },
     domain::{customer::Customer, subscription::Access},
@@ -39,6 +39,7 @@ pub fn customer(customer: &Customer) -> v1::Customer {
 pub fn access_report(report: &AccessReport) -> v1::CheckAccessResponse {
     let reason = match report.reason {
         Reason::Paid => check_access_response::Reason::Paid,
+        Reason::Purchased => check_access_response::Reason::Purchased,
         Reason::Trial => check_access_response::Reason::Trial,
         Reason::OverdueGrace => check_access_response::Reason::OverdueGrace,
         Reason::OverdueClosed => check_access_response::Reason::OverdueClosed,
@@ -47,12 +48,18 @@ pub fn access_report(report: &AccessReport) -> v1::CheckAccessResponse {
         Reason::Ended => check_access_response::Reason::Ended,
         Reason::NeverSubscribed => check_access_response::Reason::NeverSubscribed,
     };
+    let (subscription, invoice) = match report.source {
+        Some(Source::Subscription(id)) => (names::name(id), String::new()),
+        Some(Source::Invoice(id)) => (String::new(), names::name(id)),
+        None => (String::new(), String::new()),
+    };
     v1::CheckAccessResponse {
         access: access(report.access).into(),
         reason: reason.into(),
         access_until: report.until.map(time::timestamp),
         entitlements: report.entitlements.iter().cloned().collect(),
-        subscription: names::optional_name(report.subscription),
+        subscription,
+        invoice,
     }
 }
 

@@ -29,6 +29,7 @@ pub fn invoice(billed: &Billed) -> v1::Invoice {
         subscription: names::optional_name(known.subscription),
         state: state(known.state).into(),
         lines: known.lines.iter().map(line).collect(),
+        entitlements: known.entitlements.clone(),
         total: Some(money::money(known.total)),
         paid: Some(money::money(known.paid)),
         amount_due: Some(money::money(known.open_amount())),
@@ -62,6 +63,7 @@ pub fn new_invoice(request: &v1::CreateInvoiceRequest) -> Result<NewInvoice> {
     let whole = customer.zip(due_at).map(|(customer, due_at)| NewInvoice {
         customer,
         lines,
+        entitlements: told.entitlements.clone(),
         due_at,
         collection,
     });

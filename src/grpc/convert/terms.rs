@@ -6,7 +6,7 @@ use super::{money, number};
 use crate::{
     app::{AppError, Result},
     domain::{
-        calendar::{Alignment, AnchorDay, Interval, Unit},
+        calendar::{Alignment, AnchorDay, CalendarError, Interval, Unit},
         catalog::{PriceComponent, PriceModel, Terms},
         money::{Currency, Money},
     },
@@ -70,7 +70,15 @@ pub fn interval(field: &str, terms: &v1::PlanTerms) -> Result<Interval> {
     let field = format!("{field}.count");
     let count = u32::try_from(interval.count)
         .map_err(|_| AppError::invalid(&field, "must not be negative"))?;
-    Interval::new(count, unit).map_err(|wrong| AppError::invalid(field, wrong.to_string()))
+    Interval::new(count, unit).map_err(|wrong| {
+        let message = match wrong {
+            CalendarError::LongInterval { most, .. } => {
+                format!("must be at most {}, which is ten years", most.count())
+            }
+            _ => "must be at least 1".to_owned(),
+        };
+        AppError::invalid(field, message)
+    })
 }
 
 /// Where cycles begin.

@@ -146,9 +146,14 @@ pub async fn open_of_invoices(
 pub async fn list_policies(
     connection: &mut Connection,
     merchant: MerchantId,
+    include_deleted: bool,
     page: Page<kind::DunningPolicy>,
 ) -> Result<Vec<DunningPolicy>> {
-    List::of(merchant).only("deleted_at is null").page(connection, page).await
+    let mut list = List::of(merchant);
+    if !include_deleted {
+        list.only("deleted_at is null");
+    }
+    list.page(connection, page).await
 }
 
 pub async fn list_cases(

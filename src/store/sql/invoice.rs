@@ -33,6 +33,7 @@ static TABLE: Table<Invoice> = Table {
         ("total_minor", Int(|i| i.total.minor())),
         ("paid_minor", Int(|i| i.paid.minor())),
         ("lines", Json(|i| json(&i.lines))),
+        ("entitlements", Json(|i| json(&i.entitlements))),
         ("period_start", MaybeTime(|i| i.period.map(Period::start))),
         ("period_end", MaybeTime(|i| i.period.map(Period::end))),
         ("issued_at", Time(|i| i.issued_at)),
@@ -63,6 +64,7 @@ impl Stored for Invoice {
             total: row.money("total_minor")?,
             paid: row.money("paid_minor")?,
             lines: row.json("lines")?,
+            entitlements: row.json("entitlements")?,
             period: period(row)?,
             issued_at: row.time("issued_at")?,
             due_at: row.time("due_at")?,
@@ -135,8 +137,11 @@ pub async fn list(
     filter: &InvoiceFilter,
     page: Page<kind::Invoice>,
 ) -> Result<Vec<Invoice>> {
-    List::of(merchant)
-        .with_id("customer_id", filter.customer)
+    let mut list = List::of(merchant);
+    if filter.entitling_only {
+        list.only("entitlements <> '[]'");
+    }
+    list.with_id("customer_id", filter.customer)
         .with_id("subscription_id", filter.subscription)
         .among("state", filter.states.iter().map(name).collect())
         .page(connection, page)

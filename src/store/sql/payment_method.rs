@@ -2,6 +2,7 @@
 
 use super::{
     super::Connection,
+    list::List,
     row::{self, Reader, Stored},
     statement::{Statement, statements},
     table::{
@@ -15,7 +16,7 @@ use crate::{
         ids::{Id, kind},
         payment::method::Expiry,
     },
-    store::{MerchantId, Result},
+    store::{MerchantId, Page, Result},
 };
 
 static TABLE: Table<PaymentMethod> = Table {
@@ -112,4 +113,19 @@ pub async fn by_token(
 ) -> Result<Vec<PaymentMethod>> {
     let query = sqlx::query(BY_TOKEN.text()).bind(gateway.to_owned()).bind(token.to_owned());
     row::all(connection, query).await
+}
+
+pub async fn list(
+    connection: &mut Connection,
+    merchant: MerchantId,
+    customer: Id<kind::Customer>,
+    include_detached: bool,
+    page: Page<kind::PaymentMethod>,
+) -> Result<Vec<PaymentMethod>> {
+    let mut list = List::of(merchant);
+    list.with_id("customer_id", Some(customer));
+    if !include_detached {
+        list.only("deleted_at is null");
+    }
+    list.page(connection, page).await
 }

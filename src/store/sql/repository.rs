@@ -431,12 +431,23 @@ impl Repository for Transaction {
         catalog::versions_of_plan(&mut self.inner, merchant, plan).await
     }
 
+    async fn list_payment_methods(
+        &mut self,
+        merchant: MerchantId,
+        customer: Id<kind::Customer>,
+        include_detached: bool,
+        page: Page<kind::PaymentMethod>,
+    ) -> Result<Vec<PaymentMethod>> {
+        payment_method::list(&mut self.inner, merchant, customer, include_detached, page).await
+    }
+
     async fn list_dunning_policies(
         &mut self,
         merchant: MerchantId,
+        include_deleted: bool,
         page: Page<kind::DunningPolicy>,
     ) -> Result<Vec<DunningPolicy>> {
-        dunning::list_policies(&mut self.inner, merchant, page).await
+        dunning::list_policies(&mut self.inner, merchant, include_deleted, page).await
     }
 
     async fn list_dunning_cases(

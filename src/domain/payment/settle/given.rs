@@ -122,6 +122,7 @@ pub(crate) fn invoice() -> Invoice {
         total: eur(2_000),
         paid: eur(0),
         lines: Vec::new(),
+        entitlements: Vec::new(),
         period: None,
         issued_at: at(START),
         due_at: at(START),

@@ -3,9 +3,16 @@
 use rstest::rstest;
 
 use super::*;
-use crate::domain::subscription::{
-    Cancellation, CancellationCause,
-    access::{AccessReport, Held, Reason, check},
+use crate::domain::{
+    invoice::{Invoice, InvoiceState},
+    payment::{
+        Payment, PaymentState,
+        settle::given::{self, eur},
+    },
+    subscription::{
+        Cancellation, CancellationCause,
+        access::{AccessReport, Bought, Held, Reason, Source, check},
+    },
 };
 
 const JOINED: &str = "2026-01-31T09:30:00";
@@ -22,7 +29,15 @@ fn ask(held: &[(&Subscription, &[String])], wanted: Option<&str>, now: &str) -> 
             next_step_at: Some(at(NEXT_STEP)),
         })
         .collect();
-    check(&held, wanted, at(now))
+    check(&held, &[], wanted, at(now))
+}
+
+/// A course of 20.00 EUR and what was collected for it.
+fn course(state: InvoiceState, refunded: i64) -> (Invoice, Payment) {
+    let entitlements = vec!["course:rust".to_owned()];
+    let invoice = Invoice { state, subscription: None, entitlements, ..given::invoice() };
+    let payment = Payment { refunded: eur(refunded), ..given::payment(PaymentState::Succeeded) };
+    (invoice, payment)
 }
 
 #[rstest]
@@ -83,7 +98,7 @@ fn each_state_opens_what_it_says(
         (access, reason, until.map(at)),
         "{state:?}"
     );
-    assert_eq!(verdict.subscription, Some(ana.subscription.id));
+    assert_eq!(verdict.source, Some(Source::Subscription(ana.subscription.id)));
     assert_eq!(verdict.entitlements.is_empty(), access == Access::None);
 }
 
@@ -120,7 +135,7 @@ fn the_subscription_that_opens_most_decides() {
 
     let none = ask(&all, Some("course:c"), NOW);
     assert_eq!((none.access, none.reason), (Access::None, Reason::NeverSubscribed));
-    assert_eq!(none.subscription, None);
+    assert_eq!(none.source, None);
     assert_eq!(none.entitlements, any.entitlements);
 }
 
@@ -135,4 +150,58 @@ fn of_what_is_closed_the_one_that_can_be_mended_is_told() {
     let verdict = ask(&[(&unpaid.subscription, &words), (&ended.subscription, &words)], None, NOW);
     assert_eq!(verdict.reason, Reason::OverdueClosed);
     assert!(verdict.entitlements.is_empty());
+}
+
+#[rstest]
+#[case(InvoiceState::Open, 0, Access::None, Reason::AwaitingPayment)]
+#[case(InvoiceState::Paid, 0, Access::Full, Reason::Purchased)]
+#[case(InvoiceState::Paid, 1_999, Access::Full, Reason::Purchased)]
+#[case(InvoiceState::Paid, 2_000, Access::None, Reason::Ended)]
+#[case(InvoiceState::Void, 0, Access::None, Reason::NeverSubscribed)]
+#[case(InvoiceState::Uncollectible, 0, Access::None, Reason::NeverSubscribed)]
+fn what_is_bought_is_open_for_good_unless_all_of_it_went_back(
+    #[case] state: InvoiceState,
+    #[case] refunded: i64,
+    #[case] access: Access,
+    #[case] reason: Reason,
+) {
+    let (invoice, payment) = course(state, refunded);
+    let bought = [Bought { invoice: &invoice, payment: Some(&payment) }];
+    for wanted in [Some("course:rust"), None] {
+        let verdict = check(&[], &bought, wanted, at(NOW));
+        assert_eq!((verdict.access, verdict.reason, verdict.until), (access, reason, None));
+        let decides = reason != Reason::NeverSubscribed;
+        assert_eq!(verdict.source, decides.then_some(Source::Invoice(invoice.id)));
+        assert_eq!(verdict.entitlements.is_empty(), access == Access::None);
+    }
+    let other = check(&[], &bought, Some("course:go"), at(NOW));
+    assert_eq!((other.access, other.reason), (Access::None, Reason::NeverSubscribed));
+}
+
+#[test]
+fn what_costs_nothing_is_open_without_a_payment() {
+    let (invoice, _) = course(InvoiceState::Paid, 0);
+    let bought = [Bought { invoice: &invoice, payment: None }];
+    assert_eq!(check(&[], &bought, None, at(NOW)).reason, Reason::Purchased);
+}
+
+#[test]
+fn of_a_subscription_and_a_purchase_the_better_one_decides() {
+    let ana = Member::joins(monthly(), at(JOINED));
+    let words = ["course:rust".to_owned()];
+    let decided = |subscription: &Subscription, (invoice, payment): (Invoice, Payment)| {
+        let held = [Held { subscription, entitlements: &words, next_step_at: None }];
+        let bought = [Bought { invoice: &invoice, payment: Some(&payment) }];
+        check(&held, &bought, Some("course:rust"), at(NOW)).reason
+    };
+    // What lasts for good outlasts a period.
+    let paid = course(InvoiceState::Paid, 0);
+    assert_eq!(decided(&ana.subscription, paid.clone()), Reason::Purchased);
+    assert_eq!(decided(&ana.subscription, course(InvoiceState::Open, 0)), Reason::Paid);
+    assert_eq!(decided(&ana.subscription, course(InvoiceState::Paid, 2_000)), Reason::Paid);
+
+    let mut over = ana.subscription.clone();
+    over.end(SubscriptionState::Canceled, at(NOW));
+    assert_eq!(decided(&over, paid), Reason::Purchased);
+    assert_eq!(decided(&over, course(InvoiceState::Open, 0)), Reason::AwaitingPayment);
 }
