@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
-use rondo::config::{Config, Overrides, Severity, SmtpTls, Sources, check};
+use rondo::config::{Config, Overrides, Severity, SmtpTls, Sources, check, load_from};
 use secrecy::ExposeSecret;
 
 /// 32 bytes, in base64.
@@ -36,19 +36,19 @@ impl Room {
 }
 
 fn load(toml: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Config {
-    Config::load_from(Room::with(toml).sources(environment, flags)).unwrap()
+    load_from(Room::with(toml).sources(environment, flags)).unwrap().config
 }
 
 /// What the operator reads, with the file's folder left out.
 fn refusal(toml: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> String {
     let room = Room::with(toml);
-    let error = Config::load_from(room.sources(environment, flags)).unwrap_err();
+    let error = load_from(room.sources(environment, flags)).unwrap_err();
     error.to_string().replace(&format!("{}/", room.0.path().display()), "")
 }
 
 #[test]
 fn without_any_source_the_defaults_stand() {
-    let config = Config::load_from(Sources::default()).unwrap();
+    let config = load_from(Sources::default()).unwrap().config;
     assert_eq!(config.database_url.expose(), "sqlite:rondo.db");
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.engine.lease_seconds, 30);
@@ -83,6 +83,9 @@ fn the_environment_alone_can_set_everything() {
             // Not ours, or not settings.
             ("PATH", "/usr/bin"),
             ("RONDO_CONFIG", "elsewhere.toml"),
+            ("RONDO_API_KEY", "rk_live_1"),
+            ("RONDO_ADDRESS", "127.0.0.1:8080"),
+            ("RONDO_SANDBOX_SECRET_KEY", "sk_sandbox"),
             ("RONDO_TEST_PG", "postgres://localhost/test"),
         ],
         &[],
@@ -104,13 +107,13 @@ fn a_refusal_names_the_source_the_key_and_what_would_be_right() {
             "liste = '127.0.0.1:1'",
             &[][..],
             &[][..],
-            "rondo.toml: `liste` is not a setting here; known are `database_url`,",
+            "rondo.toml:1: `liste` is not a setting here; known are `database_url`,",
         ),
         (
             "[engine]\nlease = 1",
             &[],
             &[],
-            "rondo.toml: `engine.lease` is not a setting here; known are `batch`,",
+            "rondo.toml:2: `engine.lease` is not a setting here; known are `batch`,",
         ),
         (
             "",
@@ -135,29 +138,29 @@ fn a_refusal_names_the_source_the_key_and_what_would_be_right() {
             "[smtp]\npassword = 12345678",
             &[],
             &[],
-            "rondo.toml: `smtp.password` must be a text, not this number",
+            "rondo.toml:2: `smtp.password` must be a text, not this number",
         ),
         (
             "reflection = 7",
             &[],
             &[],
-            "rondo.toml: `reflection` must be true or false, not this number",
+            "rondo.toml:1: `reflection` must be true or false, not this number",
         ),
-        ("engine = 7", &[], &[], "rondo.toml: `engine` must be a table, not this number"),
+        ("engine = 7", &[], &[], "rondo.toml:1: `engine` must be a table, not this number"),
         (
             "[log]\nformat = 'xml'",
             &[],
             &[],
-            "rondo.toml: `log.format` must be one of `text`, `json`, not `xml`",
+            "rondo.toml:2: `log.format` must be one of `text`, `json`, not `xml`",
         ),
-        ("[tls]\ncert = 'cert.pem'", &[], &[], "rondo.toml: `tls` needs `key`"),
+        ("[tls]\ncert = 'cert.pem'", &[], &[], "rondo.toml:1: `tls` needs `key`"),
         (
             "[gateways.main]\nkind = 'stripe'",
             &[],
             &[],
-            "rondo.toml: `gateways.main` needs `secret_key`",
+            "rondo.toml:1: `gateways.main` needs `secret_key`",
         ),
-        ("secret_key = 'hidden", &[], &[], "rondo.toml: TOML parse error at line 1, column 21"),
+        ("secret_key = 'hidden", &[], &[], "rondo.toml:1: this is no TOML: invalid"),
     ] {
         let refusal = refusal(toml, environment, flags);
         assert!(refusal.starts_with(told), "\n told: {refusal}\nwanted: {told}");
@@ -170,7 +173,7 @@ fn a_refusal_names_the_source_the_key_and_what_would_be_right() {
 #[test]
 fn a_named_file_must_be_there() {
     let sources = Sources { file: Some("absent.toml".into()), ..Sources::default() };
-    assert_eq!(Config::load_from(sources).unwrap_err().to_string(), "absent.toml: cannot be read");
+    assert_eq!(load_from(sources).unwrap_err().to_string(), "absent.toml: cannot be read");
 }
 
 const SOUND: &str = "
@@ -195,6 +198,9 @@ fn check_config_says_what_is_wrong_and_where() {
     use Severity::{Error, Warning};
     for (key, value, severity, at, told) in [
         ("database_url", "mysql://db", Error, "database_url", "must begin with `sqlite:`"),
+        ("database_url", "sqlite:", Error, "database_url", "must name a file"),
+        ("database_url", "postgres://", Error, "database_url", "must name a host"),
+        ("mail_words", "/absent", Error, "mail_words", "/absent cannot be read"),
         ("database_connections", "0", Error, "database_connections", "at least 1"),
         ("listen", "0.0.0.0:8080", Error, "listen", "without TLS configured"),
         ("public_url", "academy", Error, "public_url", "must be like https://"),
@@ -251,6 +257,8 @@ fn check_config_looks_into_the_files_that_are_named() {
         "{absent}"
     );
     assert!(absent.contains("error: `tls` /absent/c: cannot be read"), "{absent}");
+    let sandbox = findings("[gateways.sandbox]\nkind = 'sandbox'\nsecret_key = 'k'");
+    assert!(sandbox.contains("error: `gateways.sandbox.base_url` is missing"), "{sandbox}");
     let bare = findings("");
     assert!(bare.contains("warning: `smtp.host` is not set: mails wait in the outbox"), "{bare}");
     assert!(bare.contains("warning: `gateways` is empty: nothing can be charged"), "{bare}");
@@ -361,10 +369,12 @@ Rondo reads its settings from four places; the later wins:
 1. the defaults below;
 2. the file `rondo.toml` in the working directory, or the one named by `--config` or `RONDO_CONFIG`;
 3. environment variables: `RONDO_`, then the key in capitals, with two underscores for each dot; a
-   list is written `[\"one\", \"two\"]`;
+   list is written `[\"one\", \"two\"]`. `RONDO_CONFIG`, `RONDO_SANDBOX_…` (of `rondo sandbox`) and
+   `RONDO_ADDRESS`, `RONDO_API_KEY` and `RONDO_BIN` (of the examples) are no settings;
 4. flags of the command line.
 
-A key that is not listed here is refused. `rondo check-config` says what is wrong and where.
+A key that is not listed here is refused. `rondo check-config` says what is wrong and where: the file
+with its line, the variable or the flag.
 
 | Key | Default | Environment | Meaning |
 | --- | --- | --- | --- |

@@ -67,7 +67,7 @@ pub enum AppError {
     #[error("the payment gateway could not do it")]
     Gateway(#[from] GatewayError),
     /// The database could not do it.
-    #[error("the database could not do it")]
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 
@@ -127,7 +127,48 @@ impl AppError {
     }
 }
 
+/// An error with all its causes, in one line for people. A cause that stands in its error's own text
+/// is not told again: not every library keeps the two apart.
+pub fn whole_reason(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |mut told, cause| {
+        let cause = cause.to_string();
+        if !told.ends_with(&cause) {
+            told.push_str(": ");
+            told.push_str(&cause);
+        }
+        told
+    })
+}
+
 fn sentence(violations: &[Violation]) -> String {
     let parts: Vec<_> = violations.iter().map(|v| format!("{} {}", v.field, v.message)).collect();
     parts.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Error)]
+    #[error("{text}")]
+    struct Layer {
+        text: &'static str,
+        #[source]
+        source: Option<Box<Layer>>,
+    }
+
+    #[test]
+    fn every_cause_is_told_once() {
+        for (texts, told) in [
+            (&["no connection"][..], "no connection"),
+            (&["the mail waits", "no connection"], "the mail waits: no connection"),
+            (&["the mail waits: no line", "no line", "reset"], "the mail waits: no line: reset"),
+            (&["no line", "no line", "no line"], "no line"),
+        ] {
+            let layers = texts.iter().rev();
+            let error = layers.fold(None, |source, text| Some(Box::new(Layer { text, source })));
+            assert_eq!(whole_reason(&*error.unwrap()), told);
+        }
+    }
 }

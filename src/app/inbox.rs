@@ -11,7 +11,8 @@ use super::{
     pay,
     record::{self, Heard},
     refunds, resolve,
-    turn::{self, TurnError},
+    turn::TurnError,
+    whole_reason,
 };
 use crate::{
     domain::{
@@ -177,7 +178,7 @@ impl From<TurnError> for NotApplied {
     fn from(error: TurnError) -> Self {
         match error {
             TurnError::Later(error) => Self::Later(error),
-            TurnError::Poisoned { source, .. } => Self::Because(turn::whole_reason(&source)),
+            TurnError::Poisoned { source, .. } => Self::Because(whole_reason(&source)),
         }
     }
 }

@@ -42,5 +42,5 @@ pub mod webhook_endpoints;
 pub mod webhooks_out;
 
 pub use act::Act;
-pub use error::{AppError, Result, Violation};
+pub use error::{AppError, Result, Violation, whole_reason};
 pub use rondo::{Pace, Rondo};

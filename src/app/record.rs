@@ -9,6 +9,7 @@ use super::{
     order::Word,
     standing,
     turn::{self, TurnError},
+    whole_reason,
 };
 use crate::{
     domain::{
@@ -66,7 +67,7 @@ pub(super) async fn record(
             }
             Err(TurnError::Poisoned { objects, source }) if group.len() == 1 => {
                 for object in objects {
-                    let reason = turn::whole_reason(&source);
+                    let reason = whole_reason(&source);
                     turn::set_poison_aside(rondo, merchant, Work::Resolve, &object, &reason)
                         .await?;
                 }

@@ -18,7 +18,7 @@ pub enum TurnError {
     #[error(transparent)]
     Later(StoreError),
     /// One of these objects cannot be worked on. A batch of one names the culprit.
-    #[error("{}: {source}", objects.join(", "))]
+    #[error("{} cannot be worked on", objects.join(", "))]
     Poisoned {
         /// What was claimed.
         objects: Vec<String>,
@@ -58,12 +58,6 @@ where
         first_failure = first_failure.and(record(answer).await);
     }
     first_failure
-}
-
-/// An error with all its causes, in one line for staff.
-pub fn whole_reason(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |reason, cause| format!("{reason}: {cause}"))
 }
 
 /// Sets aside those rows of a claim that cannot be read, so that the others go on.

@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{
-    output::{Column, say, table},
-    settings::Settings,
+use super::{output::say, settings::Settings};
+use crate::{
+    app::whole_reason,
+    config::{self, ConfigError, Finding, Loaded, Origin, Overrides, Severity},
 };
-use crate::config::{self, Finding, Severity};
 
 /// Says what is wrong with the configuration, and where.
 ///
@@ -31,33 +31,70 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let config = args.settings.load()?;
-    let findings = config::check(&config);
-    let is_refused = findings.iter().any(|finding| finding.severity == Severity::Error);
+    let remarks = match args.settings.load_with(Overrides::default()) {
+        Ok(loaded) => findings(&loaded),
+        // The first value that cannot be read ends the reading.
+        Err(error) => vec![unread(&error)],
+    };
+    let is_refused = remarks.iter().any(|remark| remark.severity == Severity::Error);
     if args.json {
-        let findings: Vec<_> = findings.iter().map(as_json).collect();
+        let findings: Vec<_> = remarks.iter().map(|remark| &remark.json).collect();
         say(json!({ "ok": !is_refused, "findings": findings }))?;
-    } else if findings.is_empty() {
-        say("The configuration is sound.")?;
     } else {
-        let mut shown =
-            table(&[("", Column::Words), ("key", Column::Words), ("what is wrong", Column::Words)]);
-        for Finding { severity, key, message } in &findings {
-            shown.add_row([name(*severity), key, message]);
+        for remark in &remarks {
+            say(format_args!("{}: {}", remark.severity, remark.text))?;
         }
-        say(shown)?;
+        if !is_refused {
+            say("The configuration is sound.")?;
+        }
     }
     Ok(if is_refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn as_json(finding: &Finding) -> serde_json::Value {
-    let Finding { severity, key, message } = finding;
-    json!({ "severity": name(*severity), "key": key, "message": message })
+/// What is wrong, for people and for machines.
+struct Remark {
+    severity: Severity,
+    text: String,
+    json: Value,
 }
 
-const fn name(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Warning => "warning",
-        Severity::Error => "error",
-    }
+fn findings(loaded: &Loaded) -> Vec<Remark> {
+    let located = |finding: Finding| {
+        let origin = loaded.origins.of(&finding.key);
+        Remark {
+            severity: finding.severity,
+            text: finding.at(&origin),
+            json: json!({
+                "severity": finding.severity.to_string(),
+                "key": finding.key,
+                "where": place(&origin),
+                "message": finding.message,
+            }),
+        }
+    };
+    config::check(&loaded.config).into_iter().map(located).collect()
+}
+
+fn unread(error: &ConfigError) -> Remark {
+    let text = whole_reason(error);
+    let (key, place, message) = match error {
+        ConfigError::Unreadable { path, .. } => (None, Some(path.display().to_string()), &text),
+        ConfigError::Syntax { path, line, problem } => {
+            (None, Some(format!("{}:{line}", path.display())), problem)
+        }
+        ConfigError::Setting { origin, key, problem } => (Some(&**key), place(origin), problem),
+    };
+    let severity = Severity::Error;
+    let json = json!({
+        "severity": severity.to_string(),
+        "key": key,
+        "where": place,
+        "message": message,
+    });
+    Remark { severity, text, json }
+}
+
+/// Where to look: a file and its line, a variable or a flag; nowhere for a default.
+fn place(origin: &Origin) -> Option<String> {
+    (*origin != Origin::Default).then(|| origin.to_string())
 }

@@ -17,7 +17,7 @@ use crate::{
         api_keys::{self, NewApiKey},
         clock::{Clock as _, SystemClock},
     },
-    config::{Config, Overrides},
+    config::{self, Loaded, Overrides},
     domain::{
         api_key::{ApiKey, Role},
         ids::Mint,
@@ -58,18 +58,28 @@ const KEYS_LOOKED_AT: usize = 1_000;
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let url = args.database_url.as_deref().unwrap_or("sqlite:rondo.db");
     let wrote_config = write_new(&args.config, &configuration(url))?;
-    let flags = Overrides::default().set("database_url", args.database_url.clone());
-    let config = Config::load(Some(&args.config), flags)?;
+    let Loaded { config, origins } = config::load(Some(&args.config), Overrides::default())?;
+    if args.database_url.is_some() && config.database_url.expose() != url {
+        bail!(
+            "{}: `database_url` names {} already: change it there, or leave --database-url out",
+            origins.of("database_url"),
+            config.database_url
+        );
+    }
     let mint = system_mint();
     let wrote_key = config.secret_key.is_none()
         && write_new(&config.secret_key_file, &BASE64_STANDARD.encode(mint.bytes::<32>()))?;
-    for (path, is_new) in [(&args.config, wrote_config), (&config.secret_key_file, wrote_key)] {
-        if is_new {
-            eprintln!("Wrote {}.", path.display());
+    let files = [(&args.config, wrote_config), (&config.secret_key_file, wrote_key)];
+    let written = files.into_iter().filter(|(_, is_new)| *is_new).map(|(path, _)| path);
+    let (store, _) = match settings::open_up_to_date(&config).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            // The next try, with another database, must not find the settings of this one.
+            written.for_each(|path| drop(fs::remove_file(path)));
+            return Err(error);
         }
-    }
-    let store = settings::open_store(&config).await?;
-    store.migrate().await?;
+    };
+    written.for_each(|path| eprintln!("Wrote {}.", path.display()));
     if !args.new_admin_key && has_admin_key(store.as_ref()).await? {
         bail!(
             "Rondo is set up here already, and its administrator's key was shown once; `rondo \
@@ -169,7 +179,7 @@ secret_key_file = "rondo.key"
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{self, Severity, Sources};
+    use crate::config::{Severity, Sources};
 
     #[test]
     fn the_configuration_that_is_written_can_be_served() {
@@ -183,7 +193,7 @@ mod tests {
 
         let flags = Overrides::default().set("secret_key_file", key.to_str());
         let sources = Sources { file: Some(file), flags, ..Sources::default() };
-        let config = Config::load_from(sources).unwrap();
+        let config = config::load_from(sources).unwrap().config;
         assert_eq!(config.database_url.expose(), url);
         let errors = config::check(&config);
         assert!(errors.iter().all(|finding| finding.severity == Severity::Warning), "{errors:?}");

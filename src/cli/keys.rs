@@ -47,6 +47,9 @@ enum Command {
 
 /// Lists a merchant's keys, or the administrators'.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  \
+    rondo keys list\n  \
+    rondo keys list --merchant mer_06ew5kkq3hx3d1qj9w2t7m8c0g --json")]
 struct List {
     #[command(flatten)]
     settings: Settings,
@@ -62,12 +65,16 @@ struct List {
 
 /// Makes a key and prints it, once.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  \
+    rondo keys create --name ops --role admin --expires-in-days 90\n  \
+    rondo keys create --name portal --role merchant --merchant mer_06ew5kkq3hx3d1qj9w2t7m8c0g\n\n\
+    The key is all that stands on standard output.")]
 struct Create {
     #[command(flatten)]
     settings: Settings,
 
-    /// What staff call it.
-    #[arg(long)]
+    /// What staff call it: 1 to 200 characters.
+    #[arg(long, value_parser = called)]
     name: String,
 
     /// What it may do.
@@ -81,16 +88,26 @@ struct Create {
     /// After how many days it stops working; never without it.
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(i64).range(1..=36_500))]
     expires_in_days: Option<i64>,
+
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Takes a key back: it stops working at once.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  \
+    rondo keys revoke key_06ew5kkq3hx3d1qj9w2t7m8c0g")]
 struct Revoke {
     #[command(flatten)]
     settings: Settings,
 
     /// The key's id, as `rondo keys list` shows it.
     id: Id<kind::ApiKey>,
+
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -114,6 +131,12 @@ impl From<RoleName> for Role {
     }
 }
 
+fn called(name: &str) -> Result<String, &'static str> {
+    let name = name.trim();
+    let is_short = (1..=200).contains(&name.chars().count());
+    is_short.then(|| name.to_owned()).ok_or("must have 1 to 200 characters")
+}
+
 /// Keys that a list shows.
 const SHOWN: usize = 1_000;
 
@@ -130,12 +153,19 @@ async fn list(args: List) -> anyhow::Result<ExitCode> {
     let config = args.settings.load()?;
     let store = settings::open_migrated(&config).await?;
     let page = Page { after: None, limit: SHOWN };
-    let keys = store.snapshot().await?.api_keys(args.merchant, page).await?;
+    let mut repo = store.snapshot().await?;
+    settings::refuse_unknown(repo.as_mut(), args.merchant).await?;
+    let keys = repo.api_keys(args.merchant, page).await?;
+    drop(repo);
     store.close().await;
     let now = SystemClock.now();
     if args.json {
         let keys: Vec<_> = keys.iter().map(|key| as_json(key, now)).collect();
         say(json!({ "keys": keys }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if keys.is_empty() {
+        say("There are no keys.")?;
         return Ok(ExitCode::SUCCESS);
     }
     let names = ["id", "begins with", "name", "role", "made", "last used", "stands"];
@@ -147,6 +177,9 @@ async fn list(args: List) -> anyhow::Result<ExitCode> {
         shown.add_row([&id, &key.shown_prefix, &key.name, role, &made, &last, stands(key, now)]);
     }
     say(shown)?;
+    if args.merchant.is_none() {
+        eprintln!("These are the administrators' keys; --merchant ID lists a merchant's.");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -168,8 +201,14 @@ async fn create(args: Create) -> anyhow::Result<ExitCode> {
     let (key, secret) = api_keys::create_api_key(repo.as_mut(), &system_mint(), now, new).await?;
     repo.commit().await?;
     store.close().await;
-    eprintln!("The key {}, shown this once:", key.id);
-    say(secret.expose())?;
+    if args.json {
+        let mut told = as_json(&key, now);
+        told["secret"] = secret.expose().into();
+        say(told)?;
+    } else {
+        eprintln!("The key {}, shown this once:", key.id);
+        say(secret.expose())?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -185,7 +224,11 @@ async fn revoke(args: Revoke) -> anyhow::Result<ExitCode> {
     api_keys::revoke_api_key(repo.as_mut(), now, known.merchant, known.id).await?;
     repo.commit().await?;
     store.close().await;
-    say(format_args!("{} works no more.", args.id))?;
+    if args.json {
+        say(json!({ "revoked": args.id.to_string() }))?;
+    } else {
+        say(format_args!("{} works no more.", args.id))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

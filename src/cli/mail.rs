@@ -33,6 +33,10 @@ enum Command {
 
 /// Renders a mail from made-up facts.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  \
+    rondo mail preview payment_failed --locale de\n  \
+    rondo mail preview receipt --html > receipt.html\n  \
+    rondo mail preview --all --out mails")]
 struct Preview {
     /// The kind of mail, for example `payment_failed`; `--all` writes every kind.
     #[arg(value_name = "KIND", value_parser = kinds(), required_unless_present = "all")]

@@ -31,9 +31,9 @@ pub mod telemetry;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, error::ErrorKind};
+use clap::{CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 
-use crate::security::tls;
+use crate::{app::whole_reason, security::tls};
 
 /// The command line was wrong.
 const USAGE: u8 = 2;
@@ -43,8 +43,11 @@ const USAGE: u8 = 2;
     name = "rondo",
     version,
     about = "Recurring billing: plans, cycles, dunning and e-mails over gRPC, on SQLite or Postgres",
-    after_help = "To see a year of billing in a minute: rondo demo\n\
-                  To set up a server here:              rondo init && rondo serve\n\n\
+    after_help = "Examples:\n  \
+                  rondo demo                            a year of billing, to look at\n  \
+                  rondo init && rondo serve             a server in this folder\n  \
+                  rondo check-config                    what is wrong, and where\n  \
+                  rondo stuck                           what waits for a person\n\n\
                   Exit codes: 0 done; 1 refused or failed; 2 the command line is wrong.",
     arg_required_else_help = true,
     disable_help_subcommand = true
@@ -106,7 +109,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
 
 /// One line, with all causes.
 fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {}", one_line(&format!("{error:#}")));
+    eprintln!("error: {}", one_line(&whole_reason(error.as_ref())));
     ExitCode::FAILURE
 }
 
@@ -123,24 +126,31 @@ fn refuse(error: &clap::Error) -> ExitCode {
             ExitCode::from(USAGE)
         }
         _ => {
-            eprintln!("{}", complaint(&error.render().to_string()));
+            let arguments = std::env::args_os().skip(1);
+            let words = arguments.map(|word| word.to_string_lossy().into_owned());
+            eprintln!("{}", complaint(&error.render().to_string(), &named(words)));
             ExitCode::from(USAGE)
         }
     }
 }
 
 /// Clap's complaint in one line: its first paragraph, and the command whose help says more.
-fn complaint(rendered: &str) -> String {
+fn complaint(rendered: &str, command: &str) -> String {
     let first = rendered.split("\n\n").next().unwrap_or_default();
-    let command = rendered
-        .split_once("Usage: ")
-        .map(|(_, usage)| {
-            let words = usage.split_whitespace();
-            words.take_while(|word| word.starts_with(|first: char| first.is_ascii_lowercase()))
-        })
-        .map(|words| words.collect::<Vec<_>>().join(" "))
-        .filter(|command| !command.is_empty());
-    format!("{}; see `{} --help`", one_line(first), command.as_deref().unwrap_or("rondo"))
+    format!("{}; see `{command} --help`", one_line(first))
+}
+
+/// The command that a command line names, as far as there is one.
+fn named(words: impl Iterator<Item = String>) -> String {
+    let root = Cli::command();
+    let mut command = &root;
+    let mut path = vec![root.get_name()];
+    for word in words {
+        let Some(inner) = command.find_subcommand(&word) else { break };
+        path.push(inner.get_name());
+        command = inner;
+    }
+    path.join(" ")
 }
 
 fn one_line(text: &str) -> String {
@@ -149,8 +159,6 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
@@ -160,10 +168,15 @@ mod tests {
 
     #[test]
     fn every_command_shows_an_example() {
-        for command in Cli::command().get_subcommands() {
-            let name = command.get_name();
+        fn look(command: &clap::Command, path: &str) {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            assert!(help.contains(&format!("rondo {name}")), "{name} has no example");
+            assert!(help.contains(&format!("\n  {path}")), "{path} has no example");
+            for inner in command.get_subcommands() {
+                look(inner, &format!("{path} {}", inner.get_name()));
+            }
+        }
+        for command in Cli::command().get_subcommands() {
+            look(command, &format!("rondo {}", command.get_name()));
         }
     }
 
@@ -180,9 +193,15 @@ mod tests {
                  stuck retry --help`",
             ),
             (&["rondo", "sing"], "error: unrecognized subcommand 'sing'; see `rondo --help`"),
+            (
+                &["rondo", "stuck", "list", "--limit", "0"],
+                "error: invalid value '0' for '--limit <N>': 0 is not in 1..=100000; see `rondo \
+                 stuck list --help`",
+            ),
         ] {
             let error = Cli::try_parse_from(line).unwrap_err();
-            assert_eq!(complaint(&error.render().to_string()), told);
+            let command = named(line.iter().skip(1).map(ToString::to_string));
+            assert_eq!(complaint(&error.render().to_string(), &command), told);
         }
     }
 }

@@ -33,7 +33,7 @@ pub struct Args {
     listen: SocketAddr,
 
     /// The address that browsers reach it at, if it is not the one it listens on.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = web_address)]
     public_url: Option<String>,
 
     /// The ledger file; made if absent, continued if present.
@@ -51,7 +51,7 @@ pub struct Args {
     secret_key: String,
 
     /// Where webhooks go; none are sent without it.
-    #[arg(long, value_name = "URL", requires = "webhook_secret")]
+    #[arg(long, value_name = "URL", requires = "webhook_secret", value_parser = web_address)]
     webhook_url: Option<String>,
 
     /// What webhooks are signed with.
@@ -80,14 +80,20 @@ pub struct Args {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     telemetry::log_to_stderr(&Log::default())?;
     let stop = signals::stop_on_signal()?;
-    let listen = args.listen;
-    let server = SandboxServer::start(options(args))
-        .await
-        .with_context(|| format!("the sandbox cannot start on {listen}"))?;
+    let (listen, ledger) = (args.listen, args.ledger.display().to_string());
+    let server = SandboxServer::start(options(args)).await.with_context(|| {
+        format!("the sandbox cannot start on {listen} with its ledger in {ledger}")
+    })?;
     eprintln!("The sandbox gateway takes calls at {}; Ctrl-C stops it.", server.base_url());
     stop.cancelled().await;
     server.shutdown().await.context("the sandbox's ledger could not be closed")?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn web_address(text: &str) -> Result<String, String> {
+    let is_web = |url: &url::Url| ["http", "https"].contains(&url.scheme()) && url.has_host();
+    let known = text.parse().ok().filter(is_web);
+    known.map(|_| text.to_owned()).ok_or_else(|| "must be like http://127.0.0.1:8080/…".to_owned())
 }
 
 fn options(args: Args) -> SandboxOptions {

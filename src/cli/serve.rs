@@ -1,6 +1,11 @@
 //! `rondo serve`: the production service.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use clap::Args as ClapArgs;
@@ -12,7 +17,11 @@ use super::{
     settings::{self, Settings},
     signals, telemetry,
 };
-use crate::config::{Config, Overrides};
+use crate::{
+    app::whole_reason,
+    config::{Config, Loaded, Overrides},
+    store::{Access, Store},
+};
 
 /// Serves gRPC, pages and webhooks on one port, and bills.
 ///
@@ -57,6 +66,9 @@ pub struct Args {
     reflection: bool,
 }
 
+/// The pause before a database that is not there is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+
 impl Args {
     fn flags(&self) -> Overrides {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
@@ -73,16 +85,20 @@ impl Args {
 
 /// Runs the command.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let config = args.settings.load_with(args.flags())?;
-    let warnings = settings::refuse_errors(&config)?;
+    let loaded = args.settings.load_with(args.flags())?;
+    let warnings = settings::refuse_errors(&loaded)?;
+    let Loaded { config, origins } = loaded;
     telemetry::log_to_stderr(&config.log)?;
     for warning in warnings {
-        tracing::warn!(setting = warning.key, "{}", warning.message);
+        tracing::warn!("{}", warning.at(&origins.of(&warning.key)));
     }
     let metrics = telemetry::count()?;
     let stop = signals::stop_on_signal()?;
 
-    let store = settings::open_store(&config).await?;
+    let store = tokio::select! {
+        opened = open_patiently(&config) => opened?,
+        () = stop.cancelled() => return Ok(ExitCode::SUCCESS),
+    };
     store.migrate().await.context("the database could not be migrated")?;
     let engine = store.describe().await?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| {
@@ -101,6 +117,21 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     tracing::info!("stopping: what is in flight finishes first");
     service.stop().await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the database. A Postgres that is still starting is waited for.
+async fn open_patiently(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    let last = Instant::now() + config.database_wait();
+    loop {
+        match settings::open_store(config, Access::Engine).await {
+            Err(error) if settings::is_transient(&error) && Instant::now() + ASK_AGAIN <= last => {
+                let left = (last - Instant::now()).as_secs();
+                tracing::warn!("{}; asking again for {left} s", whole_reason(error.as_ref()));
+                tokio::time::sleep(ASK_AGAIN).await;
+            }
+            opened => return opened,
+        }
+    }
 }
 
 fn greeting(config: &Config, service: &Service, engine: &str) -> String {

@@ -1,15 +1,18 @@
-//! The configuration, as the commands take it: which flags set which keys, and the refusal of what
-//! cannot work.
+//! The configuration, as the commands take it: which flags set which keys, the refusal of what cannot
+//! work, and the way to the database.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use clap::Args;
 
 use crate::{
-    config::{self, Config, Finding, Overrides, Severity},
-    store::{self, Durability, OpenOptions, Store},
+    config::{self, Config, Finding, Loaded, Overrides, Severity},
+    store::{self, Access, Durability, MerchantId, OpenOptions, Repository, Store, StoreError},
 };
+
+/// After this long, whoever waits for the database is told so.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where the configuration comes from, and the database.
 #[derive(Debug, Clone, Args)]
@@ -25,50 +28,70 @@ pub struct Settings {
 
 impl Settings {
     /// Reads the configuration, with `flags` besides those that every command has.
-    pub fn load_with(&self, flags: Overrides) -> anyhow::Result<Config> {
+    pub fn load_with(&self, flags: Overrides) -> Result<Loaded, config::ConfigError> {
         let flags = flags.set("database_url", self.database_url.clone());
-        Ok(Config::load(self.config.as_deref(), flags)?)
+        config::load(self.config.as_deref(), flags)
     }
 
     /// Reads the configuration.
     pub fn load(&self) -> anyhow::Result<Config> {
-        self.load_with(Overrides::default())
+        Ok(self.load_with(Overrides::default())?.config)
     }
 }
 
 /// Refuses a configuration with errors; hands back what may be worth a warning.
-pub fn refuse_errors(config: &Config) -> anyhow::Result<Vec<Finding>> {
-    let (errors, warnings): (Vec<_>, Vec<_>) =
-        config::check(config).into_iter().partition(|finding| finding.severity == Severity::Error);
+pub fn refuse_errors(loaded: &Loaded) -> anyhow::Result<Vec<Finding>> {
+    let (errors, warnings): (Vec<_>, Vec<_>) = config::check(&loaded.config)
+        .into_iter()
+        .partition(|finding| finding.severity == Severity::Error);
+    let told = |finding: &Finding| finding.at(&loaded.origins.of(&finding.key));
     match &errors[..] {
         [] => Ok(warnings),
-        [only] => bail!("`{}` {}", only.key, only.message),
-        [first, rest @ ..] => bail!(
-            "`{}` {} (and {} more: `rondo check-config` lists them)",
-            first.key,
-            first.message,
-            rest.len()
-        ),
+        [only] => bail!("{}", told(only)),
+        [first, rest @ ..] => {
+            bail!("{} (and {} more: `rondo check-config` lists them)", told(first), rest.len())
+        }
     }
 }
 
 /// Opens the configured database, which may still have to be migrated. One that would lose what was
 /// committed is refused (RULES WRK-5).
-pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
-    open_with(config, Durability::Full).await
+pub async fn open_store(config: &Config, access: Access) -> anyhow::Result<Arc<dyn Store>> {
+    open_with(config, access, Durability::Full).await
 }
 
 /// Opens the configured database, which must be as sure as `durability` says.
-pub async fn open_with(config: &Config, durability: Durability) -> anyhow::Result<Arc<dyn Store>> {
-    let options = OpenOptions { durability, connections: config.database_connections };
+pub async fn open_with(
+    config: &Config,
+    access: Access,
+    durability: Durability,
+) -> anyhow::Result<Arc<dyn Store>> {
+    let connections = config.database_connections;
     let url = &config.database_url;
-    let opened = store::open(url.expose(), options).await;
-    opened.with_context(|| format!("cannot open the database {url}"))
+    let mut opening =
+        pin!(store::open(url.expose(), OpenOptions { access, durability, connections }));
+    let opened = tokio::select! {
+        opened = &mut opening => opened,
+        () = tokio::time::sleep(PATIENCE) => {
+            eprintln!("Waiting for the database {url} …");
+            opening.await
+        }
+    };
+    match opened {
+        // These name the place themselves.
+        Err(
+            error @ (StoreError::Absent { .. }
+            | StoreError::Unreachable { .. }
+            | StoreError::Unfit(_)),
+        ) => Err(error.into()),
+        opened => opened.with_context(|| format!("cannot open the database {url}")),
+    }
 }
 
-/// Opens the configured database and refuses it while migrations are pending.
+/// Opens the configured database beside a server that may be running, and refuses it while
+/// migrations are pending.
 pub async fn open_migrated(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
-    let store = open_store(config).await?;
+    let store = open_store(config, Access::Command).await?;
     match store.pending_migrations().await?.len() {
         0 => Ok(store),
         count => bail!(
@@ -76,4 +99,44 @@ pub async fn open_migrated(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
             config.database_url
         ),
     }
+}
+
+/// Opens the configured database, makes it if it is not there, and brings its schema up to date.
+/// Where there is nothing to do, a server may be running on it. Hands back what was done.
+pub async fn open_up_to_date(config: &Config) -> anyhow::Result<(Arc<dyn Store>, Vec<String>)> {
+    match open_store(config, Access::Command).await {
+        Ok(store) if store.pending_migrations().await?.is_empty() => {
+            return Ok((store, Vec::new()));
+        }
+        Ok(store) => store.close().await,
+        Err(error) if is_absent(&error) => {}
+        Err(error) => return Err(error),
+    }
+    let store = open_store(config, Access::Engine).await?;
+    let pending = store.pending_migrations().await?;
+    store.migrate().await.context("the database could not be migrated")?;
+    Ok((store, pending))
+}
+
+/// Refuses a merchant that is not there: an empty list would tell something else.
+pub async fn refuse_unknown(
+    repo: &mut dyn Repository,
+    merchant: Option<MerchantId>,
+) -> anyhow::Result<()> {
+    if let Some(merchant) = merchant
+        && repo.merchant(merchant).await?.is_none()
+    {
+        bail!("there is no merchant {merchant} in this database");
+    }
+    Ok(())
+}
+
+/// Whether there is just no database yet.
+fn is_absent(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(StoreError::Absent { .. }))
+}
+
+/// Whether the database may answer if it is asked again.
+pub fn is_transient(error: &anyhow::Error) -> bool {
+    error.downcast_ref().is_some_and(StoreError::is_transient)
 }

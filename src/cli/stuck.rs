@@ -12,7 +12,7 @@ use super::{
     settings::{self, Settings},
 };
 use crate::{
-    app::clock::{Clock as _, SystemClock},
+    app::clock,
     store::{MerchantId, Stuck},
 };
 
@@ -42,6 +42,9 @@ enum Command {
 
 /// Lists what is set aside, oldest first. This is what happens without a subcommand.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  \
+    rondo stuck list\n  \
+    rondo stuck list --merchant mer_06ew5kkq3hx3d1qj9w2t7m8c0g --json")]
 struct List {
     #[command(flatten)]
     settings: Settings,
@@ -51,8 +54,8 @@ struct List {
     merchant: Option<MerchantId>,
 
     /// How many at most.
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    limit: usize,
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    limit: u32,
 
     /// Print JSON.
     #[arg(long)]
@@ -60,7 +63,11 @@ struct List {
 }
 
 /// Puts an object back to work: it is due at once.
+///
+/// A server that is running finds it within `engine.tick_seconds`.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  \
+    rondo stuck retry pay_06ew5kkq3hx3d1qj9w2t7m8c0g")]
 struct Retry {
     #[command(flatten)]
     settings: Settings,
@@ -85,7 +92,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 async fn list(args: List) -> anyhow::Result<ExitCode> {
     let config = args.settings.load()?;
     let store = settings::open_migrated(&config).await?;
-    let stuck = store.snapshot().await?.stuck(args.merchant, args.limit).await?;
+    let mut repo = store.snapshot().await?;
+    settings::refuse_unknown(repo.as_mut(), args.merchant).await?;
+    let stuck = repo.stuck(args.merchant, usize::try_from(args.limit)?).await?;
+    drop(repo);
     store.close().await;
     if args.json {
         let stuck: Vec<_> = stuck.iter().map(as_json).collect();
@@ -107,8 +117,10 @@ async fn list(args: List) -> anyhow::Result<ExitCode> {
 async fn retry(args: Retry) -> anyhow::Result<ExitCode> {
     let config = args.settings.load()?;
     let store = settings::open_migrated(&config).await?;
+    // What is due is due by the clock that the engine goes by.
+    let now = clock::of(store.as_ref()).await?.now();
     let mut repo = store.begin().await?;
-    let is_back = repo.put_back(&args.id, SystemClock.now()).await?;
+    let is_back = repo.put_back(&args.id, now).await?;
     repo.commit().await?;
     store.close().await;
     if !is_back {

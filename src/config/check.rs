@@ -9,8 +9,12 @@ use axum::http::Uri;
 use secrecy::ExposeSecret;
 use tracing_subscriber::EnvFilter;
 
-use super::{Config, SmtpTls};
-use crate::{gateway::AccountConfig, security::tls};
+use super::{Config, Origin, SmtpTls};
+use crate::{
+    gateway::{AccountConfig, GatewayKind},
+    mail::words,
+    security::tls,
+};
 
 /// One remark on a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +25,17 @@ pub struct Finding {
     pub key: String,
     /// What is wrong and what would be right; never the value of a secret.
     pub message: String,
+}
+
+impl Finding {
+    /// What is wrong, and where, if somebody set it.
+    pub fn at(&self, origin: &Origin) -> String {
+        let Self { key, message, .. } = self;
+        match origin {
+            Origin::Default => format!("`{key}` {message}"),
+            origin => format!("{origin}: `{key}` {message}"),
+        }
+    }
 }
 
 /// How bad a finding is.
@@ -34,11 +49,16 @@ pub enum Severity {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = match self.severity {
-            Severity::Warning => "warning",
-            Severity::Error => "error",
-        };
-        write!(f, "{severity}: `{}` {}", self.key, self.message)
+        write!(f, "{}: `{}` {}", self.severity, self.key, self.message)
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
     }
 }
 
@@ -48,6 +68,7 @@ pub fn check(config: &Config) -> Vec<Finding> {
     database(config, &mut findings);
     server(config, &mut findings);
     secret_key(config, &mut findings);
+    mail_words(config, &mut findings);
     smtp(config, &mut findings);
     gateways(config, &mut findings);
     engine(config, &mut findings);
@@ -83,8 +104,16 @@ impl Findings {
 
 fn database(config: &Config, findings: &mut Findings) {
     let url = config.database_url.expose();
-    if !["sqlite:", "postgres://", "postgresql://"].iter().any(|known| url.starts_with(known)) {
-        findings.error("database_url", "must begin with `sqlite:` or `postgres://`");
+    let server = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://"));
+    match (url.strip_prefix("sqlite:"), server) {
+        (Some(""), _) => findings.error("database_url", "must name a file, like sqlite:rondo.db"),
+        (_, Some("")) => {
+            findings.error("database_url", "must name a host, like postgres://rondo@db/rondo");
+        }
+        (Some(_), _) | (_, Some(_)) => {}
+        (None, None) => {
+            findings.error("database_url", "must begin with `sqlite:` or `postgres://`");
+        }
     }
     findings.positive("database_connections", config.database_connections);
 }
@@ -118,6 +147,14 @@ fn secret_key(config: &Config, findings: &mut Findings) {
     let key = if config.secret_key.is_some() { "secret_key" } else { "secret_key_file" };
     if let Err(problem) = config.link_key() {
         findings.error(key, problem.to_string());
+    }
+}
+
+fn mail_words(config: &Config, findings: &mut Findings) {
+    if let Some(folder) = &config.mail_words
+        && let Err(problem) = words::read(folder)
+    {
+        findings.error("mail_words", format!("cannot be used: {problem}"));
     }
 }
 
@@ -165,6 +202,12 @@ fn gateway(name: &str, account: &AccountConfig, findings: &mut Findings) {
         findings.error(
             &format!("gateways.{name}"),
             "must be named with lower-case letters, digits, `-` and `_` alone",
+        );
+    }
+    if account.kind == GatewayKind::Sandbox && account.base_url.is_none() {
+        findings.error(
+            &key("base_url"),
+            "is missing: a sandbox has no public address; `rondo sandbox` tells its own",
         );
     }
     if let Some(url) = &account.base_url {

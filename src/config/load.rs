@@ -3,10 +3,7 @@
 //! Every complaint names the source, the key and what would be right. It never repeats the value,
 //! which may be a secret.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use figment::{
     Figment, Metadata, Profile, Provider,
@@ -16,42 +13,63 @@ use figment::{
 };
 use thiserror::Error;
 
-use super::Config;
+use super::{
+    Config,
+    origin::{Lines, Origin, Origins, PREFIX},
+};
 
 /// The file that is read when none is named.
 const DEFAULT_FILE: &str = "rondo.toml";
-const PREFIX: &str = "RONDO_";
-/// Variables with our prefix that are no settings: the file's own name, and what tests need.
-const NOT_SETTINGS: [&str; 2] = ["CONFIG", "TEST_"];
+/// Variables with our prefix that are no settings: the file's own name, and what examples read.
+const NOT_SETTINGS: [&str; 4] = ["CONFIG", "ADDRESS", "API_KEY", "BIN"];
+/// And those of tests, and of `rondo sandbox`, begin so.
+const NOT_SETTINGS_EITHER: [&str; 2] = ["TEST_", "SANDBOX_"];
 /// The only setting that is a list; as text it is written `["one", "two"]`.
 const LIST: &str = "webhook_secrets";
 
-impl Config {
-    /// Reads the configuration of this process: `path`, else `rondo.toml` if it is there, then the
-    /// environment, then `flags`.
-    pub fn load(path: Option<&Path>, flags: Overrides) -> Result<Self, ConfigError> {
-        let default = Path::new(DEFAULT_FILE);
-        let file = path.or_else(|| default.exists().then_some(default)).map(Path::to_owned);
-        let environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
-            .map(|(name, value)| (name, value.to_string_lossy().into_owned()))
-            .collect();
-        Self::load_from(Sources { file, environment, flags })
-    }
+/// A configuration, and who set what in it.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// Who set what.
+    pub origins: Origins,
+}
 
-    /// Reads the configuration from exactly these sources.
-    pub fn load_from(sources: Sources) -> Result<Self, ConfigError> {
-        let mut figment = Figment::new();
-        if let Some(path) = &sources.file {
-            let text = std::fs::read_to_string(path)
-                .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
-            figment = figment.merge(File { path, text });
-        }
-        figment
-            .merge(Environment(sources.environment))
-            .merge(sources.flags)
-            .extract_lossy()
-            .map_err(|error| explain(error, sources.file.as_deref()))
+/// Reads the configuration of this process: `path`, else `rondo.toml` if it is there, then the
+/// environment, then `flags`.
+pub fn load(path: Option<&Path>, flags: Overrides) -> Result<Loaded, ConfigError> {
+    let default = Path::new(DEFAULT_FILE);
+    let file = path.or_else(|| default.exists().then_some(default)).map(Path::to_owned);
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .map(|(name, value)| (name, value.to_string_lossy().into_owned()))
+        .collect();
+    load_from(Sources { file, environment, flags })
+}
+
+/// Reads the configuration from exactly these sources.
+pub fn load_from(sources: Sources) -> Result<Loaded, ConfigError> {
+    let Sources { file, environment, flags } = sources;
+    let environment = Environment::of(environment);
+    let mut figment = Figment::new();
+    let mut lines = None;
+    if let Some(path) = file {
+        let text = std::fs::read_to_string(&path)
+            .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
+        let found = Lines::of(&text).map_err(|(line, problem)| {
+            let path = path.clone();
+            ConfigError::Syntax { path, line, problem }
+        })?;
+        figment = figment.merge(Toml::string(&text));
+        lines = Some((path, found));
+    }
+    let keys =
+        |settings: &[(String, String)]| settings.iter().map(|(key, _)| key.clone()).collect();
+    let origins = Origins::new(lines, keys(&environment.0), keys(&flags.0));
+    match figment.merge(environment).merge(flags).extract_lossy() {
+        Ok(config) => Ok(Loaded { config, origins }),
+        Err(error) => Err(explain(error, &origins)),
     }
 }
 
@@ -92,11 +110,13 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file is no TOML.
-    #[error("{}: {problem}", path.display())]
+    #[error("{}:{line}: this is no TOML: {problem}", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
-        /// What and where, without the text of the line.
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong, without the text of the line.
         problem: String,
     },
     /// A setting is not known, or not of its kind.
@@ -111,88 +131,52 @@ pub enum ConfigError {
     },
 }
 
-/// Who set a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// The file.
-    File(PathBuf),
-    /// An environment variable, by its name.
-    Environment(String),
-    /// A flag, by its name.
-    Flag(String),
-    /// Nobody, and somebody must.
-    Nowhere,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path) => write!(f, "{}", path.display()),
-            Self::Environment(name) => write!(f, "environment variable {name}"),
-            Self::Flag(name) => write!(f, "flag {name}"),
-            Self::Nowhere => f.write_str("configuration"),
-        }
-    }
-}
-
-const FILE: &str = "file";
-const ENVIRONMENT: &str = "environment";
-const FLAGS: &str = "flags";
-
-struct File<'a> {
-    path: &'a Path,
-    text: String,
-}
-
-impl Provider for File<'_> {
-    fn metadata(&self) -> Metadata {
-        Metadata::from(FILE, self.path)
-    }
-
-    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        Toml::string(&self.text).data()
-    }
-}
-
+/// Dotted keys and their texts.
 struct Environment(Vec<(String, String)>);
+
+impl Environment {
+    fn of(variables: Vec<(String, String)>) -> Self {
+        let settings = variables
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?.to_owned(), value)))
+            .filter(|(name, _)| !NOT_SETTINGS.contains(&&**name))
+            .filter(|(name, _)| !NOT_SETTINGS_EITHER.iter().any(|other| name.starts_with(other)))
+            .map(|(name, value)| (name.to_lowercase().replace("__", "."), value));
+        Self(settings.collect())
+    }
+}
 
 impl Provider for Environment {
     fn metadata(&self) -> Metadata {
-        Metadata::named(ENVIRONMENT)
+        Metadata::named("environment")
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        let settings = self
-            .0
-            .iter()
-            .filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?, value)))
-            .filter(|(name, _)| !NOT_SETTINGS.iter().any(|other| name.starts_with(other)))
-            .map(|(name, value)| (name.to_lowercase().replace("__", "."), value.as_str()));
-        Ok(nested(settings))
+        Ok(nested(&self.0))
     }
 }
 
 impl Provider for Overrides {
     fn metadata(&self) -> Metadata {
-        Metadata::named(FLAGS)
+        Metadata::named("flags")
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        Ok(nested(self.0.iter().map(|(key, value)| (key.clone(), value.as_str()))))
+        Ok(nested(&self.0))
     }
 }
 
 /// Dotted keys as a tree. Values stay texts (a password of digits is no number); numbers and
 /// truth values are read out of texts where the schema asks for them.
-fn nested<'a>(settings: impl Iterator<Item = (String, &'a str)>) -> Map<Profile, Dict> {
-    let tree = settings.fold(Dict::new(), |mut tree, (key, text)| {
+fn nested(settings: &[(String, String)]) -> Map<Profile, Dict> {
+    let tree = settings.iter().fold(Dict::new(), |mut tree, (key, text)| {
         let is_list = key.ends_with(LIST) && text.trim_start().starts_with('[');
         let value = if is_list {
             text.parse().unwrap_or_else(|never| match never {})
         } else {
-            Value::from(text)
+            Value::from(text.as_str())
         };
-        insert(&mut tree, &key, value);
+        insert(&mut tree, key, value);
         tree
     });
     Map::from([(Profile::Default, tree)])
@@ -211,25 +195,10 @@ fn insert(tree: &mut Dict, key: &str, value: Value) {
     tree.insert(head.to_owned(), Value::from(branch));
 }
 
-fn explain(error: figment::Error, file: Option<&Path>) -> ConfigError {
+fn explain(error: figment::Error, origins: &Origins) -> ConfigError {
     let key = error.path.join(".");
-    let source = error.metadata.as_ref().map(|metadata| metadata.name.as_ref());
-    let origin = match (source, file) {
-        (Some(ENVIRONMENT), _) => {
-            Origin::Environment(format!("{PREFIX}{}", key.to_uppercase().replace('.', "__")))
-        }
-        (Some(FLAGS), _) => Origin::Flag(format!("--{}", key.replace(['.', '_'], "-"))),
-        (Some(_), Some(path)) => Origin::File(path.to_owned()),
-        _ => Origin::Nowhere,
-    };
+    let origin = origins.of(&key);
     let problem = match error.kind {
-        // A syntax error is told before any key is known.
-        Kind::Message(told) if key.is_empty() => {
-            // Lines with a bar repeat the file's text.
-            let told: Vec<_> = told.lines().filter(|line| !line.contains('|')).collect();
-            let path = file.map(Path::to_owned).unwrap_or_default();
-            return ConfigError::Syntax { path, problem: told.join(": ") };
-        }
         Kind::Message(told) => format!("is not valid: {told}"),
         Kind::InvalidType(found, wanted) | Kind::InvalidValue(found, wanted) => {
             format!("must be {}, not {}", plainly(&wanted), kind_of(&found))

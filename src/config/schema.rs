@@ -21,6 +21,9 @@ pub struct Config {
     /// The most connections that one process holds to Postgres. SQLite ignores it: one writer and
     /// four readers.
     pub database_connections: u32,
+    /// How long `rondo serve` waits for a Postgres that does not answer when it starts, in seconds;
+    /// 0 asks once. Other commands ask once.
+    pub database_wait_seconds: u32,
     /// The address and port for gRPC and HTTP. Without `tls` it must be a loopback address.
     pub listen: SocketAddr,
     /// How members reach this server, for the links in mails, for example
@@ -56,6 +59,7 @@ impl Default for Config {
         Self {
             database_url: DatabaseUrl::new("sqlite:rondo.db"),
             database_connections: 10,
+            database_wait_seconds: 30,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: None,
             tls: None,
@@ -73,6 +77,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// How long `rondo serve` waits for a Postgres that does not answer when it starts.
+    pub fn database_wait(&self) -> Duration {
+        Duration::from_secs(self.database_wait_seconds.into())
+    }
+
     /// How members reach this server, without a slash at the end.
     pub fn public_url(&self) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };

@@ -9,7 +9,7 @@ use crate::{
         clocks::{self, Tick},
         collect, dun, inbox, refunds, remind, renew, resolve, send_mail,
         turn::{self, TurnError},
-        webhooks_out,
+        webhooks_out, whole_reason,
     },
     domain::merchant::Merchant,
     store::{StoreError, Work},
@@ -65,11 +65,13 @@ async fn serve(rondo: &Rondo, work: Work, merchant: &Merchant) -> Result<usize, 
     match turn(rondo, work, merchant, batch).await {
         Ok(count) => Ok(count),
         Err(TurnError::Later(error)) => {
-            tracing::debug!(work = work.name(), %error, "the turn is taken later");
+            let reason = whole_reason(&error);
+            tracing::debug!(work = work.name(), reason, "the turn is taken later");
             Ok(0)
         }
         Err(TurnError::Poisoned { objects, source }) => {
-            tracing::warn!(work = work.name(), %source, "a batch failed; taking it one by one");
+            let reason = whole_reason(&source);
+            tracing::warn!(work = work.name(), reason, "a batch failed; taking it one by one");
             one_by_one(rondo, work, merchant, objects.len().max(1)).await
         }
     }
@@ -88,7 +90,7 @@ async fn one_by_one(
             Ok(0) | Err(TurnError::Later(_)) => break,
             Ok(count) => done += count,
             Err(TurnError::Poisoned { objects, source }) => {
-                let reason = turn::whole_reason(&source);
+                let reason = whole_reason(&source);
                 for object in &objects {
                     turn::set_poison_aside(rondo, merchant, work, object, &reason).await?;
                 }
@@ -131,11 +133,12 @@ async fn apply_webhooks(rondo: &Rondo) -> Result<usize, StoreError> {
     match inbox::turn(rondo, rondo.pace.batch).await {
         Ok(count) => Ok(count),
         Err(TurnError::Later(error)) => {
-            tracing::debug!(%error, "webhooks are applied later");
+            tracing::debug!(reason = whole_reason(&error), "webhooks are applied later");
             Ok(0)
         }
         Err(TurnError::Poisoned { objects, source }) => {
-            tracing::error!(?objects, %source, "webhooks could not be applied");
+            let reason = whole_reason(&source);
+            tracing::error!(?objects, reason, "webhooks could not be applied");
             Ok(0)
         }
     }

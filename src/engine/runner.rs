@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::round;
 use crate::{
-    app::Rondo,
+    app::{Rondo, whole_reason},
     store::{StoreError, Work},
 };
 
@@ -143,7 +143,8 @@ async fn keep_going(rondo: Rondo, work: Work, bells: Bells, stop: CancellationTo
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(work = work.name(), %error, "the round is taken again later");
+                    let reason = whole_reason(&error);
+                    tracing::warn!(work = work.name(), reason, "the round is taken again later");
                     metrics::counter!("rondo_rounds_failed_total", "work" => work.name())
                         .increment(1);
                     tokio::select! {
@@ -177,7 +178,7 @@ fn measuring(rondo: Rondo) -> Result<Job, JobSchedulerError> {
         let rondo = rondo.clone();
         Box::pin(async move {
             if let Err(error) = measure(&rondo).await {
-                tracing::debug!(%error, "due work was not measured");
+                tracing::debug!(reason = whole_reason(&error), "due work was not measured");
             }
         })
     })
@@ -206,7 +207,9 @@ fn keeping_time(rondo: Rondo) -> Result<Job, JobSchedulerError> {
                     tracing::warn!(ahead_ms = ahead.num_milliseconds(), "the clock was astray");
                 }
                 Ok(_) => {}
-                Err(error) => tracing::debug!(%error, "the clock was not set"),
+                Err(error) => {
+                    tracing::debug!(reason = whole_reason(&error), "the clock was not set");
+                }
             }
         })
     })
@@ -218,7 +221,7 @@ fn forgetting(rondo: Rondo) -> Result<Job, JobSchedulerError> {
         let rondo = rondo.clone();
         Box::pin(async move {
             if let Err(error) = forget(&rondo).await {
-                tracing::warn!(%error, "old replies were not forgotten");
+                tracing::warn!(reason = whole_reason(&error), "old replies were not forgotten");
             }
         })
     })

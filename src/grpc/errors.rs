@@ -211,7 +211,7 @@ fn of_store(error: &StoreError) -> Status {
                 .again_after(COLLISION_DELAY)
                 .status("someone else wrote the same objects meanwhile; try again".to_owned())
         }
-        StoreError::Unavailable(_) => {
+        StoreError::Unavailable(_) | StoreError::Unreachable { .. } => {
             tracing::warn!(error = error as &dyn std::error::Error, "no database just now");
             Told::new(Code::Unavailable, "DATABASE_UNAVAILABLE")
                 .again_after(OUTAGE_DELAY)
@@ -219,6 +219,7 @@ fn of_store(error: &StoreError) -> Status {
         }
         StoreError::Refused { .. }
         | StoreError::Corrupt { .. }
+        | StoreError::Absent { .. }
         | StoreError::Unfit(_)
         | StoreError::Statement(_) => {
             tracing::error!(error = error as &dyn std::error::Error, "a fault of ours");

@@ -256,9 +256,11 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::Conflict { .. }
             | StoreError::Duplicate { .. }
-            | StoreError::Unavailable(_) => Self::InTheWay(error),
+            | StoreError::Unavailable(_)
+            | StoreError::Unreachable { .. } => Self::InTheWay(error),
             StoreError::Refused { .. }
             | StoreError::Corrupt { .. }
+            | StoreError::Absent { .. }
             | StoreError::Unfit(_)
             | StoreError::Statement(_) => Self::Final(error.into()),
         }

@@ -18,7 +18,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-use super::{Result, StoreError};
+use super::{Result, StoreError, fault as faults, postgres};
 
 /// What is there before a renewal; written again without being measured.
 const SEEDED: [&str; 6] =
@@ -61,6 +61,7 @@ impl Scratch {
     /// to make one. The database at `url` itself is not touched.
     pub async fn on_server(url: &str, name: &str) -> Result<Self> {
         let admin = PgConnectOptions::from_str(url).map_err(fault)?;
+        postgres::greet(&admin).await?;
         let mut connection = PgConnection::connect_with(&admin).await.map_err(fault)?;
         sqlx::query(AssertSqlSafe(format!(r#"create database "{name}""#)))
             .execute(&mut connection)
@@ -186,5 +187,5 @@ async fn copy_over(
 }
 
 fn fault(error: sqlx::Error) -> StoreError {
-    StoreError::Statement(Box::new(error))
+    StoreError::Statement(faults::cause(error))
 }

@@ -38,6 +38,23 @@ pub enum StoreError {
     /// The database is busy, restarting or gone: try the whole transaction again, later.
     #[error("the database is not available just now")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Nobody answers where the database should be: try again later, or look there.
+    #[error("no Postgres answers at {place}: start it, or correct `database_url`")]
+    Unreachable {
+        /// Host and port, or the socket.
+        place: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// There is no SQLite file, and nobody asked for a new one.
+    #[error(
+        "there is no database at {file}: `rondo init` sets one up, `rondo serve` makes one too"
+    )]
+    Absent {
+        /// The file.
+        file: String,
+    },
     /// The database is not fit for money: weaker durability, or a schema that is not ours.
     #[error("{0}")]
     Unfit(String),
@@ -50,10 +67,11 @@ impl StoreError {
     /// Whether the same transaction, run again, may succeed.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Conflict { .. } | Self::Unavailable(_) => true,
+            Self::Conflict { .. } | Self::Unavailable(_) | Self::Unreachable { .. } => true,
             Self::Duplicate { .. }
             | Self::Refused { .. }
             | Self::Corrupt { .. }
+            | Self::Absent { .. }
             | Self::Unfit(_)
             | Self::Statement(_) => false,
         }

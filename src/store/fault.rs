@@ -2,7 +2,11 @@
 
 use std::error::Error as _;
 
-use sqlx::{Error, error::ErrorKind, migrate::MigrateError};
+use sqlx::{
+    Error,
+    error::{BoxDynError, ErrorKind},
+    migrate::MigrateError,
+};
 
 use super::StoreError;
 
@@ -25,8 +29,8 @@ pub fn sorted(error: Error, told: fn(&dyn sqlx::error::DatabaseError) -> Told) -
                 | ErrorKind::NotNullViolation
                 | ErrorKind::CheckViolation
                 | ErrorKind::ExclusionViolation => StoreError::Refused { constraint },
-                _ if passes => StoreError::Unavailable(error.into()),
-                _ => StoreError::Statement(error.into()),
+                _ if passes => StoreError::Unavailable(cause(error)),
+                _ => StoreError::Statement(cause(error)),
             }
         }
         Error::Io(_)
@@ -34,8 +38,18 @@ pub fn sorted(error: Error, told: fn(&dyn sqlx::error::DatabaseError) -> Told) -
         | Error::PoolTimedOut
         | Error::PoolClosed
         | Error::WorkerCrashed
-        | Error::BeginFailed => StoreError::Unavailable(error.into()),
-        _ => StoreError::Statement(error.into()),
+        | Error::BeginFailed => StoreError::Unavailable(cause(error)),
+        _ => StoreError::Statement(cause(error)),
+    }
+}
+
+/// What the driver wraps: its own text repeats it and adds nothing.
+pub fn cause(error: Error) -> BoxDynError {
+    match error {
+        Error::Database(database) => database.into_error(),
+        Error::Io(error) => error.into(),
+        Error::Configuration(error) | Error::Tls(error) | Error::Encode(error) => error,
+        other => other.into(),
     }
 }
 

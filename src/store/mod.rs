@@ -39,7 +39,7 @@ use crate::domain::{
 pub use audit::{Check, Flaw};
 pub use due::{Broken, Claim, Stuck, Times, Work};
 pub use error::StoreError;
-pub use open::{Durability, OpenOptions, open};
+pub use open::{Access, Durability, OpenOptions, open};
 pub use question::{
     Balance, EventFilter, InboxItem, InvoiceFilter, MonthFigures, Page, PaymentFilter, SentBefore,
     StoredReply, SubscriptionFilter,

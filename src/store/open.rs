@@ -7,6 +7,8 @@ use super::{Result, Store, StoreError, postgres::Postgres, sqlite::Sqlite};
 /// How a database is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenOptions {
+    /// What for.
+    pub access: Access,
     /// How sure a commit must be.
     pub durability: Durability,
     /// How many connections to Postgres at most. SQLite has one writer and four readers.
@@ -15,8 +17,23 @@ pub struct OpenOptions {
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { durability: Durability::Full, connections: 16 }
+        Self { access: Access::Engine, durability: Durability::Full, connections: 16 }
     }
+}
+
+/// What a database is opened for.
+///
+/// Two engines on one SQLite file would not hear of each other's work, so a lock keeps the second
+/// out. Questions and small writes need none: SQLite itself lets several processes in, one writer at
+/// a time. Postgres serves any number of either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// To run the loops, or to change the schema. A SQLite file is made if it is not there, and is
+    /// no other engine's meanwhile.
+    Engine,
+    /// To ask or to write something small, beside an engine that may be at work. The database must
+    /// be there.
+    Command,
 }
 
 /// How sure a commit must be (RULES WRK-5).
@@ -28,8 +45,7 @@ pub enum Durability {
     TestOnly,
 }
 
-/// Opens the database at `url`: `sqlite:rondo.db`, made if it is not there, or `postgres://…`.
-/// Migrations are not run.
+/// Opens the database at `url`: `sqlite:rondo.db` or `postgres://…`. Migrations are not run.
 pub async fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Store>> {
     if url.starts_with("sqlite:") {
         Ok(Arc::new(Sqlite::open(url, options).await?))

@@ -6,12 +6,12 @@
 #[path = "sql/mod.rs"]
 mod sql;
 
-use std::{collections::BTreeSet, path::Path, str::FromStr as _, time::Duration};
+use std::{collections::BTreeSet, io::ErrorKind, path::Path, str::FromStr as _, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{
-    Encode, Type,
+    Connection as _, Encode, Type,
     encode::IsNull,
     error::{BoxDynError, DatabaseError},
     migrate::Migrator,
@@ -99,6 +99,8 @@ static MIGRATOR: Migrator = sqlx::migrate!("migrations/postgres");
 const CHANNEL: &str = "rondo_work";
 /// More hints than a loop can be behind by; who is further behind looks at everything anyway.
 const HINTS: usize = 256;
+/// How long a server may take to let us in before it counts as unreachable.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 /// How long to wait before listening again after the connection was lost.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 
@@ -111,13 +113,18 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Connects, and begins to listen for work.
+    /// Connects, and begins to listen for work. Fails within seconds where nobody answers.
     pub async fn open(url: &str, options: OpenOptions) -> Result<Self> {
+        let unfit = |error: sqlx::Error| {
+            let cause = faults::cause(error);
+            StoreError::Unfit(format!("`database_url` names no Postgres database: {cause}"))
+        };
         let connection = PgConnectOptions::from_str(url)
-            .map_err(|error| StoreError::Unfit(format!("the database's URL: {error}")))?
+            .map_err(unfit)?
             .application_name("rondo")
             // Nobody waits for ever: not for a lock, and not for a transaction that was forgotten.
             .options([("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", "60s")]);
+        greet(&connection).await?;
         // One connection listens.
         let pool = PgPoolOptions::new().max_connections(options.connections.max(1) + 1);
         let pool = pool.connect_with(connection).await.map_err(fault)?;
@@ -129,6 +136,47 @@ impl Postgres {
         listener.listen(CHANNEL).await.map_err(fault)?;
         let listener = tokio::spawn(listen(listener, bell.clone()));
         Ok(Self { pool, bell, listener })
+    }
+}
+
+/// One connection, there and back: a pool would go on trying for half a minute and not say why.
+pub(super) async fn greet(options: &PgConnectOptions) -> Result<()> {
+    let silence = || {
+        let seconds = ANSWERS_WITHIN.as_secs();
+        std::io::Error::new(ErrorKind::TimedOut, format!("no answer within {seconds} seconds"))
+    };
+    let connected = tokio::time::timeout(ANSWERS_WITHIN, Connection::connect_with(options)).await;
+    match connected.unwrap_or_else(|_| Err(silence().into())) {
+        // That it answered is all we wanted to know.
+        Ok(connection) => connection.close().await.map_err(fault),
+        Err(error) => Err(unanswered(error, options)),
+    }
+}
+
+/// Why there is no connection, with the place and never the password.
+fn unanswered(error: sqlx::Error, options: &PgConnectOptions) -> StoreError {
+    let place = options.get_socket().map_or_else(
+        || format!("{}:{}", options.get_host(), options.get_port()),
+        |socket| socket.display().to_string(),
+    );
+    let user = options.get_username();
+    let code = error.as_database_error().and_then(DatabaseError::code).unwrap_or_default();
+    match (&error, &*code) {
+        (sqlx::Error::Io(_), _) => StoreError::Unreachable { place, source: faults::cause(error) },
+        (sqlx::Error::Tls(_), _) => StoreError::Unfit(format!(
+            "Postgres at {place} and Rondo agree on no TLS (`sslmode` in `database_url`): {}",
+            faults::cause(error)
+        )),
+        (_, "3D000") => StoreError::Unfit(format!(
+            "Postgres at {place} has no database {database}: `createdb {database}` makes it, or \
+             correct `database_url`",
+            database = options.get_database().unwrap_or(user)
+        )),
+        (_, "28P01" | "28000") => StoreError::Unfit(format!(
+            "Postgres at {place} lets {user} not in: correct user or password in `database_url` ({})",
+            faults::cause(error)
+        )),
+        _ => fault(error),
     }
 }
 

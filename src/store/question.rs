@@ -128,6 +128,8 @@ pub struct MonthFigures {
     pub recovered: i64,
     /// Given up: uncollectible, or void after dunning.
     pub given_up: i64,
+    /// Still open now.
+    pub open: i64,
     /// Money taken in the month less money sent back in it, minor units.
     pub revenue_minor: i64,
 }

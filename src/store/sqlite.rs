@@ -1,7 +1,8 @@
-//! SQLite: one file, one process, one writer at a time.
+//! SQLite: one file, one engine, one writer at a time.
 //!
-//! Writers begin with `immediate`, through a pool of one connection: they wait for each other and
-//! never fail on a stale picture. Readers have their own connections, and block nobody.
+//! Writers begin with `immediate`, through a pool of one connection: they wait for each other, those
+//! of other processes too, and never fail on a stale picture. Readers have their own connections, and
+//! block nobody.
 
 // A path attribute counts from the folder named after this file.
 #[path = "sql/mod.rs"]
@@ -32,7 +33,7 @@ use sqlx::{
 use tokio::sync::broadcast;
 
 use super::{
-    Durability, MerchantId, OpenOptions, Repository, Result, Store, StoreError, Work,
+    Access, Durability, MerchantId, OpenOptions, Repository, Result, Store, StoreError, Work,
     fault::{self as faults, Told},
 };
 
@@ -160,19 +161,33 @@ pub struct Sqlite {
     writer: SqlitePool,
     readers: SqlitePool,
     bell: broadcast::Sender<Work>,
-    lock: File,
+    /// Held by engines alone.
+    lock: Option<File>,
 }
 
 impl Sqlite {
-    /// Opens the file, which is made if it is not there, for this process alone.
+    /// Opens the file, which is made if it is not there and an engine wants it.
     pub async fn open(url: &str, options: OpenOptions) -> Result<Self> {
-        let unfit = |error: sqlx::Error| StoreError::Unfit(format!("{url}: {error}"));
+        let unfit = |error: sqlx::Error| {
+            StoreError::Unfit(format!("{url} names no SQLite file: {}", faults::cause(error)))
+        };
         let file = SqliteConnectOptions::from_str(url).map_err(unfit)?.foreign_keys(true);
-        let lock = lock(file.get_filename())?;
-
+        let path = file.get_filename().to_owned();
+        if url.contains(":memory:") || url.contains("mode=memory") {
+            return Err(StoreError::Unfit(format!(
+                "{url} ends with the process, and what was paid with it: name a file"
+            )));
+        }
+        let lock = match options.access {
+            Access::Engine => Some(lock(&path)?),
+            Access::Command if path.exists() => None,
+            Access::Command => return Err(StoreError::Absent { file: path.display().to_string() }),
+        };
+        if options.access == Access::Engine {
+            make(&path)?;
+        }
         let writing = file
             .clone()
-            .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(match options.durability {
                 Durability::Full => SqliteSynchronous::Full,
@@ -180,7 +195,7 @@ impl Sqlite {
             })
             .busy_timeout(BUSY_TIMEOUT);
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(writing).await;
-        let writer = writer.map_err(fault)?;
+        let writer = writer.map_err(|error| unopened(error, &path))?;
         if options.durability == Durability::Full {
             refuse_weaker(&writer, url).await?;
         }
@@ -249,11 +264,12 @@ impl Store for Sqlite {
         self.readers.close().await;
         self.writer.close().await;
         // If it fails, the end of the process unlocks.
-        let _ = self.lock.unlock();
+        let _ = self.lock.as_ref().map(File::unlock);
     }
 }
 
-/// Commits, and wakes the loops of this process: there is no other.
+/// Commits, and wakes the loops of this process. Where a command of another process commits, the
+/// engine's tick finds the work.
 async fn commit(
     transaction: sqlx::Transaction<'static, Db>,
     wakes: BTreeSet<Work>,
@@ -272,12 +288,19 @@ fn lock_cards(_: &mut Connection, _: MerchantId, _: &[String]) -> Ready<Result<(
     ready(Ok(()))
 }
 
-/// Two processes on one file would each hold leases that the other cannot see in time.
+/// Keeps a second engine out: it would not hear of the work that this one commits.
 fn lock(database: &Path) -> Result<File> {
+    let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(StoreError::Unfit(format!(
+            "there is no folder {} for the database: make it first, or correct `database_url`",
+            folder.display()
+        )));
+    }
     let mut path = database.as_os_str().to_owned();
     path.push(".lock");
     let shown = path.to_string_lossy().into_owned();
-    let unfit = |error: std::io::Error| StoreError::Unfit(format!("{shown}: {error}"));
+    let unfit = |error: std::io::Error| StoreError::Unfit(format!("cannot lock {shown}: {error}"));
     let file = File::options().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(unfit)?;
     match file.try_lock() {
@@ -288,6 +311,39 @@ fn lock(database: &Path) -> Result<File> {
             database.display()
         ))),
         Err(TryLockError::Error(error)) => Err(unfit(error)),
+    }
+}
+
+/// Makes the file if it is not there, for its owner's eyes alone: it holds people's addresses. What
+/// SQLite lays beside it is closed likewise.
+fn make(database: &Path) -> Result<()> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(database) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => {
+            Err(StoreError::Unfit(format!("{} cannot be made: {error}", database.display())))
+        }
+    }
+}
+
+/// Why the file does not open, where its owner can help it.
+fn unopened(error: sqlx::Error, path: &Path) -> StoreError {
+    const CANNOT_OPEN: &str = "14";
+    const NOT_A_DATABASE: &str = "26";
+    let code = error.as_database_error().and_then(DatabaseError::code).unwrap_or_default();
+    let path = path.display();
+    match &*code {
+        CANNOT_OPEN => StoreError::Unfit(format!(
+            "{path} cannot be opened: it must be a file that this user may read and write"
+        )),
+        NOT_A_DATABASE => StoreError::Unfit(format!(
+            "{path} is no SQLite database: move it away, or correct `database_url`"
+        )),
+        _ => fault(error),
     }
 }
 

@@ -2,6 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "tests may unwrap, in their helpers too")]
 
+#[path = "../support/mod.rs"]
+mod support;
+
+mod absent;
+mod beside;
 mod looking_after;
 mod program;
 mod showing;

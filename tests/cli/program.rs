@@ -98,6 +98,19 @@ impl Running {
         address(&mut self.err)
     }
 
+    /// The first line on standard error that has `words` in it.
+    pub fn line_in_err(&mut self, words: &str) -> String {
+        let mut seen = String::new();
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.err.read_line(&mut line).unwrap(), 0, "it ended:\n{seen}");
+            if line.contains(words) {
+                return line;
+            }
+            seen.push_str(&line);
+        }
+    }
+
     /// Asks it to stop, and waits for it: the exit code and the rest of standard error.
     pub fn terminate(mut self) -> (Option<i32>, String) {
         let id = self.child.id().to_string();

@@ -22,6 +22,9 @@ const COMMANDS: [&[&str]; 17] = [
     &["bench", "renewals"],
 ];
 
+const MERCHANT: &str = "mer_06ew5kkq3hx3d1qj9w2t7m8c0g";
+const KEY: &str = "key_06ew5kkq3hx3d1qj9w2t7m8c0g";
+
 #[test]
 fn every_command_explains_itself_on_standard_output() {
     let room = Room::new();
@@ -29,9 +32,8 @@ fn every_command_explains_itself_on_standard_output() {
         let shown = room.run(&[command, &["--help"]].concat()).well();
         assert!(shown.out.contains("Usage: rondo "), "{command:?}: {}", shown.out);
         assert_eq!(shown.err, "", "{command:?}");
-        if let [name] = command {
-            assert!(shown.out.contains(&format!("\n  rondo {name}")), "{name} has no example");
-        }
+        let example = format!("\n  rondo {}", command.join(" "));
+        assert!(shown.out.contains(&example), "{command:?} has no example");
     }
     assert!(room.run(&["--help"]).well().out.contains("Exit codes: 0 done;"));
     assert!(room.run(&["--version"]).well().out.starts_with("rondo 0."));
@@ -45,6 +47,8 @@ fn a_refusal_is_one_line_and_tells_the_next_step() {
     let room = Room::new();
     room.write("bad.toml", "liste = '127.0.0.1:1'");
     room.write("keyless.toml", "database_url = 'sqlite:keyless.db'");
+    room.write("empty.db", "");
+    room.run(&["migrate"]).well();
     for (line, code, told) in [
         (&["sing"][..], 2, "unrecognized subcommand 'sing'; see `rondo --help`"),
         (&["serve", "--lisen", "x"], 2, "unexpected argument '--lisen' found; see `rondo serve"),
@@ -52,7 +56,56 @@ fn a_refusal_is_one_line_and_tells_the_next_step() {
         (&["mail", "preview", "birthday"], 2, "invalid value 'birthday' for '[KIND]'"),
         (&["mail", "preview", "receipt", "--locale", "fr"], 2, "mails are written in en, de, es"),
         (&["keys", "revoke", "inv_1"], 2, "must be an id like key_"),
-        (&["demo", "--members", "0"], 2, "0 is not in 1..=99999"),
+        (&["demo", "--members", "0"], 2, "0 is not in 1..=99999; see `rondo demo --help`"),
+        (&["stuck", "--limit", "0"], 2, "0 is not in 1..=100000; see `rondo stuck --help`"),
+        (&["stuck", "--merchant", "mer_1"], 2, "must be an id like mer_"),
+        (&["keys", "create", "--name", " ", "--role", "admin"], 2, "must have 1 to 200 characters"),
+        (&["keys", "create", "--name", "x", "--role", "king"], 2, "[possible values: admin,"),
+        (
+            &["keys", "create", "--name", "x", "--role", "admin", "--expires-in-days", "0"],
+            2,
+            "0 is not in 1..=36500",
+        ),
+        (&["mail", "preview", "--all"], 2, "were not provided: --out <DIR>; see"),
+        (&["mail", "preview", "receipt", "--all"], 2, "cannot be used with '--all'"),
+        (&["sandbox", "--listen", "8090"], 2, "invalid socket address syntax; see `rondo sandbox"),
+        (&["sandbox", "--webhook-url", "http://127.0.0.1"], 2, "provided: --webhook-secret"),
+        (
+            &["sandbox", "--webhook-url", "portal", "--webhook-secret", "x"],
+            2,
+            "must be like http://127.0.0.1:8080/",
+        ),
+        (&["bench", "renewals", "--subscriptions", "0"], 2, "0 is not in 1.."),
+        (
+            &["bench", "renewals", "--database-url", "mysql://db"],
+            2,
+            "must be like postgres://rondo@localhost/rondo",
+        ),
+        (
+            &["bench", "renewals", "--database-url", "postgres://127.0.0.1:1/x"],
+            1,
+            "no Postgres answers at 127.0.0.1:1",
+        ),
+        (
+            &["keys", "create", "--name", "x", "--role", "admin", "--merchant", MERCHANT],
+            1,
+            "an administrator's key takes no --merchant",
+        ),
+        (&["keys", "list", "--merchant", MERCHANT], 1, "there is no merchant mer_06ew5"),
+        (&["stuck", "--merchant", MERCHANT], 1, "there is no merchant mer_06ew5"),
+        (
+            &["keys", "create", "--name", "x", "--role", "merchant", "--merchant", MERCHANT],
+            1,
+            "there is no mer_06ew5",
+        ),
+        (&["keys", "revoke", KEY], 1, "`rondo keys list` shows those there are"),
+        (&["demo", "--dir", "keyless.toml", "--exit"], 1, "cannot make the folder keyless.toml"),
+        (
+            &["sandbox", "--listen", "127.0.0.1:0", "--ledger", "absent/book.jsonl"],
+            1,
+            "with its ledger in absent/book.jsonl",
+        ),
+        (&["mail", "preview", "--all", "--out", "bad.toml"], 1, "cannot make the folder bad.toml"),
         (&["serve", "--tls-cert", "a.pem"], 2, "were not provided: --tls-key <FILE>"),
         (&["migrate", "--config", "absent.toml"], 1, "absent.toml: cannot be read"),
         (&["serve", "--config", "bad.toml"], 1, "`liste` is not a setting here; known are"),
@@ -60,13 +113,12 @@ fn a_refusal_is_one_line_and_tells_the_next_step() {
         (&["serve", "--log-format", "xml"], 1, "`log.format` must be one of `text`, `json`"),
         (&["serve", "--config", "keyless.toml"], 1, "`rondo init` makes a new key"),
         (&["serve", "--database-url", "mysql://db"], 1, "`rondo check-config` lists them"),
-        (&["keys", "list", "--database-url", "sqlite:new.db"], 1, "run `rondo migrate` first"),
+        (&["keys", "list", "--database-url", "sqlite:empty.db"], 1, "run `rondo migrate` first"),
         (
             &["keys", "create", "--name", "x", "--role", "merchant"],
             1,
             "a key with this role needs --merchant",
         ),
-        (&["stuck", "--database-url", "postgres://127.0.0.1:1/x"], 1, "cannot open the database"),
     ] {
         let ended = room.run(line);
         assert_eq!(ended.code, code, "{line:?}: {}", ended.err);
@@ -84,7 +136,11 @@ fn check_config_ends_with_1_only_for_what_serve_would_refuse() {
     let sound = room.run(&["check-config", "--json"]).well().json();
     assert_eq!(sound["ok"], true);
     assert_eq!(sound["findings"][0]["severity"], "warning");
-    assert!(room.run(&["check-config"]).well().out.contains("smtp.host"));
+    let shown = room.run(&["check-config"]).well().out;
+    let told = "warning: `smtp.host` is not set: mails wait in the outbox\n\
+                warning: `gateways` is empty: nothing can be charged\n\
+                The configuration is sound.\n";
+    assert_eq!(shown, told);
 
     room.write("rondo.toml", "listen = '0.0.0.0:80'\nsecret_key_file = 'rondo.key'");
     let refused = room.run(&["check-config", "--json"]);
@@ -92,4 +148,32 @@ fn check_config_ends_with_1_only_for_what_serve_would_refuse() {
     let told = refused.json();
     assert_eq!(told["ok"], false);
     assert_eq!(told["findings"][0]["key"], "listen");
+    assert_eq!(told["findings"][0]["where"], "rondo.toml:1");
+    let shown = room.run(&["check-config"]);
+    assert_eq!(shown.code, 1);
+    assert!(shown.out.starts_with("error: rondo.toml:1: `listen` is reachable"), "{}", shown.out);
+    let served = room.run(&["serve"]);
+    assert!(served.err.starts_with("error: rondo.toml:1: `listen` is reachable"), "{}", served.err);
+}
+
+#[test]
+fn check_config_tells_what_cannot_be_read_in_one_line_with_its_place() {
+    let room = Room::new();
+    for (text, told) in [
+        ("listen = '127.0.0.1:1'\nport = 1", "rondo.toml:2: `port` is not a setting here"),
+        ("[engine]\n\nbatch = 'x'", "rondo.toml:3: `engine.batch` must be a whole number"),
+        ("\nlisten = [", "rondo.toml:2: this is no TOML: "),
+    ] {
+        room.write("rondo.toml", text);
+        let shown = room.run(&["check-config"]);
+        assert_eq!((shown.code, &*shown.err), (1, ""));
+        assert!(shown.out.starts_with(&format!("error: {told}")), "{}", shown.out);
+        assert_eq!(shown.out.lines().count(), 1, "{}", shown.out);
+        let machine = room.run(&["check-config", "--json"]).json();
+        assert_eq!(machine["ok"], false);
+        let (place, _) = told.split_once(": ").unwrap();
+        assert_eq!(machine["findings"][0]["where"], place);
+    }
+    let absent = room.run(&["check-config", "--config", "absent.toml", "--json"]);
+    assert_eq!(absent.json()["findings"][0]["where"], "absent.toml");
 }

@@ -1,6 +1,6 @@
 //! A database is opened if it is fit for money, and by one process if it is a file.
 
-use rondo::store::{Durability, OpenOptions, StoreError, open};
+use rondo::store::{Access, Durability, OpenOptions, Store, StoreError, open};
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
@@ -41,7 +41,53 @@ async fn a_second_process_on_one_file_is_refused() {
 #[tokio::test]
 async fn a_database_in_memory_is_refused() {
     let sentence = refusal("sqlite::memory:", OpenOptions::default()).await;
-    assert!(sentence.contains("a write-ahead log"), "{sentence}");
+    assert!(sentence.contains("ends with the process"), "{sentence}");
+}
+
+#[tokio::test]
+async fn a_command_asks_and_writes_beside_an_engine() {
+    let engine = support::open(Engine::Sqlite).await;
+    let command = open(&engine.url, OpenOptions { access: Access::Command, ..THROWAWAY }).await;
+    let command = command.unwrap();
+    let shop = Shop::opened(&*command).await;
+    let read = async |store: &dyn Store| {
+        let mut repo = store.snapshot().await.unwrap();
+        repo.merchant(shop.merchant.id).await.unwrap().is_some()
+    };
+    assert!(read(&*engine).await && read(&*command).await);
+    command.close().await;
+    let other = Shop::opened_as(&*engine, 2).await;
+    assert_ne!(other.merchant.id, shop.merchant.id, "the engine writes on");
+}
+
+#[tokio::test]
+async fn a_command_makes_no_file() {
+    let folder = TempDir::new().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("rondo.db").display());
+    let options = OpenOptions { access: Access::Command, ..OpenOptions::default() };
+    let refused = open(&url, options).await;
+    assert!(matches!(refused, Err(StoreError::Absent { .. })), "{refused:?}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_server_without_the_database_says_how_to_make_it() {
+    let database = support::open(Engine::Postgres).await;
+    let name = database.url.rsplit('/').find(|part| part.starts_with("rondo_test")).unwrap();
+    let name = name.split('?').next().unwrap();
+    let url = database.url.replace(name, "rondo_never_made");
+    let sentence = refusal(&url, THROWAWAY).await;
+    assert!(sentence.contains("`createdb rondo_never_made` makes it"), "{sentence}");
+}
+
+#[tokio::test]
+async fn what_the_database_says_is_told_once() {
+    let store = support::open(Engine::Sqlite).await;
+    let mut file = SqliteConnection::connect(&store.url).await.unwrap();
+    sqlx::query("drop table stuck").execute(&mut file).await.unwrap();
+    let error = store.snapshot().await.unwrap().stuck(None, 1).await.unwrap_err();
+    let reason = rondo::app::whole_reason(&error);
+    assert_eq!(reason, "the database refused a statement: (code: 1) no such table: stuck");
 }
 
 #[tokio::test]

@@ -91,6 +91,7 @@ async fn months_tell_what_failed_recovered_and_was_given_up(
             failed: 1,
             recovered: 1,
             given_up: 0,
+            open: 1,
             revenue_minor: 2000,
         },
         MonthFigures {
@@ -101,6 +102,7 @@ async fn months_tell_what_failed_recovered_and_was_given_up(
             failed: 2,
             recovered: 0,
             given_up: 2,
+            open: 0,
             revenue_minor: 1500,
         },
     ];

@@ -29,7 +29,7 @@ use std::{
     },
 };
 
-use rondo::store::{Durability, OpenOptions, Store};
+use rondo::store::{Access, Durability, OpenOptions, Store};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection, migrate::Migrator};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
@@ -47,7 +47,8 @@ pub enum Engine {
 pub type Later<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// How tests open a database: it need not outlive a loss of power.
-pub const THROWAWAY: OpenOptions = OpenOptions { durability: Durability::TestOnly, connections: 8 };
+pub const THROWAWAY: OpenOptions =
+    OpenOptions { access: Access::Engine, durability: Durability::TestOnly, connections: 8 };
 
 /// An empty database with Rondo's schema, which goes away with the value.
 #[derive(Debug)]

@@ -36,7 +36,7 @@ use crate::{
     },
     security::chance::system_mint,
     store::{
-        Durability, Page, Store, Work,
+        Access, Durability, Page, Store, Work,
         bench::{self, Baseline, Scratch},
     },
 };
@@ -63,7 +63,7 @@ pub struct Args {
     subscriptions: u32,
 
     /// The Postgres server; SQLite files without it.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = postgres)]
     database_url: Option<String>,
 
     /// The folder for SQLite files and the sandbox's ledger; what is made there is removed again.
@@ -73,6 +73,11 @@ pub struct Args {
     /// Print JSON.
     #[arg(long)]
     json: bool,
+}
+
+fn postgres(url: &str) -> Result<String, &'static str> {
+    let is_postgres = url.starts_with("postgres://") || url.starts_with("postgresql://");
+    is_postgres.then(|| url.to_owned()).ok_or("must be like postgres://rondo@localhost/rondo")
 }
 
 /// What was measured.
@@ -87,16 +92,16 @@ struct Figures {
 
 /// Runs the command.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let folder = &args.dir;
-    let was_there = folder.exists();
-    fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let mint = system_mint();
     let run = u64::from_be_bytes(mint.bytes::<8>());
     let [measured, by_hand] =
         ["measured", "by_hand"].map(|name| format!("rondo_bench_{name}_{run:016x}"));
     let measured = scratch(&args, &measured).await?;
     let by_hand = scratch(&args, &by_hand).await?;
+    let folder = &args.dir;
+    let was_there = folder.exists();
+    fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let ledger = folder.join(format!("rondo_bench_{run:016x}.jsonl"));
     let figures = measure(&args, &measured, &by_hand, &ledger, &mint).await;
     // Whatever came of it, nothing is left behind.
@@ -120,8 +125,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 async fn scratch(args: &Args, name: &str) -> anyhow::Result<Scratch> {
     Ok(match &args.database_url {
-        Some(url) if !url.starts_with("sqlite:") => Scratch::on_server(url, name).await?,
-        Some(_) | None => Scratch::file(&args.dir, name),
+        Some(url) => Scratch::on_server(url, name).await?,
+        None => Scratch::file(&args.dir, name),
     })
 }
 
@@ -193,9 +198,9 @@ async fn check(store: &dyn Store, count: usize) -> anyhow::Result<()> {
 /// Opens and migrates a scratch database. A server that is set to less than durable is measured
 /// all the same, and told of.
 async fn open(config: &Config) -> anyhow::Result<(Arc<dyn Store>, bool)> {
-    let (store, is_durable) = match settings::open_store(config).await {
+    let (store, is_durable) = match settings::open_store(config, Access::Engine).await {
         Ok(store) => (store, true),
-        Err(_) => (settings::open_with(config, Durability::TestOnly).await?, false),
+        Err(_) => (settings::open_with(config, Access::Engine, Durability::TestOnly).await?, false),
     };
     store.migrate().await.context("the database could not be migrated")?;
     Ok((store, is_durable))

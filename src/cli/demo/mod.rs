@@ -94,16 +94,20 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         say(report.as_json())?;
     } else {
         say(report.by_month())?;
+        for line in Report::LEGEND {
+            say(line)?;
+        }
         say(report.by_mail())?;
         for line in report.check_lines() {
             say(line)?;
         }
     }
-    if !args.exit {
-        invite(&stage, &portal);
+    let invited = if args.exit { Ok(()) } else { invite(&stage, &portal).await };
+    if !args.exit && invited.is_ok() {
         stop.cancelled().await;
     }
     stage.clear().await?;
+    invited?;
     Ok(if report.agrees() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -144,15 +148,21 @@ fn standing(subscriptions: &[v1::Subscription]) -> BTreeMap<String, usize> {
 }
 
 /// How to look around while it stays up.
-fn invite(stage: &Stage, portal: &Portal) {
+async fn invite(stage: &Stage, portal: &Portal) -> anyhow::Result<()> {
     let address = stage.service.address;
+    let owed = match portal.pay_link().await? {
+        Some((who, link)) => format!("What {who} owes, to be paid in a browser:\n  {link}\n"),
+        None => "Nobody is past due, so there is no page to pay on.\n".to_owned(),
+    };
     eprintln!(
         "\nAll of it stays up until Ctrl-C.\n\n\
          The mails, in a browser:\n  http://{}/\n\
+         {owed}\
          The API, as the portal:\n  grpcurl -plaintext -H 'authorization: Bearer {}' -d \
          '{{\"page_size\": 3}}' {address} rondo.v1.SubscriptionsService/ListSubscriptions\n\
          The example portal in Python, as an administrator:\n  RONDO_ADDRESS={address} \
          RONDO_API_KEY={} examples/learning-portal-python/run",
         stage.catcher.http_addr, portal.key, stage.admin_key
     );
+    Ok(())
 }

@@ -342,6 +342,36 @@ impl Portal {
         }
     }
 
+    /// Where someone who is past due can pay: who it is, and the page. None if nobody is.
+    pub async fn pay_link(&self) -> anyhow::Result<Option<(String, String)>> {
+        let request = v1::ListSubscriptionsRequest {
+            page_size: 1,
+            states: vec![v1::subscription::State::PastDue.into()],
+            ..v1::ListSubscriptionsRequest::default()
+        };
+        let late = self.subscriptions().list_subscriptions(request).await;
+        let late = late.map_err(refused("ListSubscriptions"))?.into_inner().subscriptions;
+        let Some(late) = late.into_iter().next() else { return Ok(None) };
+
+        let mut invoices = InvoicesServiceClient::new(self.line.clone());
+        let request = v1::ListInvoicesRequest {
+            page_size: 1,
+            subscription: late.name,
+            states: vec![v1::invoice::State::Open.into()],
+            ..v1::ListInvoicesRequest::default()
+        };
+        let open = invoices.list_invoices(request).await.map_err(refused("ListInvoices"))?;
+        let Some(open) = open.into_inner().invoices.into_iter().next() else { return Ok(None) };
+
+        let request =
+            v1::GetCustomerRequest { name: late.customer, ..v1::GetCustomerRequest::default() };
+        let mut customers = CustomersServiceClient::new(self.line.clone());
+        let customer = customers.get_customer(request).await.map_err(refused("GetCustomer"))?;
+        let request = v1::GetPayLinkRequest { name: open.name };
+        let link = invoices.get_pay_link(request).await.map_err(refused("GetPayLink"))?;
+        Ok(Some((customer.into_inner().display_name, link.into_inner().url)))
+    }
+
     /// The open dunning cases: the customer, and since when.
     pub async fn open_cases(&self) -> anyhow::Result<Vec<(String, DateTime<Utc>)>> {
         let mut client = DunningServiceClient::new(self.line.clone());

@@ -39,6 +39,7 @@ struct Month {
     failed: i64,
     recovered: i64,
     given_up: i64,
+    open: i64,
     mails: i64,
     revenue: BTreeMap<Currency, i64>,
 }
@@ -50,6 +51,7 @@ impl Month {
         self.failed += other.failed;
         self.recovered += other.recovered;
         self.given_up += other.given_up;
+        self.open += other.open;
         self.mails += other.mails;
         for (currency, minor) in &other.revenue {
             *self.revenue.entry(*currency).or_default() += minor;
@@ -65,6 +67,7 @@ impl From<&MonthFigures> for Month {
             failed: figures.failed,
             recovered: figures.recovered,
             given_up: figures.given_up,
+            open: figures.open,
             mails: 0,
             revenue: BTreeMap::from([(figures.currency, figures.revenue_minor)]),
         }
@@ -115,7 +118,7 @@ impl Report {
         let currencies: Vec<_> = self.currencies().into_iter().collect();
         let revenue: Vec<_> = currencies.iter().map(|c| format!("revenue {c}")).collect();
         let mut columns = vec![("month", Column::Words)];
-        for name in ["invoices", "paid", "failed", "recovered", "given up", "mails"] {
+        for name in ["invoices", "paid", "failed", "recovered", "given up", "open", "mails"] {
             columns.push((name, Column::Figures));
         }
         columns.extend(revenue.iter().map(|name| (name.as_str(), Column::Figures)));
@@ -126,6 +129,14 @@ impl Report {
         shown.add_row(row("all".to_owned(), &self.total(), &currencies));
         shown
     }
+
+    /// What the columns that are not plain mean. Invoices count in the month of their issue.
+    pub const LEGEND: [&str; 4] = [
+        "failed     the first charge came to nothing",
+        "recovered  failed at first, and paid by now: a retry or a new card did it",
+        "given up   failed, and nobody asks any more: void or written off, as the ladder ends",
+        "open       not paid yet, and still asked for",
+    ];
 
     /// The table of mails by kind.
     pub fn by_mail(&self) -> Table {
@@ -194,8 +205,10 @@ impl Report {
 
 fn row(month: String, figures: &Month, currencies: &[Currency]) -> Vec<String> {
     let mut cells = vec![month];
-    let Month { invoices, paid, failed, recovered, given_up, mails, revenue } = figures;
-    cells.extend([invoices, paid, failed, recovered, given_up, mails].map(ToString::to_string));
+    let Month { invoices, paid, failed, recovered, given_up, open, mails, revenue } = figures;
+    cells.extend(
+        [invoices, paid, failed, recovered, given_up, open, mails].map(ToString::to_string),
+    );
     cells.extend(currencies.iter().map(|currency| {
         let minor = revenue.get(currency).copied().unwrap_or_default();
         let amount = Money::new(minor, *currency).to_string();
@@ -214,6 +227,7 @@ fn line(month: NaiveDate, figures: &Month) -> Value {
         "failed": figures.failed,
         "recovered": figures.recovered,
         "given_up": figures.given_up,
+        "open": figures.open,
         "mails": figures.mails,
         "revenue_minor": revenue,
     })

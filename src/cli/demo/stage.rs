@@ -16,14 +16,14 @@ use tokio::net::TcpListener;
 
 use crate::{
     cli::{init::make_admin_key, sandbox::machine_clock, service::Service, settings, telemetry},
-    config::{Config, DatabaseUrl, Engine, Log, RateLimit, Smtp, SmtpTls},
+    config::{Config, DatabaseUrl, Engine, Loaded, Log, Origins, RateLimit, Smtp, SmtpTls},
     gateway::{
         AccountConfig, GatewayKind,
         sandbox::server::{SandboxOptions, SandboxServer, WebhookOptions},
     },
     mail::catcher::{Catcher, CatcherHandle},
     security::chance::system_mint,
-    store::Durability,
+    store::{Access, Durability},
 };
 
 /// The gateway account's name.
@@ -104,10 +104,12 @@ impl Stage {
         let sandbox = sandbox(&files.ledger, address, seed).await?;
         let catcher = Catcher::new().start(ANY_PORT, ANY_PORT).await?;
         let config = configuration(url, address, sandbox.base_url(), catcher.smtp_addr);
+        let config = Loaded { config, origins: Origins::default() };
         settings::refuse_errors(&config)?;
+        let config = config.config;
         telemetry::log_to_file(&config.log, &files.log)?;
         // Made-up money may be lost with the power.
-        let store = settings::open_with(&config, Durability::TestOnly).await?;
+        let store = settings::open_with(&config, Access::Engine, Durability::TestOnly).await?;
         store.migrate().await.context("the database could not be migrated")?;
         let engine = store.describe().await?;
         let admin_key = make_admin_key(store.as_ref(), &system_mint()).await?;

@@ -47,7 +47,8 @@ statements! {
                           and dunning_case.invoice_id = invoice.invoice_id
                     ) then 1
                     else 0
-                end as is_given_up
+                end as is_given_up,
+                case when invoice.state = 'open' then 1 else 0 end as is_open
             from invoice
             left join first_attempt on first_attempt.invoice_id = invoice.invoice_id
             where invoice.merchant_id = $1
@@ -61,11 +62,12 @@ statements! {
                 sum(is_failed) as failed,
                 sum(is_failed * is_paid) as recovered,
                 sum(is_given_up) as given_up,
+                sum(is_open) as still_open,
                 0 as revenue_minor
             from issued
             group by month, currency
             union all
-            select {month posting.at}, currency, 0, 0, 0, 0, 0, sum(amount_minor)
+            select {month posting.at}, currency, 0, 0, 0, 0, 0, 0, sum(amount_minor)
             from posting
             where merchant_id = $1 and account like 'clearing:%'
             group by 1, currency
@@ -78,6 +80,7 @@ statements! {
             cast(sum(failed) as bigint) as failed,
             cast(sum(recovered) as bigint) as recovered,
             cast(sum(given_up) as bigint) as given_up,
+            cast(sum(still_open) as bigint) as still_open,
             cast(sum(revenue_minor) as bigint) as revenue_minor
         from figures
         group by month, currency
@@ -106,6 +109,7 @@ pub async fn months(
             failed: row.get("failed")?,
             recovered: row.get("recovered")?,
             given_up: row.get("given_up")?,
+            open: row.get("still_open")?,
             revenue_minor: row.get("revenue_minor")?,
         })
     };

@@ -1,0 +1,138 @@
+//! Commands beside a running server on the same SQLite file: questions and small writes go through,
+//! a second engine does not.
+
+use rondo::{
+    domain::payment::PaymentState,
+    grpc::proto::v1::{self, merchants_service_client::MerchantsServiceClient},
+    store::{Access, OpenOptions, Stuck, Work, open},
+};
+use tonic::{Code, Request, Status, transport::Endpoint};
+
+use super::program::{Room, get_with_key};
+use crate::support::given::{Shop, at, write};
+
+const NEXT_TO_AN_ENGINE: OpenOptions = OpenOptions {
+    access: Access::Command,
+    durability: rondo::store::Durability::Full,
+    connections: 1,
+};
+
+#[tokio::test]
+async fn what_a_command_puts_back_is_done_by_the_running_server() {
+    let room = Room::new();
+    let mut sandbox = room.start(&["sandbox", "--listen", "127.0.0.1:0"]);
+    let gateway = sandbox.address_in_err();
+    room.write(
+        "rondo.toml",
+        &format!(
+            "[engine]\ntick_seconds = 1\n[gateways.sandbox]\nkind = 'sandbox'\n\
+             base_url = 'http://{gateway}'\nsecret_key = 'sk_sandbox'\n"
+        ),
+    );
+    room.run(&["init"]).well();
+    let payment = set_a_payment_aside(&room).await;
+    let mut server = room.start(&["serve", "--listen", "127.0.0.1:0"]);
+    server.address_in_out();
+
+    let listed = room.run(&["stuck", "--json"]).well().json();
+    assert_eq!(listed["stuck"][0]["object"], payment, "{listed}");
+    assert_eq!(listed["stuck"][0]["reason"], "could not be decided", "{listed}");
+    assert_eq!(get_with_key(gateway, "/ledger/charges", "sk_sandbox").1, "");
+
+    let retried = room.run(&["stuck", "retry", &payment]).well().out;
+    assert_eq!(retried, format!("{payment} is due again.\n"));
+    while !get_with_key(gateway, "/ledger/charges", "sk_sandbox").1.contains("tok_visa.ana") {}
+    assert_eq!(room.run(&["stuck"]).well().out, "Nothing is stuck.\n");
+    let (code, err) = server.terminate();
+    assert_eq!(code, Some(0), "{err}");
+}
+
+/// Writes a payment that is due, and takes it out of its loop.
+async fn set_a_payment_aside(room: &Room) -> String {
+    let url = format!("sqlite:{}", room.path("rondo.db").display());
+    let store = open(&url, NEXT_TO_AN_ENGINE).await.unwrap();
+    let mut shop = Shop::new(1);
+    shop.card.token = "tok_visa.ana".into();
+    write(&*store, shop.changes()).await.unwrap();
+    let mut owed = shop.owed();
+    owed.payment.state = PaymentState::Scheduled;
+    owed.payment.collect_at = Some(at("2026-01-01"));
+    write(&*store, owed.changes()).await.unwrap();
+    let mut repo = store.begin().await.unwrap();
+    let stuck = Stuck {
+        merchant: shop.merchant.id,
+        work: Work::Collect,
+        object: owed.payment.id.to_string(),
+        reason: "could not be decided".into(),
+        since: at("2026-01-01"),
+    };
+    repo.set_aside(&stuck).await.unwrap();
+    repo.commit().await.unwrap();
+    store.close().await;
+    stuck.object
+}
+
+#[tokio::test]
+async fn keys_made_and_taken_back_beside_a_server_count_at_once() {
+    let room = Room::new();
+    room.run(&["init"]).well();
+    let mut server = room.start(&["serve", "--listen", "127.0.0.1:0"]);
+    let address = server.address_in_out();
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
+    let channel = endpoint.connect().await.unwrap();
+    let ask = async |key: &str| -> Result<(), Status> {
+        let mut request = Request::new(v1::ListMerchantsRequest::default());
+        let bearer = format!("Bearer {key}");
+        request.metadata_mut().insert("authorization", bearer.parse().unwrap());
+        MerchantsServiceClient::new(channel.clone()).list_merchants(request).await.map(|_| ())
+    };
+
+    let made = ["keys", "create", "--name", "spare", "--role", "admin", "--json"];
+    let made = room.run(&made).well().json();
+    let (id, secret) = (made["id"].as_str().unwrap(), made["secret"].as_str().unwrap());
+    ask(secret).await.unwrap();
+    let listed = room.run(&["keys", "list", "--json"]).well().json();
+    assert!(listed["keys"].as_array().unwrap().iter().any(|key| key["id"] == id), "{listed}");
+    let taken_back = room.run(&["keys", "revoke", id, "--json"]).well().json();
+    assert_eq!(taken_back["revoked"], id);
+    assert_eq!(ask(secret).await.unwrap_err().code(), Code::Unauthenticated);
+
+    let first = room.run(&["init", "--new-admin-key"]).well().out;
+    ask(first.trim()).await.unwrap();
+    server.terminate();
+}
+
+#[test]
+fn a_second_engine_on_one_file_is_refused() {
+    let room = Room::new();
+    room.run(&["init"]).well();
+    let mut server = room.start(&["serve", "--listen", "127.0.0.1:0"]);
+    server.address_in_out();
+
+    assert_eq!(room.run(&["migrate", "--check"]).well().out, "");
+    assert!(room.run(&["migrate"]).well().err.contains("is up to date"));
+    let second = room.run(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(second.code, 1);
+    let told = "error: rondo.db is in use by another Rondo process: stop that one first, or use \
+                Postgres, which serves any number of them\n";
+    assert!(second.err.ends_with(told), "{}", second.err);
+    server.terminate();
+    let mut next = room.start(&["serve", "--listen", "127.0.0.1:0"]);
+    next.address_in_out();
+    next.terminate();
+}
+
+#[test]
+fn a_schema_is_not_changed_under_a_running_engine() {
+    let room = Room::new();
+    // A file that is not migrated yet, and an engine that holds it.
+    room.write("rondo.db", "");
+    let held = std::fs::File::create(room.path("rondo.db.lock")).unwrap();
+    held.lock().unwrap();
+    let refused = room.run(&["migrate"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("is in use by another Rondo process"), "{}", refused.err);
+    assert_eq!(room.run(&["migrate", "--check"]).code, 1, "all are pending still");
+    held.unlock().unwrap();
+    room.run(&["migrate"]).well();
+}
