@@ -1,0 +1,5 @@
+//! Mails, read from a real SMTP server: how they leave, and what members get in their lives.
+
+#![expect(clippy::unwrap_used, reason = "tests may unwrap, in their helpers too")]
+
+mod smtp;
