@@ -2,4 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests may unwrap, in their helpers too")]
 
+#[path = "../support/mod.rs"]
+mod support;
+
+mod members;
 mod smtp;
