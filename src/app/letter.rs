@@ -1,13 +1,12 @@
 //! From a notice to a letter: the facts as they were, with names, cards and links as they are.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
-use super::{Rondo, papers::Papers, pay};
+use super::{Rondo, papers::Papers, pay, renew::next_terms};
 use crate::{
     domain::{
         calendar::{Interval, Unit},
         catalog::Terms,
-        customer::PaymentMethod,
         invoice::Invoice,
         merchant::Merchant,
         money::Money,
@@ -47,10 +46,10 @@ pub(super) fn write(
                 advice: class.into(),
                 next_try_at,
                 access_until,
-                instrument: letter.shown(tried.as_ref()),
+                instrument: tried.as_ref().map(instrument),
                 invoice: letter.number(),
                 pay_url: letter.invoice_url(),
-                manage_url: letter.manage_url,
+                manage_url: letter.leave_url(),
                 plan: letter.plan,
             })
         }
@@ -58,21 +57,21 @@ pub(super) fn write(
             Message::AuthenticationNeeded(message::AuthenticationNeeded {
                 amount,
                 confirm_by,
-                instrument: letter.shown(tried.as_ref()),
+                instrument: tried.as_ref().map(instrument),
                 invoice: letter.number(),
                 confirm_url: letter.invoice_url(),
-                manage_url: letter.manage_url,
+                manage_url: letter.leave_url(),
                 plan: letter.plan,
             })
         }
         Facts::CardExpiring { card, expires_at: _, next_charge_at, next_amount } => {
-            letter.card_expiring(card, next_charge_at, next_amount)?
+            letter.card_expiring(&card, next_charge_at, next_amount)?
         }
         Facts::Recovered { amount, paid_at, next_charge_at, paid_with } => {
             Message::Recovered(message::Recovered {
                 amount,
                 paid_at,
-                instrument: letter.shown(paid_with.as_ref()),
+                instrument: paid_with.as_ref().map(instrument),
                 invoice: letter.number(),
                 next_charge: letter.next_charge(next_charge_at),
                 invoice_url: letter.invoice_url(),
@@ -87,7 +86,7 @@ pub(super) fn write(
                 reopen_by: None,
                 invoice: letter.number(),
                 pay_url: letter.invoice_url(),
-                manage_url: letter.manage_url,
+                manage_url: letter.leave_url(),
                 plan: letter.plan,
             })
         }
@@ -99,16 +98,16 @@ pub(super) fn write(
                 last_charge: None,
                 open: open_amount,
                 refund: None,
-                undo_url: can_undo.then(|| letter.manage_url.clone()),
+                undo_url: letter.manage_url.clone().filter(|_| can_undo),
                 manage_url: letter.manage_url,
                 plan: letter.plan,
             })
         }
-        Facts::PlanChanging { changes_at, new_plan_name, old_amount, new_amount } => {
+        Facts::PlanChanging { changes_at, new_plan_name, old, new } => {
             Message::PlanChanging(message::PlanChanging {
                 new_plan: Some(new_plan_name).filter(|name| *name != letter.plan),
-                old_price: Price { amount: old_amount, ..letter.price },
-                new_price: Price { amount: new_amount, ..letter.price },
+                old_price: Price { amount: old.amount, cycle: cycle(old.interval) },
+                new_price: Price { amount: new.amount, cycle: cycle(new.interval) },
                 changes_at,
                 manage_url: letter.manage_url,
                 plan: letter.plan,
@@ -117,7 +116,7 @@ pub(super) fn write(
         Facts::Refund { amount, refunded_at, to } => Message::Refund(message::Refund {
             amount,
             sent_at: refunded_at,
-            instrument: letter.shown(to.as_ref()),
+            instrument: to.as_ref().map(instrument),
             invoice: letter.number(),
             credit_note: None,
             reference: None,
@@ -137,10 +136,12 @@ struct Letter<'a> {
     /// What was bought, in the merchant's words.
     plan: String,
     price: Price,
-    /// What usually pays.
-    usual: Instrument,
-    /// Where the customer changes or cancels.
-    manage_url: String,
+    /// What the next cycle costs and how long it is.
+    next: Option<(Money, Interval)>,
+    /// What usually pays, if the customer has stored something that may be charged.
+    usual: Option<Instrument>,
+    /// Where the customer changes or cancels, if the merchant has a portal.
+    manage_url: Option<String>,
 }
 
 impl<'a> Letter<'a> {
@@ -156,10 +157,18 @@ impl<'a> Letter<'a> {
         let price = price(subscription.zip(terms), invoice).ok_or_else(|| {
             MailError::Template("the notice is about neither a subscription nor an invoice".into())
         })?;
+        let next = subscription.and_then(|subscription| {
+            let terms = papers.terms.get(&next_terms(subscription))?;
+            let quantity =
+                subscription.scheduled_change.map_or(subscription.quantity, |c| c.quantity);
+            let amount = terms.recurring_total(subscription.currency, quantity).ok()?;
+            Some((amount, terms.interval))
+        });
         let method = subscription
             .and_then(|subscription| subscription.payment_method)
             .or(papers.customer(notice).default_method)
-            .and_then(|id| papers.methods.get(&id));
+            .and_then(|id| papers.methods.get(&id))
+            .filter(|method| method.is_chargeable());
         Ok(Self {
             rondo,
             merchant,
@@ -168,8 +177,9 @@ impl<'a> Letter<'a> {
             invoice,
             plan: what(papers, subscription, invoice),
             price,
-            usual: usual(method),
-            manage_url: merchant.portal_url.clone().unwrap_or_else(|| rondo.public_url.clone()),
+            next,
+            usual: method.map(|method| instrument(&method.shown())),
+            manage_url: merchant.portal_url.clone(),
         })
     }
 
@@ -179,12 +189,14 @@ impl<'a> Letter<'a> {
         next_charge_at: Option<DateTime<Utc>>,
         next_amount: Money,
     ) -> Message {
-        let at = next_charge_at.unwrap_or(self.notice.created_at);
+        let next_charge = next_charge_at
+            .filter(|_| next_amount.is_positive())
+            .map(|at| Charge { amount: next_amount, at });
         Message::Welcome(message::Welcome {
             plan: self.plan,
             price: self.price,
             paid,
-            next_charge: Charge { amount: next_amount, at },
+            next_charge,
             instrument: self.usual,
             withdraw_until: None,
             open_url: self.manage_url.clone(),
@@ -194,27 +206,30 @@ impl<'a> Letter<'a> {
 
     fn trial_ending(self, ends_at: DateTime<Utc>, amount: Money) -> Message {
         Message::TrialEnding(message::TrialEnding {
-            plan: self.plan,
             ends_at,
             amount,
             price: self.price,
-            instrument: Some(self.usual),
+            card_url: self.card_url(),
+            plan: self.plan,
+            instrument: self.usual,
             manage_url: self.manage_url,
         })
     }
 
     fn upcoming_renewal(self, renews_at: DateTime<Utc>, amount: Money) -> Message {
-        let length = self
-            .subscription
-            .and_then(|subscription| subscription.current_period)
-            .map_or(TimeDelta::zero(), |period| period.end() - period.start());
+        let until = self.subscription.zip(self.next).and_then(|(subscription, (_, interval))| {
+            let anchor = subscription.anchor;
+            let whole = anchor.period(interval, anchor.cycle_at(interval, renews_at)).ok()?;
+            Some(whole.end())
+        });
         Message::UpcomingRenewal(message::UpcomingRenewal {
-            plan: self.plan,
+            renews_at,
             amount,
             previous: Some(self.price.amount),
-            period: Period { from: renews_at, until: renews_at + length },
+            period: until.map(|until| Period { from: renews_at, until }),
+            card_url: self.card_url(),
+            plan: self.plan,
             instrument: self.usual,
-            cancel_by: renews_at,
             manage_url: self.manage_url,
         })
     }
@@ -231,7 +246,7 @@ impl<'a> Letter<'a> {
             amount,
             tax: None,
             paid_at,
-            instrument: self.shown(paid_with),
+            instrument: paid_with.map(instrument),
             invoice: self.number(),
             period: period.map(|period| Period { from: period.start(), until: period.end() }),
             next_charge: self.next_charge(next_charge_at),
@@ -242,41 +257,49 @@ impl<'a> Letter<'a> {
 
     fn card_expiring(
         self,
-        card: Shown,
+        card: &Shown,
         next_charge_at: DateTime<Utc>,
         next_amount: Money,
     ) -> Result<Message, MailError> {
         let expiry: Expiry = card
             .expiry
             .ok_or_else(|| MailError::Template("a card that expires has an expiry".into()))?;
-        let Notice { customer, created_at, .. } = *self.notice;
         Ok(Message::CardExpiring(CardExpiring {
+            update_url: self.card_url(),
             plan: self.plan,
-            brand: card.brand,
-            last_four: card.last_four,
+            card: instrument(card),
             expiry,
             next_charge: Charge { amount: next_amount, at: next_charge_at },
-            update_url: pay::card_url(self.rondo, self.merchant.id, customer, created_at),
         }))
     }
 
-    fn shown(&self, shown: Option<&Shown>) -> Instrument {
-        shown.map_or_else(|| self.usual.clone(), instrument)
-    }
-
     fn next_charge(&self, at: Option<DateTime<Utc>>) -> Option<Charge> {
-        at.map(|at| Charge { amount: self.price.amount, at })
+        let (amount, _) = self.next?;
+        at.filter(|_| amount.is_positive()).map(|at| Charge { amount, at })
     }
 
     fn number(&self) -> String {
         self.invoice.and_then(|invoice| invoice.number.clone()).unwrap_or_default()
     }
 
+    /// The page of the invoice. What is written about one comes with it; should it be missing, the
+    /// page to store a card is the next best thing to pay with.
     fn invoice_url(&self) -> String {
         self.invoice.map_or_else(
-            || self.manage_url.clone(),
+            || self.card_url(),
             |invoice| pay::invoice_url(self.rondo, invoice, self.notice.created_at),
         )
+    }
+
+    /// The page on which this customer stores a card.
+    fn card_url(&self) -> String {
+        let Notice { customer, created_at, .. } = *self.notice;
+        pay::card_url(self.rondo, self.merchant.id, customer, created_at)
+    }
+
+    /// Where to cancel what an invoice bills; a thing bought once cannot be cancelled.
+    fn leave_url(&self) -> Option<String> {
+        self.manage_url.clone().filter(|_| self.subscription.is_some())
     }
 }
 
@@ -324,20 +347,7 @@ fn canceller(cause: CancellationCause) -> CancelledBy {
     }
 }
 
-fn usual(method: Option<&PaymentMethod>) -> Instrument {
-    match method {
-        Some(method) => instrument(&method.shown()),
-        None => Instrument::Account { name: "–".to_owned() },
-    }
-}
-
 fn instrument(shown: &Shown) -> Instrument {
-    match shown.expiry {
-        Some(expiry) => Instrument::Card {
-            brand: shown.brand.clone(),
-            last_four: shown.last_four.clone(),
-            expiry,
-        },
-        None => Instrument::Account { name: shown.to_string() },
-    }
+    let last_four = Some(shown.last_four.clone()).filter(|digits| !digits.is_empty());
+    Instrument { name: shown.brand.clone(), last_four }
 }

@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Rondo, index::by_id, renew::terms_of};
+use super::{
+    Rondo,
+    index::by_id,
+    renew::{next_terms, terms_of},
+};
 use crate::{
     domain::{
         catalog::{Plan, Terms, VersionNumber},
@@ -44,7 +48,8 @@ impl Papers {
         let subscriptions = repo.subscriptions(id, &Vec::from_iter(subscriptions)).await?;
         let plans: BTreeSet<_> = subscriptions.iter().map(|s| s.plan).collect();
         let plans = repo.plans(id, &Vec::from_iter(plans)).await?;
-        let keys = subscriptions.iter().map(|s| (s.plan, s.plan_version)).collect();
+        let now_and_next = |s: &Subscription| [(s.plan, s.plan_version), next_terms(s)];
+        let keys = subscriptions.iter().flat_map(now_and_next).collect();
         let methods: BTreeSet<_> = customers
             .iter()
             .filter_map(|customer| customer.default_method)
@@ -112,7 +117,6 @@ impl Papers {
                 name: merchant.name.clone(),
                 address: rondo.mail_from.clone(),
                 reply_to: merchant.reply_to.as_deref().map(str::parse::<Address>).transpose()?,
-                contact: None,
                 legal_lines: merchant.legal_lines.lines().map(str::to_owned).collect(),
                 symbols: Symbols::Short,
             },

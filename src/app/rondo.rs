@@ -51,6 +51,10 @@ pub struct Pace {
     pub lease: Duration,
     /// The longest that one call to a gateway takes; shorter than the lease (RULES WRK-2).
     pub call_deadline: Duration,
+    /// As `lease`, for a batch of mails: several of them may wait for a server that hangs.
+    pub mail_lease: Duration,
+    /// The longest that handing one mail over takes; less than half the mail lease.
+    pub mail_deadline: Duration,
 }
 
 impl Default for Pace {
@@ -61,6 +65,8 @@ impl Default for Pace {
             mails_in_flight: 8,
             lease: Duration::from_secs(30),
             call_deadline: Duration::from_secs(25),
+            mail_lease: Duration::from_mins(5),
+            mail_deadline: Duration::from_secs(30),
         }
     }
 }
@@ -75,12 +81,26 @@ impl Rondo {
     /// Whether a worker may still begin a call: one that is paused or kept waiting until others may
     /// take it for dead begins nothing any more (RULES WRK-2).
     pub(super) fn may_begin(&self, leased_until: DateTime<Utc>) -> bool {
-        let deadline = TimeDelta::from_std(self.pace.call_deadline).unwrap_or(TimeDelta::MAX);
+        self.ends_by(self.pace.call_deadline, leased_until)
+    }
+
+    /// As [`Self::may_begin`], for a mail.
+    pub(super) fn may_begin_mail(&self, leased_until: DateTime<Utc>) -> bool {
+        self.ends_by(self.pace.mail_deadline, leased_until)
+    }
+
+    fn ends_by(&self, deadline: Duration, leased_until: DateTime<Utc>) -> bool {
+        let deadline = TimeDelta::from_std(deadline).unwrap_or(TimeDelta::MAX);
         self.clock.now().checked_add_signed(deadline).is_some_and(|end| end <= leased_until)
     }
 
     /// Until when a worker that starts now may be busy.
     pub fn lease_until(&self, world: DateTime<Utc>) -> DateTime<Utc> {
         world + TimeDelta::from_std(self.pace.lease).expect("a lease is far shorter than time")
+    }
+
+    /// As [`Self::lease_until`], for a batch of mails.
+    pub(super) fn mail_lease_until(&self, world: DateTime<Utc>) -> DateTime<Utc> {
+        world + TimeDelta::from_std(self.pace.mail_lease).expect("a lease is far shorter than time")
     }
 }

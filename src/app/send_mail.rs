@@ -21,12 +21,6 @@ use crate::{
 /// Mails of a batch that are sent one after the other.
 const MAILS_EACH: usize = 8;
 
-/// How long a batch of mails may take: several of them may wait for a server that hangs.
-const LEASE: TimeDelta = TimeDelta::minutes(5);
-
-/// Once so much of the lease is used up, no further mail is begun.
-const BEGINNINGS: TimeDelta = TimeDelta::minutes(3);
-
 /// Sends up to `limit` due mails of `merchant`. How many were due.
 pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<usize, TurnError> {
     // A batch is small enough to be sent within its lease, unless the mail server hangs.
@@ -59,7 +53,7 @@ async fn claim(
         .rows
         .into_iter()
         .map(|notice| Notice {
-            leased_until: Some(times.world + LEASE),
+            leased_until: Some(rondo.mail_lease_until(times.world)),
             tries: notice.tries + 1,
             ..notice
         })
@@ -85,13 +79,14 @@ async fn send(
     mut notice: Notice,
     times: Times,
 ) -> Sent {
-    notice.leased_until = None;
+    let leased_until = notice.leased_until.take();
     if papers.is_suppressed(&notice) || !papers.is_true(&notice) {
         notice.state = NoticeState::Superseded;
         notice.due_at = None;
         return Sent { notice, suppress: false, for_staff: None };
     }
-    if rondo.clock.now() > times.world + BEGINNINGS {
+    if !leased_until.is_some_and(|until| rondo.may_begin_mail(until)) {
+        // Others may soon take this worker for dead: it is left to them.
         notice.tries -= 1;
         return Sent { notice, suppress: false, for_staff: None };
     }

@@ -10,7 +10,7 @@ use anyhow::Context;
 use clap::{Args as ClapArgs, Subcommand};
 
 use super::output::say;
-use crate::mail::{self, Locale, MessageKind, Rendered};
+use crate::mail::{self, Locale, MessageKind, Overrides, Rendered, words};
 
 /// Shows the mails that members get.
 #[derive(Debug, ClapArgs)]
@@ -19,6 +19,7 @@ use crate::mail::{self, Locale, MessageKind, Rendered};
     after_help = "Examples:\n  \
     rondo mail preview payment_failed --locale de\n  \
     rondo mail preview receipt --html > receipt.html\n  \
+    rondo mail preview receipt --words mail-words/mer_06ew5kkq3hx3d1qj9w2t7m8c0g\n  \
     rondo mail preview --all --out mails"
 )]
 pub struct Args {
@@ -46,6 +47,14 @@ struct Preview {
     #[arg(long, value_name = "TAG", default_value = "en", value_parser = locale)]
     locale: Locale,
 
+    /// Which of the kind's made-up cases, from 1: other declines, long names, nothing optional.
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "all")]
+    sample: usize,
+
+    /// A merchant's own words: their folder in the one that `mail_words` names.
+    #[arg(long, value_name = "DIR")]
+    words: Option<PathBuf>,
+
     /// Print the HTML.
     #[arg(long, conflicts_with_all = ["text", "all"])]
     html: bool,
@@ -66,24 +75,26 @@ struct Preview {
 /// Runs the command.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Command::Preview(preview) = args.command;
+    let words = preview.words.as_deref().map(words::read_merchant).transpose()?;
+    let words = words.unwrap_or_default();
     match (preview.kind, preview.out) {
         (Some(kind), _) => {
-            let mail = mail::preview(kind, preview.locale)?;
+            let mail = mail::preview(kind, preview.locale, &words, preview.sample)?;
             let shown = if preview.html { mail.html } else { as_text(&mail) };
             say(shown.trim_end())?;
         }
-        (None, Some(folder)) => write_all(&folder)?,
+        (None, Some(folder)) => write_all(&folder, &words)?,
         (None, None) => unreachable!("the parser wants a kind, or a folder for all"),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn write_all(folder: &Path) -> anyhow::Result<()> {
+fn write_all(folder: &Path, words: &Overrides) -> anyhow::Result<()> {
     fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     for kind in MessageKind::ALL {
         for locale in Locale::ALL {
-            let mail = mail::preview(kind, locale)?;
+            let mail = mail::preview(kind, locale, words, 1)?;
             for (ending, text) in [("html", mail.html.clone()), ("txt", as_text(&mail))] {
                 let path = folder.join(format!("{kind}.{locale}.{ending}"));
                 fs::write(&path, text)
@@ -97,7 +108,7 @@ fn write_all(folder: &Path) -> anyhow::Result<()> {
 }
 
 fn as_text(mail: &Rendered) -> String {
-    format!("Subject: {}\n\n{}", mail.subject, mail.text)
+    format!("Subject: {}\nPreheader: {}\n\n{}", mail.subject, mail.preheader, mail.text)
 }
 
 fn kinds() -> impl clap::builder::TypedValueParser<Value = MessageKind> {

@@ -48,6 +48,7 @@ impl Service {
         let address = listener.local_addr()?;
         let config = Config { listen: address, ..config.clone() };
         let rondo = ports(&config, store).await?;
+        warn_of_strangers(&rondo).await?;
         let tls = config.tls.as_ref().map(|files| tls::server_config(&files.cert, &files.key));
         let tls = tls.transpose()?;
         let stop = CancellationToken::new();
@@ -91,7 +92,7 @@ pub async fn ports(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<Ron
         store,
         mint: Arc::new(system_mint()),
         gateways: gateways(config)?,
-        mailer: mailer(&config.smtp)?,
+        mailer: mailer(&config.smtp, size(engine.mails_in_flight))?,
         mail_from: sender(&config.smtp)?,
         words: Arc::new(words(config)?),
         links: Arc::new(config.link_key()?),
@@ -101,6 +102,7 @@ pub async fn ports(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<Ron
             calls_in_flight: size(engine.calls_in_flight),
             mails_in_flight: size(engine.mails_in_flight),
             lease: engine.lease(),
+            mail_deadline: config.smtp.timeout(),
             ..Pace::default()
         },
     })
@@ -111,6 +113,17 @@ fn words(config: &Config) -> anyhow::Result<Words> {
         Some(folder) => mail::words::read(folder).context("`mail_words` cannot be used"),
         None => Ok(Words::new()),
     }
+}
+
+/// Says whose words nobody will read: most likely the name of a folder is wrong.
+async fn warn_of_strangers(rondo: &Rondo) -> anyhow::Result<()> {
+    let mut repo = rondo.store.snapshot().await?;
+    for merchant in rondo.words.keys() {
+        if repo.merchant(*merchant).await?.is_none() {
+            tracing::warn!(%merchant, "`mail_words` has words for a merchant that does not exist");
+        }
+    }
+    Ok(())
 }
 
 fn size(count: u32) -> usize {
@@ -138,7 +151,7 @@ fn sender(smtp: &Smtp) -> anyhow::Result<Address> {
     bare.trim().parse().context("`smtp.from` holds no e-mail address")
 }
 
-fn mailer(smtp: &Smtp) -> anyhow::Result<Arc<dyn Mailer>> {
+fn mailer(smtp: &Smtp, mails_in_flight: usize) -> anyhow::Result<Arc<dyn Mailer>> {
     let Some(host) = smtp.host.clone() else { return Ok(Arc::new(NoRelay)) };
     let config = SmtpConfig {
         host,
@@ -148,12 +161,12 @@ fn mailer(smtp: &Smtp) -> anyhow::Result<Arc<dyn Mailer>> {
             SmtpTls::Starttls => transport::SmtpTls::Starttls,
             SmtpTls::Implicit => transport::SmtpTls::Implicit,
         },
-        ca_pem: None,
+        ca_pem: smtp.ca_pem.as_deref().map(tls::authorities).transpose()?,
         username: smtp.username.clone(),
         password: smtp.password.clone(),
         from: sender(smtp)?,
         timeout_seconds: smtp.timeout_seconds.into(),
-        connections: 4,
+        connections: mails_in_flight,
     };
     Ok(Arc::new(SmtpMailer::new(&config)?))
 }
@@ -200,5 +213,61 @@ async fn is_ready(store: &dyn Store) -> Result<(), String> {
             tracing::warn!(error = &error as &dyn std::error::Error, "not ready");
             Err("the database does not answer".to_owned())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::{
+        ServerConfig,
+        pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+    };
+
+    use super::*;
+    use crate::{
+        domain::ids::Mint,
+        mail::{Envelope, Locale, Message, MessageKind, Overrides, catcher::Catcher, render},
+    };
+
+    #[tokio::test]
+    async fn a_relay_is_believed_on_the_word_of_an_authority_that_is_configured() {
+        let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key =
+            PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(issued.signing_key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![issued.cert.der().clone()], key)
+            .unwrap();
+        let any = "127.0.0.1:0".parse().unwrap();
+        let catcher = Catcher::new().with_starttls(Arc::new(tls)).start(any, any).await.unwrap();
+        let room = tempfile::tempdir().unwrap();
+        let ca = room.path().join("ca.pem");
+        std::fs::write(&ca, issued.cert.pem()).unwrap();
+
+        let envelope = Envelope::sample(Locale::En);
+        let message = &Message::samples(MessageKind::Receipt)[0];
+        let rendered = render(message, &envelope, &Overrides::default()).unwrap();
+        let now = "2027-02-28T12:00:00Z".parse().unwrap();
+        let id = Mint::seeded([7; 32]).id(now);
+        let mail = Outgoing::new(id, MessageKind::Receipt, rendered, &envelope, now).unwrap();
+        let strict = Smtp {
+            host: Some("localhost".into()),
+            port: catcher.smtp_addr.port(),
+            from: Some("billing@academy.example".into()),
+            ..Smtp::default()
+        };
+        let trusting = Smtp { ca_pem: Some(ca), ..strict.clone() };
+        mailer(&trusting, 1).unwrap().send(&mail).await.unwrap();
+        assert!(mailer(&strict, 1).unwrap().send(&mail).await.is_err());
+        assert_eq!(catcher.mails().len(), 1);
+    }
+
+    #[test]
+    fn the_longest_patience_with_a_relay_leaves_most_of_the_lease() {
+        let longest = Duration::from_secs(Smtp::LONGEST_TIMEOUT.into());
+        assert!(longest * 2 < Pace::default().mail_lease);
     }
 }

@@ -3,16 +3,16 @@
 //!
 //! Looks at values and at the files that they name. It never calls a gateway, a relay or a database.
 
-use std::{fmt, net::IpAddr};
+use std::{error::Error as _, fmt, net::IpAddr};
 
 use axum::http::Uri;
 use secrecy::ExposeSecret;
 use tracing_subscriber::EnvFilter;
 
-use super::{Config, Origin, SmtpTls};
+use super::{Config, Origin, Smtp, SmtpTls};
 use crate::{
     gateway::{AccountConfig, GatewayKind},
-    mail::words,
+    mail,
     security::tls,
 };
 
@@ -152,9 +152,10 @@ fn secret_key(config: &Config, findings: &mut Findings) {
 
 fn mail_words(config: &Config, findings: &mut Findings) {
     if let Some(folder) = &config.mail_words
-        && let Err(problem) = words::read(folder)
+        && let Err(problem) = mail::words::read(folder)
     {
-        findings.error("mail_words", format!("cannot be used: {problem}"));
+        let cause = problem.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        findings.error("mail_words", format!("cannot be used: {problem}{cause}"));
     }
 }
 
@@ -182,7 +183,24 @@ fn smtp(config: &Config, findings: &mut Findings) {
     if smtp.from.as_ref().is_some_and(|from| !from.contains('@')) {
         findings.error("smtp.from", "must be like Open Academy <billing@academy.example>");
     }
+    if let Some(path) = &smtp.ca_pem {
+        if let Err(problem) = tls::authorities(path) {
+            findings.error("smtp.ca_pem", problem.to_string());
+        } else if smtp.tls == SmtpTls::None {
+            findings.warning("smtp.ca_pem", "is not looked at: `smtp.tls` is `none`");
+        }
+    }
     findings.positive("smtp.timeout_seconds", smtp.timeout_seconds);
+    if smtp.timeout_seconds > Smtp::LONGEST_TIMEOUT {
+        findings.error(
+            "smtp.timeout_seconds",
+            format!(
+                "must be at most {}: another worker would take a mail over while it is still being \
+                 sent; a healthy relay answers within 30",
+                Smtp::LONGEST_TIMEOUT
+            ),
+        );
+    }
 }
 
 fn gateways(config: &Config, findings: &mut Findings) {

@@ -197,6 +197,9 @@ pub struct Smtp {
     /// How the connection is protected: `starttls`, `implicit` (TLS from the first byte, mostly
     /// port 465) or `none` (loopback only).
     pub tls: SmtpTls,
+    /// A PEM file of certificate authorities of your own that may vouch for the relay, besides the
+    /// machine's.
+    pub ca_pem: Option<PathBuf>,
     /// The login, if the relay wants one.
     pub username: Option<String>,
     /// The login's password.
@@ -204,7 +207,8 @@ pub struct Smtp {
     pub password: Option<SecretString>,
     /// The sender of every mail, for example `Open Academy <billing@academy.example>`.
     pub from: Option<String>,
-    /// How long one conversation with the relay may take, in seconds.
+    /// How long handing one mail to the relay may take, in seconds. At most 120: no worker is still
+    /// sending when another may take its mails over.
     pub timeout_seconds: u32,
 }
 
@@ -214,6 +218,7 @@ impl Default for Smtp {
             host: None,
             port: 587,
             tls: SmtpTls::Starttls,
+            ca_pem: None,
             username: None,
             password: None,
             from: None,
@@ -223,7 +228,10 @@ impl Default for Smtp {
 }
 
 impl Smtp {
-    /// How long one conversation with the relay may take.
+    /// The longest that handing one mail over may be allowed to take, in seconds.
+    pub const LONGEST_TIMEOUT: u32 = 120;
+
+    /// How long handing one mail to the relay may take.
     pub fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout_seconds.into())
     }
@@ -254,7 +262,7 @@ pub struct Engine {
     pub tick_seconds: u32,
     /// Gateway calls that may be open at once, over all accounts.
     pub calls_in_flight: u32,
-    /// Mails that may be on their way at once.
+    /// Mails that may be on their way at once, and so the lines that are open to the relay.
     pub mails_in_flight: u32,
     /// How long a stop waits for what is in flight, in seconds.
     pub shutdown_grace_seconds: u32,

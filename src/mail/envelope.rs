@@ -15,9 +15,8 @@ pub struct Sender {
     pub address: Address,
     /// Where a person reads the answers; `None` if that is `address`.
     pub reply_to: Option<Address>,
-    /// How else to reach a person, in one line: a telephone number, opening hours.
-    pub contact: Option<String>,
-    /// Legal name, postal address, register and tax numbers, a line each.
+    /// Legal name, postal address, register and tax numbers, a line each: the merchant's own words,
+    /// the same in every language.
     pub legal_lines: Vec<String>,
     /// How the merchant's currencies are told apart.
     pub symbols: Symbols,
@@ -58,10 +57,9 @@ impl Envelope {
                 name: "Lisbon Course House".into(),
                 address: address("billing@course-house.example"),
                 reply_to: Some(address("help@course-house.example")),
-                contact: Some("+351 21 000 0000, Mon to Fri 9:00 to 17:00".into()),
                 legal_lines: vec![
                     "Lisbon Course House Lda., Rua do Exemplo 7, 1100-000 Lisboa".into(),
-                    "VAT PT999999990".into(),
+                    "NIPC 999 999 990".into(),
                 ],
                 symbols: Symbols::Short,
             },

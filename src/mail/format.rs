@@ -106,10 +106,14 @@ impl Formats {
     }
 
     /// `28 February 2027 – 30 March 2027`: the first and the last day of the half-open span. The
-    /// day on which the next span starts is the next one's, at whatever hour it does.
+    /// day on which the next span starts is the next one's, at whatever hour it does. A single day
+    /// stands alone.
     pub fn period(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> String {
         let [first, next] = [from, until].map(|at| self.local_date(at));
         let last = (next - Days::new(1)).max(first);
+        if first == last {
+            return self.civil_day(first);
+        }
         format!("{} – {}", self.civil_day(first), self.civil_day(last))
     }
 
@@ -122,10 +126,17 @@ impl Formats {
         }
     }
 
-    /// The city that names the reader's zone, in the reader's language: `Lisbon`, `Lissabon`.
+    /// The city that names the reader's zone, in the reader's language: `Lisbon`, `Lissabon`. A zone
+    /// without a city is named as it is: `UTC`.
     pub fn zone_city(&self) -> String {
-        let zone = TimeZone::from_iana_id(self.zone.name()).without_offset();
-        self.city.format(&zone).to_string()
+        let city = |zone: TimeZone| self.city.format(&zone.without_offset()).to_string();
+        let found = city(TimeZone::from_iana_id(self.zone.name()));
+        if found == city(TimeZone::UNKNOWN) {
+            let name = self.zone.name();
+            name.rsplit('/').next().unwrap_or(name).replace('_', " ")
+        } else {
+            found
+        }
     }
 
     /// `August 2027`, `agosto de 2027`.
@@ -243,6 +254,12 @@ mod tests {
             assert_eq!(formats.time(at), time);
             assert_eq!(formats.zone_city(), city);
         }
+        let nowhere = |locale| Formats::new(locale, chrono_tz::UTC, Symbols::Short).zone_city();
+        assert_eq!(Locale::ALL.map(nowhere), ["UTC"; 3]);
+        for zone in chrono_tz::TZ_VARIANTS {
+            let city = Formats::new(Locale::En, zone, Symbols::Short).zone_city();
+            assert!(!city.contains("Unknown"), "{zone}: {city}");
+        }
     }
 
     #[test]
@@ -250,7 +267,7 @@ mod tests {
         for (from, until, expected) in [
             ("2027-02-28T00:00:00Z", "2027-03-30T23:00:00Z", "28 February 2027 – 30 March 2027"),
             ("2027-02-28T09:00:00Z", "2027-03-31T08:00:00Z", "28 February 2027 – 30 March 2027"),
-            ("2027-02-28T09:00:00Z", "2027-02-28T19:00:00Z", "28 February 2027 – 28 February 2027"),
+            ("2027-02-28T09:00:00Z", "2027-02-28T19:00:00Z", "28 February 2027"),
         ] {
             let [from, until] = [from, until].map(|at| at.parse().unwrap());
             assert_eq!(formats(Locale::En).period(from, until), expected);

@@ -11,6 +11,7 @@ pub mod envelope;
 pub mod error;
 pub mod format;
 mod letter;
+mod lines;
 pub mod locale;
 pub mod message;
 pub mod outgoing;

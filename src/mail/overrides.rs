@@ -271,7 +271,7 @@ mod tests {
         assert_ne!(theirs.template_hash, ours.template_hash);
 
         let german = render(message, &Envelope::sample(Locale::De), &overrides).unwrap();
-        assert_eq!(german.subject, "20,00\u{a0}€ für Course monthly: nicht abgebucht");
+        assert_eq!(german.subject, "20,00\u{a0}€ für Course monthly nicht abgebucht");
     }
 
     #[test]

@@ -9,17 +9,17 @@ use super::{
     template::{Rendered, render},
 };
 
-/// The mail of `kind` in `locale`, for the first sample of the kind and in our own words.
-pub fn preview(kind: MessageKind, locale: Locale) -> Result<Rendered, MailError> {
-    preview_with(kind, locale, &Overrides::default())
-}
-
-/// As [`preview`], in a merchant's words where `overrides` has them.
-pub fn preview_with(
+/// The mail of `kind` in `locale`, for the `number`-th sample of the kind (from 1), in a merchant's
+/// words where `overrides` has them.
+pub fn preview(
     kind: MessageKind,
     locale: Locale,
     overrides: &Overrides,
+    number: usize,
 ) -> Result<Rendered, MailError> {
     let samples = Message::samples(kind);
-    render(&samples[0], &Envelope::sample(locale), overrides)
+    let sample = number.checked_sub(1).and_then(|index| samples.get(index)).ok_or_else(|| {
+        MailError::Template(format!("{kind} has the samples 1 to {}", samples.len()))
+    })?;
+    render(sample, &Envelope::sample(locale), overrides)
 }

@@ -4,7 +4,7 @@
 //! words are Fluent's, or the merchant's own where [`Overrides`] has a block. Both parts are written
 //! from one [`Letter`], so they cannot state different facts.
 
-use std::sync::LazyLock;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use minijinja::{
     AutoEscape, Environment, UndefinedBehavior, Value, context, syntax::SyntaxConfig, value::Serde,
@@ -21,7 +21,7 @@ use super::{
     phrases::{self, Arg, Args},
 };
 
-/// The longest subject, in characters, without the note of test mode.
+/// The longest subject, in characters, with the mark of test mode.
 pub const SUBJECT_MAX: usize = 60;
 /// The longest preheader, in characters.
 pub const PREHEADER_MAX: usize = 90;
@@ -38,7 +38,7 @@ const TEXT: &str = include_str!("../../templates/mail/frame.txt");
 /// A mail in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rendered {
-    /// At most [`SUBJECT_MAX`] characters; in test mode, a note stands before it.
+    /// At most [`SUBJECT_MAX`] characters; in test mode, a mark stands before it.
     pub subject: String,
     /// The line that mail programs show after the subject; at most [`PREHEADER_MAX`] characters.
     pub preheader: String,
@@ -63,7 +63,9 @@ struct Frame<'a> {
     first: String,
     body: Vec<String>,
     facts: Vec<Row>,
-    button: Link<'a>,
+    /// Absent where the merchant has no place to lead to; then `instead` says what to do.
+    button: Option<Link<'a>>,
+    instead: Option<String>,
     second: Option<Link<'a>>,
     footer: Vec<String>,
     legal_lines: &'a [String],
@@ -92,18 +94,19 @@ pub fn render(
     let locale = envelope.to.locale;
     let voice = Voice::to(envelope);
     let letter = Letter::of(message, &voice);
-    let words = Words { kind, voice: &voice, overrides, args: around(&letter, envelope) };
+    let args = around(&letter, envelope);
+    let words = Words { kind, voice: &voice, overrides, args, short: &letter.short };
 
-    let subject = words.fitted("subject", Some(Block::Subject), SUBJECT_MAX);
+    let mark = envelope.test_clock.map(|_| format!("[{}] ", words.phrase("test-mark")));
+    let mark = mark.unwrap_or_default();
+    let room = SUBJECT_MAX - mark.chars().count();
+    let subject = mark + &words.fitted("subject", Some(Block::Subject), room);
     let preheader = words.fitted("preheader", None, PREHEADER_MAX);
     let test_mode = envelope.test_clock.map(|clock| {
-        let args = Args::from([("date", Arg::Text(voice.formats.day(clock)))]);
-        [voice.say("test-mode", &args), voice.say("test-mode-note", &args)]
+        voice.say("test-mode", &Args::from([("date", Arg::Text(voice.formats.day(clock)))]))
     });
-    let (note, test_mode) = test_mode.map(|[short, long]| (short, long)).unzip();
     let body = words.block("body", Some(Block::Body));
     let mut footer = vec![words.phrase("why"), words.phrase("reply")];
-    footer.extend(envelope.from.contact.clone());
     footer.push(words.phrase("zone"));
 
     let frame = Frame {
@@ -120,7 +123,8 @@ pub fn render(
             .into_iter()
             .map(|fact| Row { label: fact.label, value: fact.value })
             .collect(),
-        button: link(words.block("button", None), letter.button_url)?,
+        button: letter.button_url.map(|url| link(words.block("button", None), url)).transpose()?,
+        instead: letter.button_url.is_none().then(|| words.phrase("no-portal")),
         second: letter.second_url.map(|url| link(words.block("second", None), url)).transpose()?,
         footer,
         legal_lines: &envelope.from.legal_lines,
@@ -131,7 +135,6 @@ pub fn render(
         return Err(MailError::Template(format!("the HTML part has {} bytes", html.len())));
     }
     let template_hash = overrides.hash(kind, locale, &[HTML, TEXT, phrases::source(locale)]);
-    let subject = note.map_or_else(|| subject.clone(), |note| format!("[{note}] {subject}"));
     Ok(Rendered { subject, preheader, html, text, template_hash })
 }
 
@@ -158,6 +161,7 @@ struct Words<'a> {
     voice: &'a Voice,
     overrides: &'a Overrides,
     args: Args,
+    short: &'a BTreeMap<&'static str, String>,
 }
 
 impl Words<'_> {
@@ -175,28 +179,62 @@ impl Words<'_> {
             .unwrap_or_else(|| self.voice.say(&format!("{}-{part}", self.kind), args))
     }
 
-    /// One line of at most `max` characters. Where it is too long the names of plans give way, as
-    /// amounts and dates must not.
+    /// One line of at most `max` characters. Where it is too long, prices and cards are said
+    /// shorter; then names give way, word by word. Amounts and dates stay whole.
     fn fitted(&self, part: &str, block: Option<Block>, max: usize) -> String {
-        let whole = one_line(&self.filled(part, block, &self.args));
-        let excess = whole.chars().count().saturating_sub(max);
-        let Some(Arg::Text(plan)) = self.args.get("plan").filter(|_| excess > 0) else {
-            return shortened(&whole, max);
-        };
-        let room = plan.chars().count().saturating_sub(excess).max(12);
         let mut args = self.args.clone();
-        args.insert("plan", Arg::Text(shortened(plan, room)));
-        shortened(&one_line(&self.filled(part, block, &args)), max)
+        let excess = |args: &Args| {
+            let line = one_line(&self.filled(part, block, args));
+            (line.chars().count().saturating_sub(max), line)
+        };
+        for (name, short) in self.short {
+            if excess(&args).0 > 0 {
+                args.insert(name, Arg::Text(short.clone()));
+            }
+        }
+        for name in NAMES {
+            while let (over @ 1.., before) = excess(&args) {
+                let Some(Arg::Text(whole)) = args.get(name) else { break };
+                let Some(shorter) = shorter(whole, over) else { break };
+                args.insert(name, Arg::Text(shorter));
+                if excess(&args).1 == before {
+                    break;
+                }
+            }
+        }
+        whole_words(&excess(&args).1, max)
     }
 }
 
-/// `text` in at most `max` characters, the last of which tells that something is missing.
-fn shortened(text: &str, max: usize) -> String {
-    if text.chars().count() <= max {
-        return text.to_owned();
+/// The arguments that are names, in the order in which they give way.
+const NAMES: [&str; 4] = ["plan", "new_plan", "customer", "merchant"];
+
+/// A name that is one word is cut, as it must be named somehow, but not to less than this.
+const SHORTEST_NAME: usize = 12;
+
+/// A name without its last word; a single word without its end, by `excess` letters. `None` if it is
+/// as short as it may be.
+fn shorter(name: &str, excess: usize) -> Option<String> {
+    let bare = name.trim_end_matches('…').trim_end();
+    if let Some((start, _)) = bare.rsplit_once(' ') {
+        let start = start.trim_end_matches(|last: char| " ,;:–-&".contains(last));
+        return Some(format!("{start}…"));
     }
-    let start: String = text.chars().take(max - 1).collect();
-    format!("{}…", start.trim_end())
+    let length = bare.chars().count();
+    let kept = length.saturating_sub(excess + 1).max(SHORTEST_NAME);
+    let start: String = bare.chars().take(kept).collect();
+    (kept + 1 < length).then(|| format!("{start}…"))
+}
+
+/// As many whole words of `line` as fit into `max` characters, and a sign that there were more.
+fn whole_words(line: &str, max: usize) -> String {
+    if line.chars().count() <= max {
+        return line.to_owned();
+    }
+    let start: String = line.chars().take(max).collect();
+    let words = start.rsplit_once(' ').map(|(words, _)| words.to_owned());
+    let words = words.unwrap_or_else(|| start.chars().take(max - 1).collect());
+    format!("{}…", words.trim_end())
 }
 
 /// Blank lines part paragraphs; other line breaks are spaces.

@@ -6,20 +6,18 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lettre::{
-    AsyncSmtpTransport, AsyncTransport, Tokio1Executor,
-    transport::smtp::{
-        PoolConfig,
-        authentication::Credentials,
-        client::{Certificate, Tls, TlsParameters},
-    },
+use lettre::transport::smtp::{
+    authentication::Credentials,
+    client::{Certificate, TlsParameters},
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     address::Address,
     error::{Fate, MailError},
+    lines::{Door, Lines, Protection},
     outgoing::Outgoing,
 };
 
@@ -74,26 +72,26 @@ pub struct SmtpConfig {
     pub password: Option<SecretString>,
     /// The sender for merchants who have no address of their own.
     pub from: Address,
-    /// How long handing one mail over may take, from the first byte to the last.
+    /// How long handing one mail over may take, from waiting for a line to the last answer.
     #[serde(default = "half_a_minute")]
     pub timeout_seconds: u64,
-    /// How many lines are open at most.
+    /// How many lines are open at once; a mail that comes when all are taken waits for its turn.
     #[serde(default = "four_lines")]
-    pub connections: u32,
+    pub connections: usize,
 }
 
 const fn half_a_minute() -> u64 {
     30
 }
 
-const fn four_lines() -> u32 {
+const fn four_lines() -> usize {
     4
 }
 
-/// SMTP over a pool of kept lines.
+/// SMTP over lines that are kept open.
 #[derive(Debug)]
 pub struct SmtpMailer {
-    pool: AsyncSmtpTransport<Tokio1Executor>,
+    lines: Lines,
     timeout: Duration,
 }
 
@@ -101,45 +99,47 @@ impl SmtpMailer {
     /// A mailer for `config`. Opens no line yet.
     pub fn new(config: &SmtpConfig) -> Result<Self, MailError> {
         let timeout = Duration::from_secs(config.timeout_seconds);
-        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&config.host)
-            .port(config.port)
-            .tls(match config.tls {
-                SmtpTls::None => Tls::None,
-                SmtpTls::Starttls => Tls::Required(tls_parameters(config)?),
-                SmtpTls::Implicit => Tls::Wrapper(tls_parameters(config)?),
-            })
-            .timeout(Some(timeout))
-            .pool_config(PoolConfig::new().max_size(config.connections));
-        if let Some(username) = &config.username {
+        let login = config.username.as_ref().map(|username| {
             let password =
                 config.password.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default();
-            builder = builder.credentials(Credentials::new(username.clone(), password.to_owned()));
-        }
-        Ok(Self { pool: builder.build(), timeout })
-    }
-
-    /// Whether the server greets us now; for `check-config`.
-    pub async fn is_reachable(&self) -> Result<bool, MailError> {
-        self.in_time(self.pool.test_connection()).await
-    }
-
-    /// The pool's own timeout covers the opening of a line only; a server that falls silent later
-    /// would hold the mail for ever.
-    async fn in_time<T>(
-        &self,
-        talk: impl Future<Output = Result<T, lettre::transport::smtp::Error>> + Send,
-    ) -> Result<T, MailError> {
-        tokio::time::timeout(self.timeout, talk)
-            .await
-            .map_err(|late| MailError::Temporary { fate: Fate::Unknown, source: late.into() })?
-            .map_err(understood)
+            Credentials::new(username.clone(), password.to_owned())
+        });
+        let door = Door {
+            host: config.host.clone(),
+            port: config.port,
+            protection: match config.tls {
+                SmtpTls::None => Protection::None,
+                SmtpTls::Starttls => Protection::Starttls(tls_parameters(config)?),
+                SmtpTls::Implicit => Protection::Implicit(tls_parameters(config)?),
+            },
+            login,
+            timeout,
+        };
+        Ok(Self { lines: Lines::new(door, config.connections), timeout })
     }
 }
 
 #[async_trait]
 impl Mailer for SmtpMailer {
     async fn send(&self, mail: &Outgoing) -> Result<Accepted, MailError> {
-        let answer = self.in_time(self.pool.send(mail.message()?)).await?;
+        let message = mail.message()?;
+        let deadline = Instant::now() + self.timeout;
+        let late = |fate| {
+            move |late: tokio::time::error::Elapsed| MailError::Temporary {
+                fate,
+                source: late.into(),
+            }
+        };
+        // Nothing of the mail leaves before its line is open.
+        let line = timeout_at(deadline, self.lines.take())
+            .await
+            .map_err(late(Fate::NotSent))?
+            .map_err(|error| understood(error, Fate::NotSent))?;
+        let content = message.formatted();
+        let answer = timeout_at(deadline, line.send(message.envelope(), &content))
+            .await
+            .map_err(late(Fate::Unknown))?
+            .map_err(|error| understood(error, Fate::Unknown))?;
         Ok(Accepted {
             message_id: mail.message_id().to_owned(),
             answer: answer.message().collect::<Vec<_>>().join(" "),
@@ -159,16 +159,18 @@ fn tls_parameters(config: &SmtpConfig) -> Result<TlsParameters, MailError> {
     builder.build().map_err(unusable)
 }
 
-fn understood(error: lettre::transport::smtp::Error) -> MailError {
+/// What went wrong; `silence` is what became of the mail if the server gave no answer to it.
+fn understood(error: lettre::transport::smtp::Error, silence: Fate) -> MailError {
     let answer = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-    if error.is_tls() {
+    // What the library refuses to do by itself: no STARTTLS there, no way to log in.
+    if error.is_tls() || error.is_client() {
         return MailError::Unauthorised { answer };
     }
     let code = error.status().map(u16::from);
     match code {
         Some(code) if error.is_permanent() => refusal(code, answer),
         Some(_) => MailError::Temporary { fate: Fate::NotSent, source: error.into() },
-        None => MailError::Temporary { fate: fate(&error), source: error.into() },
+        None => MailError::Temporary { fate: silence, source: error.into() },
     }
 }
 
@@ -183,24 +185,6 @@ fn refusal(code: u16, answer: String) -> MailError {
     } else {
         MailError::Permanent { code, answer }
     }
-}
-
-/// Only a line that never opened proves that the server has nothing.
-fn fate(error: &lettre::transport::smtp::Error) -> Fate {
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-            return match io.kind() {
-                std::io::ErrorKind::ConnectionRefused
-                | std::io::ErrorKind::HostUnreachable
-                | std::io::ErrorKind::NetworkUnreachable
-                | std::io::ErrorKind::AddrNotAvailable => Fate::NotSent,
-                _ => Fate::Unknown,
-            };
-        }
-        cause = inner.source();
-    }
-    Fate::Unknown
 }
 
 #[cfg(test)]

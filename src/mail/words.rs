@@ -33,10 +33,10 @@ pub enum WordsError {
         expected: &'static str,
     },
     /// Words that cannot be filled, too long, or empty.
-    #[error("{merchant}: {}", .faults.join("; "))]
+    #[error("{}: {}", folder.display(), .faults.join("; "))]
     Faults {
         /// Whose.
-        merchant: Id<kind::Merchant>,
+        folder: PathBuf,
         /// What is wrong, with the line.
         faults: Vec<String>,
     },
@@ -47,26 +47,31 @@ pub fn read(folder: &Path) -> Result<Words, WordsError> {
     let mut words = Words::new();
     for merchant_folder in entries(folder)? {
         let merchant = named(&merchant_folder, "must be named by a merchant, like mer_06ew…")?;
-        let mut own = Overrides::default();
-        for locale_folder in entries(&merchant_folder)? {
-            let locale = name(&locale_folder).and_then(Locale::from_tag).ok_or_else(|| {
-                let expected = "must be named by a language: en, de or es";
-                WordsError::Name { path: locale_folder.clone(), expected }
-            })?;
-            for file in entries(&locale_folder)? {
-                let (kind, block) = what(&file)?;
-                let text = fs::read_to_string(&file)
-                    .map_err(|error| WordsError::Unreadable(file.clone(), error))?;
-                own.set(kind, locale, block, text);
-            }
-        }
-        own.check().map_err(|faults| WordsError::Faults {
-            merchant,
-            faults: faults.iter().map(ToString::to_string).collect(),
-        })?;
-        words.insert(merchant, own);
+        words.insert(merchant, read_merchant(&merchant_folder)?);
     }
     Ok(words)
+}
+
+/// Reads the folder of one merchant, and tries every block in it.
+pub fn read_merchant(folder: &Path) -> Result<Overrides, WordsError> {
+    let mut own = Overrides::default();
+    for locale_folder in entries(folder)? {
+        let locale = name(&locale_folder).and_then(Locale::from_tag).ok_or_else(|| {
+            let expected = "must be named by a language: en, de or es";
+            WordsError::Name { path: locale_folder.clone(), expected }
+        })?;
+        for file in entries(&locale_folder)? {
+            let (kind, block) = what(&file)?;
+            let text = fs::read_to_string(&file)
+                .map_err(|error| WordsError::Unreadable(file.clone(), error))?;
+            own.set(kind, locale, block, text);
+        }
+    }
+    own.check().map_err(|faults| WordsError::Faults {
+        folder: folder.to_owned(),
+        faults: faults.iter().map(ToString::to_string).collect(),
+    })?;
+    Ok(own)
 }
 
 fn what(file: &Path) -> Result<(MessageKind, Block), WordsError> {
@@ -90,7 +95,8 @@ fn name(path: &Path) -> Option<&str> {
     path.file_name().and_then(|name| name.to_str())
 }
 
-/// What is in a folder, in the order of names.
+/// What is in a folder, in the order of names; without what begins with a dot, which version control,
+/// editors and mounted volumes leave behind.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, WordsError> {
     let unreadable = |error| WordsError::Unreadable(folder.to_owned(), error);
     let mut paths = fs::read_dir(folder)
@@ -98,6 +104,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, WordsError> {
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<Vec<_>, _>>()
         .map_err(unreadable)?;
+    paths.retain(|path| name(path).is_none_or(|name| !name.starts_with('.')));
     paths.sort_unstable();
     Ok(paths)
 }
@@ -128,12 +135,23 @@ mod tests {
     }
 
     #[test]
+    fn what_version_control_leaves_behind_is_passed_over() {
+        let folder = folder_with(&format!("{MERCHANT}/de/receipt.first.txt"), "Danke.");
+        fs::create_dir(folder.path().join(".git")).unwrap();
+        fs::write(folder.path().join(MERCHANT).join("de/.receipt.first.txt.swp"), "x").unwrap();
+        assert_eq!(read(folder.path()).unwrap()[&MERCHANT.parse().unwrap()].iter().count(), 1);
+    }
+
+    #[test]
     fn what_cannot_be_sent_is_refused_with_its_place() {
         for (path, text, expected) in [
             ("portal/de/receipt.subject.txt", "x", "must be named by a merchant"),
             (&format!("{MERCHANT}/xx/receipt.subject.txt"), "x", "en, de or es"),
             (&format!("{MERCHANT}/de/receipt.txt"), "x", "must be named KIND.BLOCK.txt"),
+            (&format!("{MERCHANT}/de/receit.subject.txt"), "x", "must be named KIND.BLOCK.txt"),
             (&format!("{MERCHANT}/de/receipt.subject.txt"), "{{ amount", "receipt, de, subject"),
+            (&format!("{MERCHANT}/de/receipt.subject.txt/x"), "x", "subject.txt cannot be read"),
+            ("mer_06ew5kkq3hx3d1qj9w2t7m8c0g", "x", "0g cannot be read"),
         ] {
             let error = read(folder_with(path, text).path()).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");

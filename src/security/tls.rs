@@ -1,14 +1,15 @@
-//! TLS: the one cryptography provider, and the server's certificate.
+//! TLS: the one cryptography provider, the server's certificate, and authorities of an operator's own.
 //!
-//! Says nothing about clients: the SMTP and HTTP clients bring their own trust.
+//! Says nothing more about clients: the SMTP and HTTP clients bring their own trust.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use rustls::{
-    ServerConfig,
+    RootCertStore, ServerConfig,
     crypto::{CryptoProvider, ring},
     pki_types::{
         CertificateDer, PrivateKeyDer,
@@ -25,7 +26,7 @@ pub fn install() {
     }
 }
 
-/// Why a certificate cannot be served.
+/// Why a certificate cannot be used.
 #[derive(Debug, Error)]
 pub enum TlsError {
     /// A file is missing, closed to us, or holds no PEM of the wanted kind.
@@ -39,6 +40,14 @@ pub enum TlsError {
     /// The two files do not belong together, or the key is of no kind that can serve.
     #[error("certificate and key do not fit: {0}")]
     Mismatch(#[source] rustls::Error),
+    /// A certificate that nothing can be proved by.
+    #[error("{}: holds no certificate authority: {source}", path.display())]
+    NoAuthority {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: rustls::Error,
+    },
 }
 
 /// A server that shows `cert` (PEM, its own certificate first, then the chain) and proves it by
@@ -62,6 +71,25 @@ pub fn server_config(cert: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsEr
     Ok(Arc::new(config))
 }
 
+/// The text of a PEM file of certificate authorities that a client may trust.
+pub fn authorities(path: &Path) -> Result<String, TlsError> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| unreadable(path, "certificate", &pem::Error::Io(error)))?;
+    let authorities = CertificateDer::pem_slice_iter(text.as_bytes())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| unreadable(path, "certificate", &error))?;
+    if authorities.is_empty() {
+        return Err(unreadable(path, "certificate", &pem::Error::NoItemsFound));
+    }
+    let mut trusted = RootCertStore::empty();
+    for authority in authorities {
+        trusted
+            .add(authority)
+            .map_err(|source| TlsError::NoAuthority { path: path.to_owned(), source })?;
+    }
+    Ok(text)
+}
+
 fn unreadable(path: &Path, wanted: &str, error: &pem::Error) -> TlsError {
     let problem = match error {
         pem::Error::Io(error) => format!("cannot be read: {error}"),
@@ -73,8 +101,6 @@ fn unreadable(path: &Path, wanted: &str, error: &pem::Error) -> TlsError {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]
@@ -96,6 +122,28 @@ mod tests {
             (&first.0, &first.0, "first-cert: holds no private key in PEM"),
         ] {
             let error = server_config(cert, key).unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_authority_is_a_certificate_that_can_be_read() {
+        let room = tempfile::tempdir().unwrap();
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let file = |name: &str, text: &str| {
+            let path = room.path().join(name);
+            fs::write(&path, text).unwrap();
+            path
+        };
+        let good = file("ca.pem", &made.cert.pem());
+        assert_eq!(authorities(&good).unwrap(), made.cert.pem());
+        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for (path, told) in [
+            (room.path().join("absent"), "absent: cannot be read"),
+            (file("key.pem", &made.signing_key.serialize_pem()), "holds no certificate in PEM"),
+            (file("broken.pem", broken), "broken.pem: holds no certificate authority"),
+        ] {
+            let error = authorities(&path).unwrap_err().to_string();
             assert!(error.contains(told), "{error}");
         }
     }

@@ -3,6 +3,7 @@
 ## Wendungen innerhalb von Sätzen
 
 card = { $brand } mit Endziffern { $last_four }
+free = Kostenlos
 charge = { $amount } am { $date }
 moment = { $date }, { $time } Uhr ({ $city })
 price =
@@ -27,15 +28,16 @@ price =
 
 ## Der Rahmen
 
-test-mode = Testmodus, Uhr auf { $date }
-test-mode-note = { test-mode }. Es fließt kein echtes Geld.
+test-mark = Test
+test-mode = Testmodus, Uhr auf { $date }. Es fließt kein echtes Geld.
 why =
     { $customer ->
         [none] Sie erhalten diese Mail wegen { $plan } bei { $merchant }.
        *[other] Diese Mail ist für { $customer }, wegen { $plan } bei { $merchant }.
     }
 reply = Fragen? Antworten Sie auf diese Mail; bei { $merchant } antwortet Ihnen ein Mensch.
-zone = Datum und Uhrzeit gelten für { $city }.
+no-portal = Wenn Sie etwas ändern oder kündigen möchten, antworten Sie auf diese Mail; { $merchant } kümmert sich darum.
+zone = Datum und Uhrzeit nach der Zeit von { $city }.
 
 ## Namen der Angaben
 
@@ -48,6 +50,7 @@ fact-credit-note = Gutschrift
 fact-ends = Endet
 fact-expires = Läuft ab
 fact-first-charge = Erste Abbuchung
+fact-instrument = Zahlungsart
 fact-invoice = Rechnung
 fact-last-charge = Letzte Abbuchung
 fact-new-plan = Neuer Tarif
@@ -72,26 +75,35 @@ fact-withdraw-until = Widerrufsrecht bis
 welcome-subject = { $plan } hat begonnen
 welcome-preheader =
     { $paid ->
-        [none] Kostenlos bis { $next_charge }, dann { $price }; jederzeit online kündbar.
-       *[other] Heute { $paid }, dann { $price }; jederzeit online kündbar.
+        [none] { $next_charge ->
+            [none] { $price }. Kündigen können Sie jederzeit, so leicht wie bestellen.
+           *[other] Kostenlos bis { $next_charge }, dann { $price }; jederzeit kündbar.
+        }
+       *[other] Heute { $paid }, dann { $price }; jederzeit kündbar.
     }
 welcome-heading = Willkommen
 welcome-first =
     { $paid ->
-        [none] Vielen Dank: { $plan } steht Ihnen offen, und vor dem { $next_charge } wird nichts abgebucht.
-       *[other] Vielen Dank: { $plan } steht Ihnen offen, und wir haben { $paid } von { $instrument } abgebucht.
+        [none] { $next_charge ->
+            [none] Vielen Dank: { $plan } steht Ihnen offen.
+           *[other] Vielen Dank: { $plan } steht Ihnen offen, und vor dem { $next_charge } wird nichts abgebucht.
+        }
+       *[other] { $instrument ->
+            [none] Vielen Dank: { $plan } steht Ihnen offen, und wir haben { $paid } erhalten.
+           *[other] Vielen Dank: { $plan } steht Ihnen offen, und wir haben { $paid } von { $instrument } abgebucht.
+        }
     }
-welcome-body = Es läuft von selbst weiter, bis Sie kündigen; das geht jederzeit online.
+welcome-body = Es läuft von selbst weiter, bis Sie kündigen; das geht jederzeit.
 welcome-button = { $plan } öffnen
 welcome-second = Abonnement ändern oder kündigen
 
 ## Eine kostenlose Testphase endet bald
 
-trial_ending-subject = Ihre Testphase endet am { $ends_short }; danach { $amount }
+trial_ending-subject = Ihre Testphase endet am { $ends_short }; danach { $price }
 trial_ending-preheader =
     { $instrument ->
-        [none] Zum Weitermachen bitte eine Karte hinterlegen. Sonst ist nichts zu tun.
-       *[other] Wenn Sie bleiben, ist nichts zu tun. Kündigen geht mit zwei Klicks.
+        [none] Wenn Sie bleiben möchten, hinterlegen Sie bitte vorher eine Karte.
+       *[other] Wenn Sie bleiben, ist nichts zu tun. Kündigen Sie vorher, kostet es nichts.
     }
 trial_ending-heading = Ihre Testphase endet bald
 trial_ending-first =
@@ -101,7 +113,7 @@ trial_ending-first =
     }
 trial_ending-body =
     { $instrument ->
-        [none] Hinterlegen Sie eine Karte, wenn Sie bleiben möchten. Wenn Sie nichts tun, endet es und kostet nichts.
+        [none] Bitte hinterlegen Sie eine Karte, wenn Sie bleiben möchten. Wenn nicht, kündigen Sie vor diesem Tag, und es kostet nichts.
        *[other] Wenn Sie bleiben möchten, ist nichts zu tun. Wenn nicht, kündigen Sie vor diesem Tag, und es kostet nichts.
     }
 trial_ending-button =
@@ -109,12 +121,16 @@ trial_ending-button =
         [none] Karte hinterlegen
        *[other] Kündigen oder behalten
     }
-trial_ending-second = { "" }
+trial_ending-second = Testphase kündigen
 
 ## Ein langer Zeitraum verlängert sich bald
 
 upcoming_renewal-subject = { $plan } verlängert sich am { $date_short } für { $amount }
-upcoming_renewal-preheader = Von { $instrument }. Bis dahin können Sie ändern oder kündigen.
+upcoming_renewal-preheader =
+    { $instrument ->
+        [none] Es ist noch keine Karte hinterlegt. Bis dahin können Sie kündigen.
+       *[other] Von { $instrument }. Bis dahin können Sie ändern oder kündigen.
+    }
 upcoming_renewal-heading = Ihre Verlängerung
 upcoming_renewal-first =
     { $compared ->
@@ -122,9 +138,17 @@ upcoming_renewal-first =
         [changed] { $plan } verlängert sich am { $date } für { $amount }; beim letzten Mal waren es { $previous }.
        *[first] { $plan } verlängert sich am { $date } für { $amount }.
     }
-upcoming_renewal-body = Wenn Sie bleiben, ist nichts zu tun: Wir buchen den Betrag an diesem Tag von { $instrument } ab.
-upcoming_renewal-button = Verlängerung ansehen oder kündigen
-upcoming_renewal-second = { "" }
+upcoming_renewal-body =
+    { $instrument ->
+        [none] Es ist noch keine Karte hinterlegt: Bitte hinterlegen Sie eine, wenn Sie bleiben möchten. Wenn nicht, kündigen Sie vor diesem Tag.
+       *[other] Wenn Sie bleiben, ist nichts zu tun: Wir buchen den Betrag an diesem Tag von { $instrument } ab.
+    }
+upcoming_renewal-button =
+    { $instrument ->
+        [none] Karte hinterlegen
+       *[other] Verlängerung ansehen oder kündigen
+    }
+upcoming_renewal-second = Verlängerung ansehen oder kündigen
 
 ## Geld wurde abgebucht
 
@@ -135,45 +159,67 @@ receipt-preheader =
        *[other] Rechnung { $invoice }. Als Nächstes: { $next_charge }.
     }
 receipt-heading = Beleg
-receipt-first = Wir haben am { $date } { $amount } von { $instrument } erhalten.
-receipt-body = Vielen Dank. Es ist nichts zu tun; die Rechnung bleibt für Sie online.
+receipt-first =
+    { $instrument ->
+        [none] Wir haben { $amount } für { $plan } am { $date } erhalten.
+       *[other] Wir haben { $amount } von { $instrument } am { $date } erhalten.
+    }
+receipt-body = Vielen Dank. Es ist nichts zu tun.
 receipt-button = Rechnung ansehen
 receipt-second = { "" }
 
 ## Eine Abbuchung wurde abgelehnt
 
-payment_failed-subject = { $amount } für { $plan }: nicht abgebucht
+payment_failed-subject = { $amount } für { $plan } nicht abgebucht
 payment_failed-preheader =
-    { $next_try ->
-        [none] Bitte zahlen Sie oder ändern Sie die Karte; es dauert eine Minute.
-       *[other] Wir versuchen es am { $next_try_short } wieder; Sie können auch jetzt zahlen.
+    { $advice ->
+        [new_card] Bitte zahlen Sie oder ändern Sie die Karte; es dauert eine Minute.
+       *[other] { $next_try ->
+            [none] Bitte zahlen Sie oder ändern Sie die Karte; es dauert eine Minute.
+           *[other] Am { $next_try_short } versuchen wir es noch einmal; Sie können auch jetzt zahlen.
+        }
     }
-payment_failed-heading = Eine Zahlung ging nicht durch
+payment_failed-heading = Eine Zahlung ist nicht gelungen
 payment_failed-first =
     { $advice ->
-        [not_enough_money] Ihre Bank hat { $amount } für { $plan } am { $date } abgelehnt, weil nicht genug Geld da war.
+        [not_enough_money] Ihre Bank hat { $amount } für { $plan } am { $date } abgelehnt, weil das Konto nicht gedeckt war.
         [ask_your_bank] Ihre Bank hat { $amount } für { $plan } am { $date } abgelehnt, weil sie erst von Ihnen hören möchte.
-        [new_card] Ihre Bank hat { $amount } für { $plan } am { $date } abgelehnt, weil { $instrument } nicht mehr gilt.
-        [technical] Wir konnten { $amount } für { $plan } am { $date } nicht abbuchen, weil der Weg zu Ihrer Bank gestört war.
+        [new_card] { $instrument ->
+            [none] Wir konnten { $amount } für { $plan } am { $date } nicht abbuchen, weil uns keine gültige Karte von Ihnen vorliegt.
+           *[other] Wir konnten { $amount } für { $plan } am { $date } nicht abbuchen, weil { $instrument } nicht mehr verwendet werden kann.
+        }
+        [technical] Wir konnten { $amount } für { $plan } am { $date } nicht abbuchen, weil die Verbindung zu Ihrer Bank gestört war.
        *[bank_did_not_say] Ihre Bank hat { $amount } für { $plan } am { $date } abgelehnt und nicht gesagt, warum.
     }
 payment_failed-body =
     { $advice ->
-        [not_enough_money] Bitte sorgen Sie dafür, dass genug da ist, oder zahlen Sie mit einer anderen Karte.
+        [not_enough_money] Bitte sorgen Sie für Deckung, oder zahlen Sie mit einer anderen Karte.
         [ask_your_bank] Bitte rufen Sie Ihre Bank an und geben Sie die Zahlung frei, oder zahlen Sie mit einer anderen Karte.
-        [new_card] Bitte hinterlegen Sie eine neue Karte. Mit der alten versuchen wir es nicht mehr.
-        [technical] Es lag nicht an Ihnen, und Sie müssen nichts tun. Wenn Sie möchten, können Sie jetzt zahlen.
-       *[bank_did_not_say] Bitte fragen Sie Ihre Bank danach, oder zahlen Sie mit einer anderen Karte.
+        [new_card] { $instrument ->
+            [none] Bitte hinterlegen Sie eine Karte.
+           *[other] Bitte hinterlegen Sie eine neue Karte. Mit der alten versuchen wir es nicht mehr.
+        }
+        [technical] { $next_try ->
+            [none] Es lag nicht an Ihnen. Bitte zahlen Sie unten; es dauert etwa eine Minute.
+           *[other] Es lag nicht an Ihnen, und Sie müssen nichts tun. Wenn Sie möchten, können Sie jetzt zahlen.
+        }
+       *[bank_did_not_say] Bitte fragen Sie bei Ihrer Bank nach, oder zahlen Sie mit einer anderen Karte.
     }
 
     { $next_try ->
         [none] { $access_until ->
-            [none] Von selbst versuchen wir es nicht wieder.
-           *[other] Von selbst versuchen wir es nicht wieder; alles bleibt offen bis { $access_until }.
+            [none] Von selbst versuchen wir es nicht noch einmal.
+           *[other] Von selbst versuchen wir es nicht noch einmal; bis { $access_until } bleibt alles offen.
         }
-       *[other] { $access_until ->
-            [none] Von selbst versuchen wir es am { $next_try } wieder.
-           *[other] Von selbst versuchen wir es am { $next_try } wieder; alles bleibt offen bis { $access_until }.
+       *[other] { $advice ->
+            [new_card] { $access_until ->
+                [none] Am { $next_try } versuchen wir es von selbst mit Ihrer anderen Zahlungsart.
+               *[other] Am { $next_try } versuchen wir es von selbst mit Ihrer anderen Zahlungsart; bis { $access_until } bleibt alles offen.
+            }
+           *[other] { $access_until ->
+                [none] Am { $next_try } versuchen wir es von selbst noch einmal.
+               *[other] Am { $next_try } versuchen wir es von selbst noch einmal; bis { $access_until } bleibt alles offen.
+            }
         }
     }
 payment_failed-button =
@@ -192,7 +238,7 @@ authentication_needed-first = Ihre Bank möchte, dass Sie die Zahlung von { $amo
 authentication_needed-body =
     { $confirm_by ->
         [none] Öffnen Sie die Seite unten und folgen Sie den Schritten Ihrer Bank. Ohne Sie wird nichts abgebucht.
-       *[other] Öffnen Sie die Seite unten und folgen Sie den Schritten Ihrer Bank. Alles bleibt offen bis { $confirm_by }.
+       *[other] Öffnen Sie die Seite unten und folgen Sie den Schritten Ihrer Bank. Bis { $confirm_by } bleibt alles offen.
     }
 authentication_needed-button = Zahlung bestätigen
 authentication_needed-second = Abonnement kündigen
@@ -212,7 +258,7 @@ card_expiring-second = { "" }
 recovered-subject = Bezahlt: { $amount } für { $plan }
 recovered-preheader = Alles ist wieder gut; es ist nichts mehr zu tun.
 recovered-heading = Zahlung erhalten
-recovered-first = Ihre Zahlung von { $amount } ging am { $date } durch, und weitere Versuche entfallen.
+recovered-first = Ihre Zahlung von { $amount } ist am { $date } eingegangen; weitere Versuche entfallen.
 recovered-body = { $plan } bleibt offen wie bisher. Vielen Dank.
 recovered-button = Rechnung ansehen
 recovered-second = { "" }
@@ -228,6 +274,7 @@ suspended-preheader =
 suspended-heading = Ihr Zugang ruht
 suspended-first =
     { $tries ->
+        [0] { $amount } für { $plan } wurden nicht bezahlt; deshalb ruht der Zugang seit { $since }.
         [one] Wir konnten { $amount } für { $plan } nicht abbuchen; deshalb ruht der Zugang seit { $since }.
        *[other] Wir konnten { $amount } für { $plan } in { $tries } Versuchen nicht abbuchen; deshalb ruht der Zugang seit { $since }.
     }
@@ -243,14 +290,14 @@ suspended-second = Abonnement kündigen
 
 cancelled-subject =
     { $ended ->
-        [yes] { $plan } ist beendet, { $ends_short }
+        [yes] { $plan } endete am { $ends_short }
        *[no] { $plan } ist gekündigt; offen bis { $ends_short }
     }
 cancelled-preheader =
     { $open ->
         [none] { $by ->
             [customer] Eingegangen: { $received }. Es wird nichts mehr abgebucht.
-           *[other] Es wird nichts mehr abgebucht; Ihre Rechnungen bleiben online.
+           *[other] Es wird nichts mehr abgebucht, und Sie müssen nichts tun.
         }
        *[other] Nichts Neues wird abgebucht; { $open } einer früheren Rechnung sind offen.
     }
@@ -262,12 +309,12 @@ cancelled-heading =
 cancelled-first =
     { $by ->
         [customer] { $ended ->
-            [yes] Ihre Kündigung ist eingegangen ({ $received }), und { $plan } endete am { $ends }.
-           *[no] Ihre Kündigung ist eingegangen ({ $received }), und { $plan } endet am { $ends }.
+            [yes] Ihre Kündigung ist am { $received } eingegangen, und { $plan } endete am { $ends }.
+           *[no] Ihre Kündigung ist am { $received } eingegangen, und { $plan } endet am { $ends }.
         }
         [dunning] { $ended ->
-            [yes] { $plan } endete am { $ends }, weil die Zahlung nicht durchging.
-           *[no] { $plan } endet am { $ends }, weil die Zahlung nicht durchging.
+            [yes] { $plan } endete am { $ends }, weil die Zahlung ausgeblieben ist.
+           *[no] { $plan } endet am { $ends }, weil die Zahlung ausgeblieben ist.
         }
        *[merchant] { $ended ->
             [yes] { $merchant } hat { $plan } am { $ends } beendet.
@@ -320,11 +367,21 @@ plan_changing-second = { "" }
 refund-subject = { $amount } sind auf dem Weg zurück zu Ihnen
 refund-preheader =
     { $credit_note ->
-        [none] Auf { $instrument }, für { $plan }.
-       *[other] Gutschrift { $credit_note }, auf { $instrument }.
+        [none] { $instrument ->
+            [none] Für { $plan }, auf Ihrem damaligen Zahlungsweg.
+           *[other] Auf { $instrument }, für { $plan }.
+        }
+       *[other] { $instrument ->
+            [none] Gutschrift { $credit_note }, auf Ihrem damaligen Zahlungsweg.
+           *[other] Gutschrift { $credit_note }, auf { $instrument }.
+        }
     }
 refund-heading = Ihre Erstattung
-refund-first = Wir haben am { $date } { $amount } auf { $instrument } zurückgesandt; Banken zeigen es nach 5 bis 10 Tagen.
+refund-first =
+    { $instrument ->
+        [none] Wir haben { $amount } am { $date } auf Ihrem damaligen Zahlungsweg zurückgesandt; Banken zeigen es nach 5 bis 10 Tagen.
+       *[other] Wir haben { $amount } am { $date } auf { $instrument } zurückgesandt; Banken zeigen es nach 5 bis 10 Tagen.
+    }
 refund-body = Der Betrag gehört zu { $plan }, Rechnung { $invoice }. Es ist nichts zu tun.
 refund-button =
     { $credit_note ->

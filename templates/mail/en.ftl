@@ -5,6 +5,7 @@
 ## Phrases that stand inside sentences
 
 card = { $brand } ending { $last_four }
+free = Free
 charge = { $amount } on { $date }
 moment = { $date }, { $time } ({ $city })
 price =
@@ -29,14 +30,15 @@ price =
 
 ## The frame
 
-test-mode = Test mode, clock at { $date }
-test-mode-note = { test-mode }. No real money moves.
+test-mark = Test
+test-mode = Test mode, clock at { $date }. No real money moves.
 why =
     { $customer ->
         [none] You get this mail because of { $plan } at { $merchant }.
        *[other] This mail is for { $customer }, because of { $plan } at { $merchant }.
     }
 reply = Questions? Reply to this mail, and a person at { $merchant } answers.
+no-portal = To change or cancel anything, reply to this mail; a person at { $merchant } sees to it.
 zone = Dates and times are those of { $city }.
 
 ## Names of facts
@@ -50,6 +52,7 @@ fact-credit-note = Credit note
 fact-ends = Ends
 fact-expires = Expires
 fact-first-charge = First charge
+fact-instrument = Payment method
 fact-invoice = Invoice
 fact-last-charge = Last charge
 fact-new-plan = New plan
@@ -74,16 +77,25 @@ fact-withdraw-until = Right of withdrawal until
 welcome-subject = { $plan } has started
 welcome-preheader =
     { $paid ->
-        [none] Free until { $next_charge }, then { $price }; cancel online any time.
-       *[other] { $paid } today, then { $price }; cancel online any time.
+        [none] { $next_charge ->
+            [none] { $price }. You can cancel at any time, as easily as you joined.
+           *[other] Free until { $next_charge }, then { $price }; cancel at any time.
+        }
+       *[other] { $paid } today, then { $price }; cancel at any time.
     }
 welcome-heading = Welcome
 welcome-first =
     { $paid ->
-        [none] Thank you: { $plan } is open for you, and nothing is taken before { $next_charge }.
-       *[other] Thank you: { $plan } is open for you, and we have taken { $paid } from { $instrument }.
+        [none] { $next_charge ->
+            [none] Thank you: { $plan } is open for you.
+           *[other] Thank you: { $plan } is open for you, and nothing is taken before { $next_charge }.
+        }
+       *[other] { $instrument ->
+            [none] Thank you: { $plan } is open for you, and we have received { $paid }.
+           *[other] Thank you: { $plan } is open for you, and we have taken { $paid } from { $instrument }.
+        }
     }
-welcome-body = It goes on by itself until you cancel, which you can do online at any time.
+welcome-body = It goes on by itself until you cancel, which you can do at any time.
 welcome-button = Open { $plan }
 welcome-second = Change or cancel the subscription
 
@@ -92,8 +104,8 @@ welcome-second = Change or cancel the subscription
 trial_ending-subject = Your trial ends on { $ends_short }; then { $price }
 trial_ending-preheader =
     { $instrument ->
-        [none] To go on, please add a card. To leave, there is nothing to do.
-       *[other] Nothing to do if you stay. Cancelling takes two clicks.
+        [none] If you want to stay, please add a card before then.
+       *[other] Nothing to do if you stay. If you leave before then, nothing is charged.
     }
 trial_ending-heading = Your trial ends soon
 trial_ending-first =
@@ -103,7 +115,7 @@ trial_ending-first =
     }
 trial_ending-body =
     { $instrument ->
-        [none] Add a card if you want to keep it. If you do nothing, it ends and nothing is charged.
+        [none] Please add a card if you want to keep it. If not, cancel before that day and nothing is charged.
        *[other] If you want to keep it, there is nothing to do. If not, cancel before that day and nothing is charged.
     }
 trial_ending-button =
@@ -111,12 +123,16 @@ trial_ending-button =
         [none] Add a card
        *[other] Cancel or keep
     }
-trial_ending-second = { "" }
+trial_ending-second = Cancel the trial
 
 ## A long cycle renews soon
 
 upcoming_renewal-subject = { $plan } renews on { $date_short } for { $amount }
-upcoming_renewal-preheader = From { $instrument }. You can change or cancel until then.
+upcoming_renewal-preheader =
+    { $instrument ->
+        [none] There is no card yet to take it from. You can cancel until then.
+       *[other] From { $instrument }. You can change or cancel until then.
+    }
 upcoming_renewal-heading = Your renewal
 upcoming_renewal-first =
     { $compared ->
@@ -124,9 +140,17 @@ upcoming_renewal-first =
         [changed] { $plan } renews on { $date } at { $amount }; last time it was { $previous }.
        *[first] { $plan } renews on { $date } at { $amount }.
     }
-upcoming_renewal-body = If you stay, there is nothing to do: we take it from { $instrument } on that day.
-upcoming_renewal-button = See or cancel the renewal
-upcoming_renewal-second = { "" }
+upcoming_renewal-body =
+    { $instrument ->
+        [none] There is no card yet to take it from: please add one if you want to stay. If not, cancel before that day.
+       *[other] If you stay, there is nothing to do: we take it from { $instrument } on that day.
+    }
+upcoming_renewal-button =
+    { $instrument ->
+        [none] Add a card
+       *[other] See or cancel the renewal
+    }
+upcoming_renewal-second = See or cancel the renewal
 
 ## Money was taken
 
@@ -137,8 +161,12 @@ receipt-preheader =
        *[other] Invoice { $invoice }. Next: { $next_charge }.
     }
 receipt-heading = Receipt
-receipt-first = We received { $amount } from { $instrument } on { $date }.
-receipt-body = Thank you. There is nothing to do; the invoice stays online for you.
+receipt-first =
+    { $instrument ->
+        [none] We received { $amount } for { $plan } on { $date }.
+       *[other] We received { $amount } from { $instrument } on { $date }.
+    }
+receipt-body = Thank you. There is nothing to do.
 receipt-button = See the invoice
 receipt-second = { "" }
 
@@ -146,25 +174,37 @@ receipt-second = { "" }
 
 payment_failed-subject = We could not take { $amount } for { $plan }
 payment_failed-preheader =
-    { $next_try ->
-        [none] Please pay or change the card; it takes about a minute.
-       *[other] We try again on { $next_try_short }; you can also pay now.
+    { $advice ->
+        [new_card] Please pay or change the card; it takes about a minute.
+       *[other] { $next_try ->
+            [none] Please pay or change the card; it takes about a minute.
+           *[other] We try again on { $next_try_short }; you can also pay now.
+        }
     }
 payment_failed-heading = A payment did not go through
 payment_failed-first =
     { $advice ->
         [not_enough_money] Your bank declined { $amount } for { $plan } on { $date } because there was not enough money.
         [ask_your_bank] Your bank declined { $amount } for { $plan } on { $date } because it wants to hear from you first.
-        [new_card] Your bank declined { $amount } for { $plan } on { $date } because { $instrument } can no longer be used.
-        [technical] We could not take { $amount } for { $plan } on { $date } because the way to your bank was out of order.
-       *[bank_did_not_say] Your bank declined { $amount } for { $plan } on { $date }, and your bank did not say why.
+        [new_card] { $instrument ->
+            [none] We could not take { $amount } for { $plan } on { $date } because we have no card of yours that works.
+           *[other] We could not take { $amount } for { $plan } on { $date } because { $instrument } can no longer be used.
+        }
+        [technical] We could not take { $amount } for { $plan } on { $date } because of a fault between us and your bank.
+       *[bank_did_not_say] Your bank declined { $amount } for { $plan } on { $date } and did not say why.
     }
 payment_failed-body =
     { $advice ->
         [not_enough_money] Please see to it that there is enough, or pay with another card.
         [ask_your_bank] Please call your bank and allow the payment, or pay with another card.
-        [new_card] Please add a new card. The old one is not tried again.
-        [technical] It was not your doing, and there is nothing that you must do. If you like, you can pay now.
+        [new_card] { $instrument ->
+            [none] Please add a card.
+           *[other] Please add a new card. The old one is not tried again.
+        }
+        [technical] { $next_try ->
+            [none] It was not your doing. Please pay below; it takes about a minute.
+           *[other] It was not your doing, and there is nothing that you must do. If you like, you can pay now.
+        }
        *[bank_did_not_say] Please ask your bank about it, or pay with another card.
     }
 
@@ -173,9 +213,15 @@ payment_failed-body =
             [none] We do not try again by ourselves.
            *[other] We do not try again by ourselves; everything stays open until { $access_until }.
         }
-       *[other] { $access_until ->
-            [none] We try again by ourselves on { $next_try }.
-           *[other] We try again by ourselves on { $next_try }; everything stays open until { $access_until }.
+       *[other] { $advice ->
+            [new_card] { $access_until ->
+                [none] On { $next_try } we try your other payment method by ourselves.
+               *[other] On { $next_try } we try your other payment method by ourselves; everything stays open until { $access_until }.
+            }
+           *[other] { $access_until ->
+                [none] We try again by ourselves on { $next_try }.
+               *[other] We try again by ourselves on { $next_try }; everything stays open until { $access_until }.
+            }
         }
     }
 payment_failed-button =
@@ -230,8 +276,9 @@ suspended-preheader =
 suspended-heading = On hold
 suspended-first =
     { $tries ->
-        [one] We could not take { $amount } for { $plan }, so it is closed since { $since }.
-       *[other] We could not take { $amount } for { $plan } in { $tries } tries, so it is closed since { $since }.
+        [0] { $amount } for { $plan } was not paid, so it has been closed since { $since }.
+        [one] We could not take { $amount } for { $plan }, so it has been closed since { $since }.
+       *[other] We could not take { $amount } for { $plan } in { $tries } tries, so it has been closed since { $since }.
     }
 suspended-body =
     { $reopen_by ->
@@ -245,14 +292,14 @@ suspended-second = Cancel the subscription
 
 cancelled-subject =
     { $ended ->
-        [yes] { $plan } has ended on { $ends_short }
+        [yes] { $plan } ended on { $ends_short }
        *[no] { $plan } is cancelled; open until { $ends_short }
     }
 cancelled-preheader =
     { $open ->
         [none] { $by ->
             [customer] Received on { $received }. Nothing more is charged.
-           *[other] Nothing more is charged, and your invoices stay online.
+           *[other] Nothing more is charged, and there is nothing that you must do.
         }
        *[other] Nothing new is charged; { $open } of an earlier invoice is open.
     }
@@ -264,15 +311,15 @@ cancelled-heading =
 cancelled-first =
     { $by ->
         [customer] { $ended ->
-            [yes] We received your cancellation on { $received }, and { $plan } has ended on { $ends }.
+            [yes] We received your cancellation on { $received }, and { $plan } ended on { $ends }.
            *[no] We received your cancellation on { $received }, and { $plan } ends on { $ends }.
         }
         [dunning] { $ended ->
-            [yes] { $plan } has ended on { $ends }, because its payment did not come through.
+            [yes] { $plan } ended on { $ends }, because its payment did not come through.
            *[no] { $plan } ends on { $ends }, because its payment did not come through.
         }
        *[merchant] { $ended ->
-            [yes] { $merchant } has ended { $plan } on { $ends }.
+            [yes] { $merchant } ended { $plan } on { $ends }.
            *[no] { $merchant } ends { $plan } on { $ends }.
         }
     }
@@ -322,11 +369,21 @@ plan_changing-second = { "" }
 refund-subject = { $amount } is on its way back
 refund-preheader =
     { $credit_note ->
-        [none] To { $instrument }, for { $plan }.
-       *[other] Credit note { $credit_note }, to { $instrument }.
+        [none] { $instrument ->
+            [none] For { $plan }, to what you paid with.
+           *[other] To { $instrument }, for { $plan }.
+        }
+       *[other] { $instrument ->
+            [none] Credit note { $credit_note }, to what you paid with.
+           *[other] Credit note { $credit_note }, to { $instrument }.
+        }
     }
 refund-heading = Your refund
-refund-first = We sent { $amount } back to { $instrument } on { $date }; banks show it within 5 to 10 days.
+refund-first =
+    { $instrument ->
+        [none] On { $date } we sent { $amount } back to what you paid with; banks show it within 5 to 10 days.
+       *[other] We sent { $amount } back to { $instrument } on { $date }; banks show it within 5 to 10 days.
+    }
 refund-body = It was paid for { $plan } on invoice { $invoice }. There is nothing to do.
 refund-button =
     { $credit_note ->

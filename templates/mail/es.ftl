@@ -3,6 +3,7 @@
 ## Giros dentro de las frases
 
 card = { $brand } terminada en { $last_four }
+free = Gratis
 charge = { $amount } el { $date }
 moment = { $date }, { $time } ({ $city })
 price =
@@ -27,14 +28,15 @@ price =
 
 ## El marco
 
-test-mode = Modo de prueba, reloj en { $date }
-test-mode-note = { test-mode }. No se mueve dinero real.
+test-mark = Prueba
+test-mode = Modo de prueba, reloj en { $date }. No se mueve dinero real.
 why =
     { $customer ->
         [none] Recibe este correo por { $plan } en { $merchant }.
        *[other] Este correo es para { $customer }, por { $plan } en { $merchant }.
     }
 reply = ¿Preguntas? Responda a este correo y le contestará una persona de { $merchant }.
+no-portal = Para cambiar o cancelar algo, responda a este correo; una persona de { $merchant } se ocupará.
 zone = Las fechas y horas son las de { $city }.
 
 ## Nombres de los datos
@@ -48,6 +50,7 @@ fact-credit-note = Nota de abono
 fact-ends = Termina
 fact-expires = Caduca
 fact-first-charge = Primer cobro
+fact-instrument = Forma de pago
 fact-invoice = Factura
 fact-last-charge = Último cobro
 fact-new-plan = Plan nuevo
@@ -57,7 +60,7 @@ fact-next-try = Próximo intento
 fact-old-price = Precio actual
 fact-open = Pendiente
 fact-period = Período
-fact-plan = Por
+fact-plan = Concepto
 fact-price = Precio
 fact-received = Recibida
 fact-reference = Referencia
@@ -72,36 +75,45 @@ fact-withdraw-until = Derecho de desistimiento hasta
 welcome-subject = { $plan } ha empezado
 welcome-preheader =
     { $paid ->
-        [none] Gratis hasta el { $next_charge }, después { $price }; puede cancelar en línea.
-       *[other] Hoy { $paid }, después { $price }; puede cancelar en línea.
+        [none] { $next_charge ->
+            [none] { $price }. Puede cancelar cuando quiera, tan fácil como empezar.
+           *[other] Gratis hasta el { $next_charge }, después { $price }; cancele cuando quiera.
+        }
+       *[other] Hoy { $paid }, después { $price }; puede cancelar cuando quiera.
     }
 welcome-heading = Le damos la bienvenida
 welcome-first =
     { $paid ->
-        [none] Gracias: { $plan } ya está abierto para usted y no se cobra nada antes del { $next_charge }.
-       *[other] Gracias: { $plan } ya está abierto para usted y hemos cobrado { $paid } de { $instrument }.
+        [none] { $next_charge ->
+            [none] Gracias: ya puede usar { $plan }.
+           *[other] Gracias: ya puede usar { $plan }, y no se cobra nada antes del { $next_charge }.
+        }
+       *[other] { $instrument ->
+            [none] Gracias: ya puede usar { $plan }, y hemos recibido { $paid }.
+           *[other] Gracias: ya puede usar { $plan }, y hemos cobrado { $paid } mediante { $instrument }.
+        }
     }
-welcome-body = Continúa por sí solo hasta que lo cancele, lo que puede hacer en línea en cualquier momento.
+welcome-body = Continúa por sí solo hasta que lo cancele, lo que puede hacer en cualquier momento.
 welcome-button = Abrir { $plan }
 welcome-second = Cambiar o cancelar la suscripción
 
 ## Una prueba gratuita termina pronto
 
-trial_ending-subject = Su prueba termina el { $ends_short }; luego, { $amount }
+trial_ending-subject = Su prueba termina el { $ends_short }; luego, { $price }
 trial_ending-preheader =
     { $instrument ->
-        [none] Para seguir, añada una tarjeta. Para dejarlo, no hay que hacer nada.
-       *[other] Si se queda, no hay que hacer nada. Cancelar son dos clics.
+        [none] Si quiere seguir, añada antes una tarjeta, por favor.
+       *[other] Si se queda, no hay que hacer nada. Si cancela antes, no se cobra nada.
     }
 trial_ending-heading = Su prueba termina pronto
 trial_ending-first =
     { $instrument ->
-        [none] Su prueba gratuita de { $plan } termina el { $ends } y aún no hay una tarjeta de la que cobrar { $amount }.
-       *[other] Su prueba gratuita de { $plan } termina el { $ends } y ese día cobramos los primeros { $amount } de { $instrument }.
+        [none] Su prueba gratuita de { $plan } termina el { $ends } y aún no hay una tarjeta con la que cobrar { $amount }.
+       *[other] Su prueba gratuita de { $plan } termina el { $ends } y ese día cobramos los primeros { $amount } mediante { $instrument }.
     }
 trial_ending-body =
     { $instrument ->
-        [none] Añada una tarjeta si quiere seguir. Si no hace nada, termina y no se cobra nada.
+        [none] Añada una tarjeta si quiere seguir. Si no, cancele antes de ese día y no se cobra nada.
        *[other] Si quiere seguir, no hay que hacer nada. Si no, cancele antes de ese día y no se cobra nada.
     }
 trial_ending-button =
@@ -109,12 +121,16 @@ trial_ending-button =
         [none] Añadir una tarjeta
        *[other] Cancelar o seguir
     }
-trial_ending-second = { "" }
+trial_ending-second = Cancelar la prueba
 
 ## Un ciclo largo se renueva pronto
 
 upcoming_renewal-subject = { $plan } se renueva el { $date_short }: { $amount }
-upcoming_renewal-preheader = De { $instrument }. Hasta entonces puede cambiar o cancelar.
+upcoming_renewal-preheader =
+    { $instrument ->
+        [none] Aún no hay una tarjeta con la que cobrarlo. Puede cancelar hasta entonces.
+       *[other] Mediante { $instrument }. Hasta entonces puede cambiar o cancelar.
+    }
 upcoming_renewal-heading = Su renovación
 upcoming_renewal-first =
     { $compared ->
@@ -122,9 +138,17 @@ upcoming_renewal-first =
         [changed] { $plan } se renueva el { $date } por { $amount }; la última vez fueron { $previous }.
        *[first] { $plan } se renueva el { $date } por { $amount }.
     }
-upcoming_renewal-body = Si se queda, no hay que hacer nada: ese día lo cobramos de { $instrument }.
-upcoming_renewal-button = Ver o cancelar la renovación
-upcoming_renewal-second = { "" }
+upcoming_renewal-body =
+    { $instrument ->
+        [none] Aún no hay una tarjeta con la que cobrarlo: añada una si quiere seguir. Si no, cancele antes de ese día.
+       *[other] Si se queda, no hay que hacer nada: ese día lo cobramos mediante { $instrument }.
+    }
+upcoming_renewal-button =
+    { $instrument ->
+        [none] Añadir una tarjeta
+       *[other] Ver o cancelar la renovación
+    }
+upcoming_renewal-second = Ver o cancelar la renovación
 
 ## Se ha cobrado dinero
 
@@ -135,8 +159,12 @@ receipt-preheader =
        *[other] Factura { $invoice }. Próximo cobro: { $next_charge }.
     }
 receipt-heading = Recibo
-receipt-first = Hemos recibido { $amount } de { $instrument } el { $date }.
-receipt-body = Gracias. No hay que hacer nada; la factura queda en línea para usted.
+receipt-first =
+    { $instrument ->
+        [none] Hemos recibido { $amount } por { $plan } el { $date }.
+       *[other] Hemos recibido { $amount } mediante { $instrument } el { $date }.
+    }
+receipt-body = Gracias. No hay que hacer nada.
 receipt-button = Ver la factura
 receipt-second = { "" }
 
@@ -144,16 +172,22 @@ receipt-second = { "" }
 
 payment_failed-subject = No pudimos cobrar { $amount } por { $plan }
 payment_failed-preheader =
-    { $next_try ->
-        [none] Pague o cambie la tarjeta, por favor; se tarda un minuto.
-       *[other] Lo intentaremos de nuevo el { $next_try_short }; también puede pagar ahora.
+    { $advice ->
+        [new_card] Pague o cambie la tarjeta, por favor; se tarda un minuto.
+       *[other] { $next_try ->
+            [none] Pague o cambie la tarjeta, por favor; se tarda un minuto.
+           *[other] Lo intentaremos de nuevo el { $next_try_short }; también puede pagar ahora.
+        }
     }
 payment_failed-heading = Un pago no se ha completado
 payment_failed-first =
     { $advice ->
         [not_enough_money] Su banco rechazó { $amount } por { $plan } el { $date } porque no había dinero suficiente.
         [ask_your_bank] Su banco rechazó { $amount } por { $plan } el { $date } porque antes quiere hablar con usted.
-        [new_card] Su banco rechazó { $amount } por { $plan } el { $date } porque { $instrument } ya no sirve.
+        [new_card] { $instrument ->
+            [none] No pudimos cobrar { $amount } por { $plan } el { $date } porque no tenemos ninguna tarjeta suya que funcione.
+           *[other] No pudimos cobrar { $amount } por { $plan } el { $date } porque { $instrument } ya no se puede usar.
+        }
         [technical] No pudimos cobrar { $amount } por { $plan } el { $date } porque falló la conexión con su banco.
        *[bank_did_not_say] Su banco rechazó { $amount } por { $plan } el { $date } y no dijo por qué.
     }
@@ -161,8 +195,14 @@ payment_failed-body =
     { $advice ->
         [not_enough_money] Procure que haya suficiente o pague con otra tarjeta, por favor.
         [ask_your_bank] Llame a su banco y autorice el pago, o pague con otra tarjeta, por favor.
-        [new_card] Añada una tarjeta nueva, por favor. Con la antigua no lo intentaremos más.
-        [technical] No ha sido culpa suya y no tiene que hacer nada. Si lo desea, puede pagar ahora.
+        [new_card] { $instrument ->
+            [none] Añada una tarjeta, por favor.
+           *[other] Añada una tarjeta nueva, por favor. Con la antigua no lo intentaremos más.
+        }
+        [technical] { $next_try ->
+            [none] No ha sido culpa suya. Pague abajo, por favor; se tarda más o menos un minuto.
+           *[other] No ha sido culpa suya y no tiene que hacer nada. Si lo desea, puede pagar ahora.
+        }
        *[bank_did_not_say] Pregunte a su banco o pague con otra tarjeta, por favor.
     }
 
@@ -171,9 +211,15 @@ payment_failed-body =
             [none] No lo intentaremos de nuevo por nuestra cuenta.
            *[other] No lo intentaremos de nuevo por nuestra cuenta; todo sigue abierto hasta el { $access_until }.
         }
-       *[other] { $access_until ->
-            [none] Lo intentaremos de nuevo el { $next_try }.
-           *[other] Lo intentaremos de nuevo el { $next_try }; todo sigue abierto hasta el { $access_until }.
+       *[other] { $advice ->
+            [new_card] { $access_until ->
+                [none] El { $next_try } lo intentaremos con su otra forma de pago.
+               *[other] El { $next_try } lo intentaremos con su otra forma de pago; todo sigue abierto hasta el { $access_until }.
+            }
+           *[other] { $access_until ->
+                [none] Lo intentaremos de nuevo el { $next_try }.
+               *[other] Lo intentaremos de nuevo el { $next_try }; todo sigue abierto hasta el { $access_until }.
+            }
         }
     }
 payment_failed-button =
@@ -202,7 +248,7 @@ authentication_needed-second = Cancelar la suscripción
 card_expiring-subject = { $card } caduca en { $expires }
 card_expiring-preheader = { $plan } necesita una tarjeta válida el { $date }.
 card_expiring-heading = Su tarjeta caduca
-card_expiring-first = La tarjeta que paga { $plan }, { $card }, sirve hasta finales de { $expires }, y su banco no nos ha enviado una nueva.
+card_expiring-first = La tarjeta que paga { $plan }, { $card }, es válida hasta finales de { $expires }, y su banco no nos ha enviado una nueva.
 card_expiring-body = Añada la tarjeta nueva antes del próximo cobro, aunque el número sea el mismo.
 card_expiring-button = Añadir la tarjeta nueva
 card_expiring-second = { "" }
@@ -223,11 +269,12 @@ suspended-subject = { $plan } está en pausa: { $amount } pendientes
 suspended-preheader =
     { $reopen_by ->
         [none] Pague { $amount } y se abrirá de nuevo al instante.
-       *[other] Pague { $amount } hasta el { $reopen_by_short } y se abrirá al instante.
+       *[other] Pague { $amount } a más tardar el { $reopen_by_short } y se abrirá al instante.
     }
 suspended-heading = Su acceso está en pausa
 suspended-first =
     { $tries ->
+        [0] { $amount } por { $plan } no se han pagado; por eso está cerrado desde el { $since }.
         [one] No pudimos cobrar { $amount } por { $plan }; por eso está cerrado desde el { $since }.
        *[other] No pudimos cobrar { $amount } por { $plan } en { $tries } intentos; por eso está cerrado desde el { $since }.
     }
@@ -250,7 +297,7 @@ cancelled-preheader =
     { $open ->
         [none] { $by ->
             [customer] Recibida el { $received }. No se cobra nada más.
-           *[other] No se cobra nada más y sus facturas siguen en línea.
+           *[other] No se cobra nada más y no tiene que hacer nada.
         }
        *[other] No se cobra nada nuevo; quedan { $open } de una factura anterior.
     }
@@ -320,11 +367,21 @@ plan_changing-second = { "" }
 refund-subject = Le devolvemos { $amount }: ya están en camino
 refund-preheader =
     { $credit_note ->
-        [none] A { $instrument }, por { $plan }.
-       *[other] Nota de abono { $credit_note }, a { $instrument }.
+        [none] { $instrument ->
+            [none] Por { $plan }, por el mismo medio con el que pagó.
+           *[other] A { $instrument }, por { $plan }.
+        }
+       *[other] { $instrument ->
+            [none] Nota de abono { $credit_note }, por el mismo medio con el que pagó.
+           *[other] Nota de abono { $credit_note }, a { $instrument }.
+        }
     }
 refund-heading = Su devolución
-refund-first = Enviamos { $amount } a { $instrument } el { $date }; los bancos lo muestran en 5 a 10 días.
+refund-first =
+    { $instrument ->
+        [none] El { $date } devolvimos { $amount } por el mismo medio con el que pagó; los bancos lo muestran en 5 a 10 días.
+       *[other] Devolvimos { $amount } a { $instrument } el { $date }; los bancos lo muestran en 5 a 10 días.
+    }
 refund-body = Se pagó por { $plan } en la factura { $invoice }. No hay que hacer nada.
 refund-button =
     { $credit_note ->

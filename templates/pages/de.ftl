@@ -107,6 +107,10 @@ lines-what = Für
 lines-amount = Betrag
 lines-total = Summe
 why = Warum?
+why-once = { $quantity } × { $unit }, einmal gekauft.
+why-day = { $quantity } × { $unit } für { $first }.
+why-cycle = { $quantity } × { $unit } für { $first } bis { $last }.
+why-part = { $quantity } × { $unit } für { $first } bis { $last }: { $days } von { $of } Tagen eines ganzen Zeitraums.
 
 ## Das Formular
 

@@ -107,6 +107,10 @@ lines-what = For
 lines-amount = Amount
 lines-total = Total
 why = Why?
+why-once = { $quantity } × { $unit }, bought once.
+why-day = { $quantity } × { $unit } for { $first }.
+why-cycle = { $quantity } × { $unit } for { $first } to { $last }.
+why-part = { $quantity } × { $unit } for { $first } to { $last }: { $days } of the { $of } days of a whole period.
 
 ## The form
 

@@ -107,6 +107,10 @@ lines-what = Concepto
 lines-amount = Importe
 lines-total = Total
 why = ¿Por qué?
+why-once = { $quantity } × { $unit }, comprado una vez.
+why-day = { $quantity } × { $unit } del { $first }.
+why-cycle = { $quantity } × { $unit } del { $first } al { $last }.
+why-part = { $quantity } × { $unit } del { $first } al { $last }: { $days } de los { $of } días de un período completo.
 
 ## El formulario
 

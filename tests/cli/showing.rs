@@ -12,10 +12,37 @@ fn a_mail_is_shown_as_text_or_html_in_its_language() {
     let html = room.run(&["mail", "preview", "payment_failed", "--html"]).well().out;
     assert!(html.contains("<html lang=\"en\""), "{html}");
 
+    let new_card = room.run(&["mail", "preview", "payment_failed", "--sample", "3"]).well().out;
+    assert!(new_card.contains("Please add a new card."), "{new_card}");
+    let beyond = room.run(&["mail", "preview", "payment_failed", "--sample", "99"]);
+    assert!(beyond.err.contains("payment_failed has the samples 1 to"), "{}", beyond.err);
+
     room.run(&["mail", "preview", "--all", "--out", "mails"]).well();
     let files = fs::read_dir(room.path("mails")).unwrap().count();
     assert_eq!(files, 12 * 3 * 2, "each kind in each language, HTML and text");
     assert!(room.path("mails/receipt.es.html").exists());
+}
+
+#[test]
+fn a_merchants_own_words_are_shown_or_refused_with_their_place() {
+    let room = Room::new();
+    let folder = room.path("words/mer_06ew5kkq3hx3d1qj9w2t7m8c0g/de");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("receipt.subject.txt"), "Danke für {{ amount }}").unwrap();
+    let words = "words/mer_06ew5kkq3hx3d1qj9w2t7m8c0g";
+    let german = ["mail", "preview", "receipt", "--locale", "de", "--words", words];
+    let shown = room.run(&german).well().out;
+    assert!(shown.starts_with("Subject: Danke für 20,00"), "{shown}");
+
+    fs::write(folder.join("receipt.body.txt"), "Danke.\n\n{{ amont }}").unwrap();
+    let refused = room.run(&german);
+    let told = "receipt, de, body, line 3: ";
+    assert!(refused.code != 0 && refused.err.contains(told), "{}", refused.err);
+    room.write("rondo.toml", "mail_words = 'words'");
+    let checked = room.run(&["check-config", "--json"]).json();
+    let findings = checked["findings"].as_array().unwrap();
+    let finding = findings.iter().find(|finding| finding["key"] == "mail_words").unwrap();
+    assert!(finding["message"].as_str().unwrap().contains(told), "{finding}");
 }
 
 #[test]

@@ -62,6 +62,12 @@ async fn a_card_that_was_not_to_be_kept_is_used_once() {
     site.choose(&gateway, "tok_mastercard").await;
     assert_eq!(site.invoice(bo.invoice).await.state, Paid);
     assert_eq!(site.default_method(&bo.member).await.brand, "Visa");
+    // The mail does not name what is stored: that has not paid.
+    site.settle().await;
+    let mails = site.world.mails.mails();
+    let recovered = mails.iter().find(|mail| mail.kind.as_deref() == Some("recovered")).unwrap();
+    let text = recovered.text().unwrap();
+    assert!(!text.contains("4242"), "{text}");
 }
 
 #[tokio::test]

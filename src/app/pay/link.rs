@@ -8,8 +8,9 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::{
-    app::{AppError, Rondo},
+    app::{AppError, Result, Rondo},
     domain::{
+        customer::Customer,
         ids::{Id, kind},
         invoice::Invoice,
         merchant::Merchant,
@@ -17,6 +18,8 @@ use crate::{
     security::links::{BadLink, Purpose},
     store::{MerchantId, StoreError},
 };
+
+use super::setup;
 
 /// How long the link to an invoice holds, by the merchant's clock, as everything of theirs.
 const INVOICE_LIFE: TimeDelta = TimeDelta::days(60);
@@ -58,7 +61,12 @@ pub enum PayLink {
 pub enum NotOpened {
     /// It is ours, but its time is over; its merchant can be told to the one who follows it.
     #[error("the link is too old")]
-    Expired(Box<Merchant>),
+    Expired {
+        /// Whose it is.
+        merchant: Box<Merchant>,
+        /// What it opened: for the language of the answer alone.
+        link: PayLink,
+    },
     /// It is not ours.
     #[error("there is no such link")]
     Forged,
@@ -70,7 +78,7 @@ pub enum NotOpened {
 impl From<NotOpened> for AppError {
     fn from(error: NotOpened) -> Self {
         match error {
-            NotOpened::Expired(merchant) => Self::not_found(merchant.id),
+            NotOpened::Expired { merchant, .. } => Self::not_found(merchant.id),
             NotOpened::Forged => Self::NotFound { id: "such link".to_owned() },
             NotOpened::Store(error) => Self::Store(error),
         }
@@ -108,7 +116,10 @@ impl PayLink {
     }
 
     /// What a token opens at this moment, and whose it is.
-    pub async fn open(rondo: &Rondo, token: &str) -> Result<(Merchant, Self), NotOpened> {
+    pub async fn open(
+        rondo: &Rondo,
+        token: &str,
+    ) -> std::result::Result<(Merchant, Self), NotOpened> {
         // Genuine first; whether it is too old depends on the merchant's clock.
         let payload = rondo.links.verify(Purpose::Pay, token, DateTime::<Utc>::MIN_UTC);
         let payload = payload.map_err(|_| NotOpened::Forged)?;
@@ -118,9 +129,28 @@ impl PayLink {
         let now = merchant.now(rondo.clock.now());
         match rondo.links.verify(Purpose::Pay, token, now) {
             Ok(_) => Ok((merchant, link)),
-            Err(BadLink::Expired { .. }) => Err(NotOpened::Expired(Box::new(merchant))),
+            Err(BadLink::Expired { .. }) => {
+                Err(NotOpened::Expired { merchant: Box::new(merchant), link })
+            }
             Err(BadLink::Forged) => Err(NotOpened::Forged),
         }
+    }
+
+    /// Who was sent it: for the language and the zone of its page, which shows neither name nor
+    /// address. Nobody, if that is not known.
+    pub async fn reader(self, rondo: &Rondo) -> Result<Option<Customer>> {
+        let customer = match self {
+            Self::Card { customer, .. } => Some(customer),
+            Self::Setup { method, .. } => setup::customer_of(rondo, method).await?,
+            Self::Invoice { merchant, invoice } => {
+                let mut repo = rondo.store.snapshot().await?;
+                let invoices = repo.invoices(merchant, &[invoice]).await?;
+                invoices.first().map(|invoice| invoice.customer)
+            }
+        };
+        let Some(customer) = customer else { return Ok(None) };
+        let mut repo = rondo.store.snapshot().await?;
+        Ok(repo.customers(self.merchant(), &[customer]).await?.into_iter().next())
     }
 
     /// One letter and two ids: 33 bytes, no two links alike.

@@ -132,6 +132,15 @@ pub async fn setup_page(
     begun.map(|begun| begun.url).ok_or_else(|| AppError::not_found(method))
 }
 
+/// Who is storing a card on a started page; nobody, if none is known under that name.
+pub(super) async fn customer_of(
+    rondo: &Rondo,
+    method: Id<kind::PaymentMethod>,
+) -> Result<Option<Id<kind::Customer>>> {
+    let begun = Begun::find(rondo, BY_OUR_ID, method.uuid()).await?;
+    Ok(begun.map(|begun| begun.customer))
+}
+
 /// The customer came back from the page: asks the gateway what became of it.
 pub async fn finish_setup(
     rondo: &Rondo,

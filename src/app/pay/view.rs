@@ -20,7 +20,6 @@ use crate::{
             method::Shown,
             settle::{self, Owed},
         },
-        subscription::Access,
     },
     gateway::Capabilities,
     store::Times,
@@ -136,12 +135,11 @@ pub async fn view(rondo: &Rondo, merchant: &Merchant, invoice: Id<kind::Invoice>
     let agreement = bill.agreement(&mut act).await?;
     let stage = bill.stage(rondo, merchant, act.times);
     let case = bill.owed.case.as_ref().filter(|_| is_open).map(|file| &file.case);
-    let has_access = bill.owed.subscription.as_ref().is_some_and(|(s, _)| s.access != Access::None);
     Ok(View {
         agreement,
         trouble,
         next_try_at: case.and_then(Case::next_retry).map(|(at, _)| at),
-        access_until: case.filter(|_| has_access).map(Case::ends_at),
+        access_until: case.and_then(|case| bill.owed.open_until(case)),
         stage,
         customer: bill.owed.customer,
         invoice: bill.owed.invoice,

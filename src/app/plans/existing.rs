@@ -14,7 +14,7 @@ use crate::{
         changes::Changes,
         event::EventKind,
         ids::{Id, kind},
-        notice::{Facts, Notice},
+        notice::{CyclePrice, Facts, Notice},
         subscription::{ScheduledChange, Subscription, SubscriptionState},
     },
     store::{Page, SubscriptionFilter},
@@ -183,8 +183,8 @@ pub(super) fn announcement(
     let facts = Facts::PlanChanging {
         changes_at: next_cycle_at(subscription).unwrap_or(act.now()),
         new_plan_name: destination.plan.name.clone(),
-        old_amount,
-        new_amount,
+        old: CyclePrice { amount: old_amount, interval: terms_now.interval },
+        new: CyclePrice { amount: new_amount, interval: destination.terms.interval },
     };
     // The subscription's own version tells this announcement from one that was taken back.
     let key = format!("plan_changing:{}:{}", subscription.id, subscription.version.next().count());

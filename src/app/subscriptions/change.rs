@@ -10,7 +10,7 @@ use crate::{
         event::EventKind,
         ids::{Id, kind},
         money::Money,
-        notice::{Facts, Notice},
+        notice::{CyclePrice, Facts, Notice},
         subscription::{ScheduledChange, Subscription},
         version::Version,
     },
@@ -56,7 +56,9 @@ pub async fn change(
     let old_amount = recurring(&subscription, &old, subscription.quantity)?;
     let is_told = subscription.scheduled_change.is_some()
         && (old_amount != new_amount || old.interval != new.interval);
-    let notice = is_told.then(|| announcement(act, &subscription, &plan, old_amount, new_amount));
+    let old = CyclePrice { amount: old_amount, interval: old.interval };
+    let new = CyclePrice { amount: new_amount, interval: new.interval };
+    let notice = is_told.then(|| announcement(act, &subscription, &plan, old, new));
     let kind = EventKind::SubscriptionChangeScheduled;
     write(act, subscription, kind, notice, Changes::default()).await
 }
@@ -105,13 +107,13 @@ fn announcement(
     act: &Act<'_>,
     subscription: &Subscription,
     plan: &Plan,
-    old_amount: Money,
-    new_amount: Money,
+    old: CyclePrice,
+    new: CyclePrice,
 ) -> Notice {
     let next_cycle = subscription.current_period.map(Period::end).or(subscription.trial_end);
     let changes_at = next_cycle.or(subscription.due_at).unwrap_or(act.now());
     let new_plan_name = plan.name.clone();
-    let facts = Facts::PlanChanging { changes_at, new_plan_name, old_amount, new_amount };
+    let facts = Facts::PlanChanging { changes_at, new_plan_name, old, new };
     let key = fact_key("plan_changing", subscription);
     Notice::new(subscription.merchant, subscription.customer, facts, key, act.now(), act.mint)
         .about_subscription(subscription.id)

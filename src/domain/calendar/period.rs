@@ -2,7 +2,7 @@
 //!
 //! Half-open, so that one period's end is the next one's start and no instant is billed twice.
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{CalendarError, Zone};
@@ -58,11 +58,12 @@ impl Period {
         zone.local_date(self.start)
     }
 
-    /// The civil date of its last instant, as people write periods: January 2026 in Berlin ends on
-    /// 31 January, although its end is midnight of 1 February.
+    /// Its last civil date, as people write periods: the day before the one on which the next starts,
+    /// at whatever hour it does. A membership from 31 January 2026 at noon to 28 February at noon
+    /// has its last day on 27 February. A period within one day has that day.
     pub fn last_day(self, zone: Zone) -> NaiveDate {
-        // Instants are kept to the microsecond, so this is the last one before the end.
-        zone.local_date(self.end.checked_sub_signed(TimeDelta::microseconds(1)).unwrap_or(self.end))
+        let next = zone.local_date(self.end);
+        next.pred_opt().unwrap_or(next).max(self.first_day(zone))
     }
 
     /// How many civil days lie between its start and its end: the difference of the two dates, in
@@ -123,12 +124,16 @@ mod tests {
     }
 
     #[test]
-    fn the_last_day_is_the_day_before_a_midnight_end() {
+    fn the_last_day_is_the_day_before_the_next_one_starts() {
         let berlin: Zone = "Europe/Berlin".parse().unwrap();
         let january = period("2025-12-31T23:00:00Z", "2026-01-31T23:00:00Z");
         assert_eq!(january.first_day(berlin).to_string(), "2026-01-01");
         assert_eq!(january.last_day(berlin).to_string(), "2026-01-31");
         assert_eq!(january.days(berlin), 31);
+        let at_noon = period("2026-01-31T11:00:00Z", "2026-02-28T11:00:00Z");
+        assert_eq!(at_noon.last_day(berlin).to_string(), "2026-02-27");
+        let within_a_day = period("2026-01-31T11:00:00Z", "2026-01-31T12:00:00Z");
+        assert_eq!(within_a_day.last_day(berlin).to_string(), "2026-01-31");
     }
 
     #[test]

@@ -386,6 +386,12 @@ impl Case {
         &self.track.ladder
     }
 
+    /// Until when what was bought surely stays open: what a mail may promise. `None` while nobody
+    /// knows, or if it stays open whatever comes. `seed` is that of its [`Circumstances`].
+    pub fn open_until(&self, seed: u64) -> Option<DateTime<Utc>> {
+        self.next_at().and_then(|next_at| self.track.closes_at(next_at, seed))
+    }
+
     /// When it was opened.
     pub const fn opened_at(&self) -> DateTime<Utc> {
         self.track.opened_at

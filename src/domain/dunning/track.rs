@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     case::{CaseState, Turn},
     decision::{DueMail, DunningMail, Method, Reason},
-    ladder::{AccessLevel, Ladder, StepMail},
+    ladder::{AccessLevel, FinalAction, Ladder, StepMail},
     standing::Standing,
 };
 use crate::domain::{
@@ -133,6 +133,27 @@ impl Track {
             self.step_at = around.now + self.ladder.gap(self.step, around.seed);
         }
         step.mail
+    }
+
+    /// The earliest that the ladder closes access, if its present step comes at `next_at` and fails,
+    /// and so do all that follow. Never, if even its end leaves access open.
+    pub(super) fn closes_at(&self, next_at: DateTime<Utc>, seed: u64) -> Option<DateTime<Utc>> {
+        let steps = self.ladder.steps();
+        let end_closes = match self.ladder.final_action() {
+            FinalAction::Cancel | FinalAction::MarkUnpaid => true,
+            FinalAction::WriteOff => false,
+        };
+        let mut at = next_at;
+        for (number, step) in steps.iter().enumerate().skip(self.step) {
+            if number > self.step {
+                at += self.ladder.gap(number, seed);
+            }
+            let is_last = number + 1 == steps.len();
+            if step.access == AccessLevel::None || (is_last && end_closes) {
+                return Some(at);
+            }
+        }
+        None
     }
 
     /// Stops the ladder's clock.

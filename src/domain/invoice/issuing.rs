@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Invoice, InvoiceState, Line};
+use super::{Basis, Invoice, InvoiceState, Line};
 use crate::domain::{
     changes::Changes,
     event::EventKind,
@@ -33,8 +33,7 @@ impl Line {
     /// A line for `quantity` times `unit`.
     pub fn of(label: String, unit: Money, quantity: u32) -> Result<Self, MoneyError> {
         let amount = unit.times(i64::from(quantity))?;
-        let why = format!("{quantity} × {unit}");
-        Ok(Self { label, unit, quantity, amount, why })
+        Ok(Self { label, unit, quantity, amount, basis: Basis::Once })
     }
 }
 

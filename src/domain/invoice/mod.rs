@@ -3,11 +3,12 @@
 pub mod closing;
 pub mod issuing;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
     calendar::Period,
+    catalog::VersionNumber,
     event::{Event, EventKind, Subject},
     ids::{Id, Mint, kind},
     money::Money,
@@ -96,8 +97,54 @@ pub struct Line {
     pub unit: Money,
     /// How many.
     pub quantity: u32,
-    /// `unit` times `quantity`, or the part of it that `why` tells.
+    /// `unit` times `quantity`, or the part of it that `basis` tells.
     pub amount: Money,
-    /// How it came about, in one sentence.
-    pub why: String,
+    /// How it came about: facts, which each page words in its reader's language.
+    pub basis: Basis,
+}
+
+/// How a line came about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Basis {
+    /// Bought once.
+    Once,
+    /// One cycle of a subscription.
+    Cycle {
+        /// The version of the plan that it is priced by.
+        plan_version: VersionNumber,
+        /// Its first day, where the subscription's calendar is.
+        first_day: NaiveDate,
+        /// Its last day.
+        last_day: NaiveDate,
+        /// The part of a whole cycle that it is, if it is not whole.
+        part: Option<Part>,
+    },
+}
+
+/// A part of a whole cycle, in days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// So many are billed.
+    pub days: u32,
+    /// So many the whole has.
+    pub of: u32,
+}
+
+impl Line {
+    /// How it came about, in one English sentence: for developers and staff.
+    ///
+    /// `1 × 31.00 EUR for 17 of 31 days, plan version 1, 2026-01-15 to 2026-01-31`.
+    pub fn why(&self) -> String {
+        let price = format!("{} × {}", self.quantity, self.unit);
+        match &self.basis {
+            Basis::Once => price,
+            Basis::Cycle { plan_version, first_day, last_day, part } => {
+                let share = part.map(|Part { days, of }| format!(" for {days} of {of} days"));
+                let share = share.unwrap_or_default();
+                let version = plan_version.0;
+                format!("{price}{share}, plan version {version}, {first_day} to {last_day}")
+            }
+        }
+    }
 }

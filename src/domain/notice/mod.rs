@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    calendar::Interval,
     ids::{Id, Mint, kind},
     invoice::Invoice,
     money::Money,
@@ -120,6 +121,15 @@ pub enum NoticeState {
     Failed,
     /// Not true any more when its turn came: never "failed" after "paid".
     Superseded,
+}
+
+/// What one cycle costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CyclePrice {
+    /// How much.
+    pub amount: Money,
+    /// How long it is.
+    pub interval: Interval,
 }
 
 /// What a notice says.
@@ -235,9 +245,9 @@ pub enum Facts {
         /// What it is called from then on.
         new_plan_name: String,
         /// What a cycle costs now.
-        old_amount: Money,
+        old: CyclePrice,
         /// What a cycle costs from then on.
-        new_amount: Money,
+        new: CyclePrice,
     },
     /// Money is on its way back.
     Refund {
@@ -281,7 +291,7 @@ impl Facts {
             | Self::CardExpiring { next_amount: amount, .. }
             | Self::Recovered { amount, .. }
             | Self::Suspended { amount, .. }
-            | Self::PlanChanging { new_amount: amount, .. }
+            | Self::PlanChanging { new: CyclePrice { amount, .. }, .. }
             | Self::Refund { amount, .. } => Some(*amount),
             Self::Cancelled { open_amount, .. } => *open_amount,
         }

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Facts, Notice};
 use crate::domain::{
+    calendar::Period,
     catalog::{NoPrice, Terms},
     customer::PaymentMethod,
     ids::Mint,
@@ -27,6 +28,9 @@ const LONG_CYCLE: TimeDelta = TimeDelta::days(180);
 
 /// How long before its end, or before the charge if that is sooner, a card is written about.
 const CARD_LEAD: TimeDelta = TimeDelta::days(7);
+
+/// How long after the last charge that a card can pay its owner is written to at the earliest.
+const AFTER_A_CHARGE: TimeDelta = TimeDelta::hours(1);
 
 /// Sets when the next reminder is due, if one is: after each change of the next charge or the card.
 pub fn plan(subscription: &mut Subscription, card: Option<Expiry>, now: DateTime<Utc>) {
@@ -76,7 +80,9 @@ fn card_due(subscription: &Subscription, expiry: Expiry) -> Option<DateTime<Utc>
     // At the charge's hour of the day, whole days before it.
     let ahead = charge_at - (charge_at.min(expiry.last_instant()) - CARD_LEAD);
     let days = (ahead + TimeDelta::days(1) - TimeDelta::microseconds(1)).num_days();
-    is_its_last.then(|| charge_at - TimeDelta::days(days))
+    // A card that still paid in its last days is written about right after that.
+    let began = subscription.current_period.map_or(subscription.started_at, Period::start);
+    is_its_last.then(|| (charge_at - TimeDelta::days(days)).max(began + AFTER_A_CHARGE))
 }
 
 /// Whether the charge to come is the first that the card can no longer pay. One that goes on paying
@@ -157,7 +163,6 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        calendar::Period,
         payment::settle::given::{START, at, card, eur, mint, subscription, terms},
         subscription::{Cancellation, CancellationCause, ScheduledChange},
     };
@@ -174,6 +179,11 @@ mod tests {
             due_at: Some(at(end)),
             ..subscription()
         }
+    }
+
+    fn from_to(start: &str, end: &str) -> Subscription {
+        let current_period = Some(Period::new(at(start), at(end)).unwrap());
+        Subscription { current_period, ..until(end) }
     }
 
     fn cancelled(subscription: &Subscription) -> Subscription {
@@ -204,6 +214,11 @@ mod tests {
     #[case::a_day_less_is_not(until("2026-07-30T09:00:00Z"), GOOD, None)]
     #[case::a_month_with_a_good_card(subscription(), GOOD, None)]
     #[case::a_month_with_a_card_that_ends(subscription(), ENDING, Some("2026-02-21T09:00:00Z"))]
+    #[case::a_card_that_pays_on_its_last_day(
+        from_to("2026-02-28T09:00:00Z", "2026-03-31T09:00:00Z"),
+        ENDING,
+        Some("2026-02-28T10:00:00Z")
+    )]
     #[case::past_due_too(
         in_state(SubscriptionState::PastDue),
         ENDING,

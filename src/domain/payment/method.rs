@@ -57,6 +57,13 @@ pub struct StoredMethod {
     pub fingerprint: Option<String>,
 }
 
+impl StoredMethod {
+    /// What may be shown of it.
+    pub fn shown(&self) -> Shown {
+        Shown { brand: self.brand.clone(), last_four: self.last_four.clone(), expiry: self.expiry }
+    }
+}
+
 /// What a gateway is told to charge. An attempt keeps it as it was when it was committed, so that
 /// every sending of its key says the same (RULES CHG-2, CHG-3).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

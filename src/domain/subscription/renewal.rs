@@ -17,7 +17,7 @@ use crate::domain::{
     event::{Event, EventKind, Subject},
     ids::Mint,
     invoice::{
-        Invoice, Line,
+        Basis, Invoice, Line, Part,
         closing::{self, OpenInvoice},
         issuing::{self, Collection},
     },
@@ -230,23 +230,19 @@ impl Cycle<'_> {
         let part = self
             .stub_of
             .filter(|_| priced.model != PriceModel::OneTime)
-            .map(|whole| (self.period.days(zone), whole.days(zone)));
-        let (amount, share) = match part {
-            Some((days, of)) => {
-                (prorated(priced.amount, days, of)?, format!(" for {days} of {of} days"))
-            }
-            None => (priced.amount, String::new()),
+            .map(|whole| Part { days: self.period.days(zone), of: whole.days(zone) });
+        let amount = match part {
+            Some(Part { days, of }) => prorated(priced.amount, days, of)?,
+            None => priced.amount,
         };
-        let why = format!(
-            "{} × {}{share}, plan version {}, {} to {}",
-            priced.quantity,
-            priced.unit,
-            self.subscription.plan_version.0,
-            self.period.first_day(zone),
-            self.period.last_day(zone),
-        );
+        let basis = Basis::Cycle {
+            plan_version: self.subscription.plan_version,
+            first_day: self.period.first_day(zone),
+            last_day: self.period.last_day(zone),
+            part,
+        };
         let label = format!("{}: {}", self.plan_name, priced.label);
-        Ok(Line { label, unit: priced.unit, quantity: priced.quantity, amount, why })
+        Ok(Line { label, unit: priced.unit, quantity: priced.quantity, amount, basis })
     }
 }
 

@@ -59,7 +59,7 @@ fn brand(name: &str) -> String {
         "diners" | "diners_club" => "Diners Club",
         "jcb" => "JCB",
         "unionpay" => "UnionPay",
-        "us_bank_account" => "Bank account",
+        "us_bank_account" => "ACH",
         "sepa_debit" => "SEPA",
         "bacs_debit" => "Bacs",
         other => other,

@@ -98,7 +98,7 @@ fn line(known: &Line) -> invoice::Line {
         unit_price: Some(money::money(known.unit)),
         quantity: number(known.quantity),
         amount: Some(money::money(known.amount)),
-        reason: known.why.clone(),
+        reason: known.why(),
     }
 }
 

@@ -51,6 +51,8 @@ pub enum Fault {
     },
     /// Waits so long before every answer.
     Slow(Duration),
+    /// Falls silent at `verb` and keeps the line; at the content it has kept the mail, too.
+    Silent(Verb),
 }
 
 /// The fault in force, shared by all lines.

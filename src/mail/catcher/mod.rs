@@ -20,6 +20,7 @@ pub use shelf::{CaughtMail, KEPT_MAX};
 
 use fault::Mood;
 use shelf::Shelf;
+use smtp::LinesOpen;
 
 /// A mail catcher that is about to start.
 #[derive(Debug, Default)]
@@ -49,6 +50,7 @@ impl Catcher {
             mood: Arc::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            lines: Arc::default(),
         };
         let server = smtp::Server {
             shelf: handle.shelf.clone(),
@@ -56,6 +58,7 @@ impl Catcher {
             tls: self.tls,
             stop: handle.stop.clone(),
             tasks: handle.tasks.clone(),
+            lines: handle.lines.clone(),
         };
         handle.tasks.spawn(server.listen(smtp));
         let pages = pages::router(handle.shelf.clone());
@@ -80,6 +83,7 @@ pub struct CatcherHandle {
     mood: Arc<Mood>,
     stop: CancellationToken,
     tasks: TaskTracker,
+    lines: Arc<LinesOpen>,
 }
 
 impl CatcherHandle {
@@ -92,6 +96,11 @@ impl CatcherHandle {
     /// How many mails of each kind (`X-Rondo-Kind`) have come since the start, kept or not.
     pub fn counts(&self) -> BTreeMap<String, u64> {
         self.shelf.counts()
+    }
+
+    /// How many lines were open at once, at most.
+    pub fn most_lines(&self) -> usize {
+        self.lines.most()
     }
 
     /// Behaves so from now on, on open lines too.

@@ -3,7 +3,14 @@
 //! Everything is bounded: lines open at once, the length of a command, recipients, the size of a
 //! mail, and how long a silent line is kept.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use rustls::ServerConfig;
 use tokio::{
@@ -32,6 +39,29 @@ pub struct Server {
     pub tls: Option<Arc<ServerConfig>>,
     pub stop: CancellationToken,
     pub tasks: TaskTracker,
+    pub lines: Arc<LinesOpen>,
+}
+
+/// How many lines are open, and how many were at most.
+#[derive(Debug, Default)]
+pub struct LinesOpen {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl LinesOpen {
+    pub fn most(&self) -> usize {
+        self.most.load(Ordering::SeqCst)
+    }
+
+    fn one_more(&self) {
+        let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(now, Ordering::SeqCst);
+    }
+
+    fn one_less(&self) {
+        self.now.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Server {
@@ -48,12 +78,14 @@ impl Server {
             let line = server.clone();
             server.tasks.spawn(async move {
                 let _taken = free;
+                line.lines.one_more();
                 tokio::select! {
                     ended = line.talk(stream) => if let Err(error) = ended {
                         tracing::debug!(%error, "a line to the mail catcher broke");
                     },
                     () = line.stop.cancelled() => {}
                 }
+                line.lines.one_less();
             });
         }
     }
@@ -203,7 +235,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
                 self.say(&format!("{code} {text}")).await
             }
             Fault::HangUp => Ok(false),
-            Fault::None | Fault::Answer { .. } | Fault::Slow(_) => {
+            Fault::None | Fault::Answer { .. } | Fault::Slow(_) | Fault::Silent(_) => {
                 self.server.shelf.put(from, to, content);
                 self.reply(Verb::Content, "250 2.0.0 kept").await
             }
@@ -260,11 +292,17 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
                 let goes_on = self.say(&format!("{code} {text}")).await?;
                 (goes_on && verb != Verb::Connect, false)
             }
+            Fault::Silent(at) if at == verb => {
+                // Until the other side has had enough of it.
+                while self.line().await?.is_some() {}
+                (false, false)
+            }
             Fault::None
             | Fault::HangUp
             | Fault::Answer { .. }
             | Fault::DropAfterData { .. }
-            | Fault::Slow(_) => (self.say(answer).await?, true),
+            | Fault::Slow(_)
+            | Fault::Silent(_) => (self.say(answer).await?, true),
         };
         Ok(goes_on.then_some(accepted))
     }
@@ -273,7 +311,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
         match self.server.mood.now() {
             Fault::HangUp => return Ok(false),
             Fault::Slow(pause) => tokio::time::sleep(pause).await,
-            Fault::None | Fault::Answer { .. } | Fault::DropAfterData { .. } => {}
+            Fault::None | Fault::Answer { .. } | Fault::DropAfterData { .. } | Fault::Silent(_) => {
+            }
         }
         self.stream.write_all(answer.as_bytes()).await?;
         self.stream.write_all(b"\r\n").await?;

@@ -3,26 +3,47 @@
 use chrono::TimeDelta;
 
 use super::{Letter, Voice};
-use crate::mail::message::{
-    Cancelled, PlanChanging, Receipt, Refund, TrialEnding, UpcomingRenewal, Welcome,
+use crate::mail::{
+    message::{Cancelled, PlanChanging, Receipt, Refund, TrialEnding, UpcomingRenewal, Welcome},
+    phrases::Args,
 };
+
+/// One who has stored something may keep, change or cancel; one who has not is first of all asked for
+/// a card.
+fn keep_or_pay<'a>(
+    voice: &'a Voice,
+    has_instrument: bool,
+    manage_url: Option<&'a str>,
+    card_url: &'a str,
+) -> Letter<'a> {
+    if has_instrument {
+        Letter::new(voice, manage_url)
+    } else {
+        Letter::new(voice, Some(card_url)).second(manage_url)
+    }
+}
 
 impl Welcome {
     pub(super) fn letter<'a>(&'a self, voice: &'a Voice) -> Letter<'a> {
-        Letter::new(voice, &self.open_url)
-            .second(&self.manage_url)
-            .text("plan", &self.plan)
-            .price("price", self.price)
+        let letter = Letter::new(voice, self.open_url.as_deref())
+            .second(self.manage_url.as_deref())
+            .text("plan", &self.plan);
+        let letter = if self.price.amount.is_zero() {
+            letter.text("price", voice.say("free", &Args::new()))
+        } else {
+            letter.price("price", self.price)
+        };
+        letter
             .maybe_money("paid", self.paid)
-            .day("next_charge", self.next_charge.at)
-            .maybe_charge("next_charge_row", Some(self.next_charge))
-            .instrument(&self.instrument)
+            .maybe_day("next_charge", self.next_charge.map(|charge| charge.at))
+            .maybe_charge("next_charge_row", self.next_charge)
+            .instrument(self.instrument.as_ref())
             .maybe_civil_day("withdraw_until", self.withdraw_until)
             .rows([
                 ("fact-plan", "plan"),
                 ("fact-price", "price"),
                 ("fact-next-charge", "next_charge_row"),
-                ("fact-card", "instrument"),
+                ("fact-instrument", "instrument"),
                 ("fact-withdraw-until", "withdraw_until"),
             ])
     }
@@ -30,19 +51,19 @@ impl Welcome {
 
 impl TrialEnding {
     pub(super) fn letter<'a>(&'a self, voice: &'a Voice) -> Letter<'a> {
-        Letter::new(voice, &self.manage_url)
+        keep_or_pay(voice, self.instrument.is_some(), self.manage_url.as_deref(), &self.card_url)
             .text("plan", &self.plan)
             .day("ends", self.ends_at)
             .short_day("ends_short", Some(self.ends_at))
             .money("amount", self.amount)
             .price("price", self.price)
-            .maybe("instrument", self.instrument.as_ref().map(|paying| voice.instrument(paying)))
+            .instrument(self.instrument.as_ref())
             .rows([
                 ("fact-plan", "plan"),
                 ("fact-ends", "ends"),
                 ("fact-first-charge", "amount"),
                 ("fact-price", "price"),
-                ("fact-card", "instrument"),
+                ("fact-instrument", "instrument"),
             ])
     }
 }
@@ -54,21 +75,21 @@ impl UpcomingRenewal {
             Some(previous) if previous == self.amount => "same",
             Some(_) => "changed",
         };
-        Letter::new(voice, &self.manage_url)
+        keep_or_pay(voice, self.instrument.is_some(), self.manage_url.as_deref(), &self.card_url)
             .text("plan", &self.plan)
-            .day("date", self.period.from)
-            .short_day("date_short", Some(self.period.from))
+            .day("date", self.renews_at)
+            .short_day("date_short", Some(self.renews_at))
             .money("amount", self.amount)
             .maybe_money("previous", self.previous)
             .text("compared", compared)
-            .maybe_period("period", Some(self.period))
-            .instrument(&self.instrument)
-            .moment("cancel_by", self.cancel_by)
+            .maybe_period("period", self.period)
+            .instrument(self.instrument.as_ref())
+            .moment("cancel_by", self.renews_at)
             .rows([
                 ("fact-plan", "plan"),
                 ("fact-period", "period"),
                 ("fact-amount", "amount"),
-                ("fact-card", "instrument"),
+                ("fact-instrument", "instrument"),
                 ("fact-cancel-by", "cancel_by"),
             ])
     }
@@ -76,13 +97,13 @@ impl UpcomingRenewal {
 
 impl Receipt {
     pub(super) fn letter<'a>(&'a self, voice: &'a Voice) -> Letter<'a> {
-        Letter::new(voice, &self.invoice_url)
+        Letter::new(voice, Some(&self.invoice_url))
             .text("plan", &self.plan)
             .money("amount", self.amount)
             .maybe_money("tax", self.tax)
             .day("date", self.paid_at)
             .short_day("date_short", Some(self.paid_at))
-            .instrument(&self.instrument)
+            .instrument(self.instrument.as_ref())
             .text("invoice", &self.invoice)
             .maybe_period("period", self.period)
             .maybe_charge("next_charge", self.next_charge)
@@ -104,8 +125,8 @@ impl Cancelled {
         let last_moment =
             if has_ended { self.ends_at } else { self.ends_at - TimeDelta::microseconds(1) };
         let letter = match &self.undo_url {
-            Some(undo_url) => Letter::new(voice, undo_url).second(&self.manage_url),
-            None => Letter::new(voice, &self.manage_url),
+            Some(undo_url) => Letter::new(voice, Some(undo_url)).second(self.manage_url.as_deref()),
+            None => Letter::new(voice, self.manage_url.as_deref()),
         };
         letter
             .text("plan", &self.plan)
@@ -131,7 +152,7 @@ impl Cancelled {
 
 impl PlanChanging {
     pub(super) fn letter<'a>(&'a self, voice: &'a Voice) -> Letter<'a> {
-        Letter::new(voice, &self.manage_url)
+        Letter::new(voice, self.manage_url.as_deref())
             .text("plan", &self.plan)
             .maybe("new_plan", self.new_plan.clone())
             .text("change", if self.new_plan.is_some() { "plan" } else { "price" })
@@ -152,11 +173,11 @@ impl PlanChanging {
 
 impl Refund {
     pub(super) fn letter<'a>(&'a self, voice: &'a Voice) -> Letter<'a> {
-        Letter::new(voice, &self.document_url)
+        Letter::new(voice, Some(&self.document_url))
             .text("plan", &self.plan)
             .money("amount", self.amount)
             .day("date", self.sent_at)
-            .instrument(&self.instrument)
+            .instrument(self.instrument.as_ref())
             .text("invoice", &self.invoice)
             .maybe("credit_note", self.credit_note.clone())
             .maybe("reference", self.reference.clone())

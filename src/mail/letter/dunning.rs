@@ -7,11 +7,11 @@ use crate::mail::message::{
 
 impl PaymentFailed {
     pub(super) fn letter<'a>(&'a self, voice: &'a Voice) -> Letter<'a> {
-        Letter::new(voice, &self.pay_url)
-            .second(&self.manage_url)
+        Letter::new(voice, Some(&self.pay_url))
+            .second(self.manage_url.as_deref())
             .text("plan", &self.plan)
             .money("amount", self.amount)
-            .instrument(&self.instrument)
+            .instrument(self.instrument.as_ref())
             .day("date", self.failed_at)
             .text("advice", self.advice.name())
             .maybe_day("next_try", self.next_try_at)
@@ -21,7 +21,7 @@ impl PaymentFailed {
             .rows([
                 ("fact-amount", "amount"),
                 ("fact-plan", "plan"),
-                ("fact-card", "instrument"),
+                ("fact-instrument", "instrument"),
                 ("fact-invoice", "invoice"),
                 ("fact-next-try", "next_try"),
                 ("fact-access-until", "access_until"),
@@ -31,17 +31,17 @@ impl PaymentFailed {
 
 impl AuthenticationNeeded {
     pub(super) fn letter<'a>(&'a self, voice: &'a Voice) -> Letter<'a> {
-        Letter::new(voice, &self.confirm_url)
-            .second(&self.manage_url)
+        Letter::new(voice, Some(&self.confirm_url))
+            .second(self.manage_url.as_deref())
             .text("plan", &self.plan)
             .money("amount", self.amount)
-            .instrument(&self.instrument)
+            .instrument(self.instrument.as_ref())
             .maybe_day("confirm_by", self.confirm_by)
             .text("invoice", &self.invoice)
             .rows([
                 ("fact-amount", "amount"),
                 ("fact-plan", "plan"),
-                ("fact-card", "instrument"),
+                ("fact-instrument", "instrument"),
                 ("fact-invoice", "invoice"),
                 ("fact-confirm-by", "confirm_by"),
             ])
@@ -50,9 +50,9 @@ impl AuthenticationNeeded {
 
 impl CardExpiring {
     pub(super) fn letter<'a>(&'a self, voice: &'a Voice) -> Letter<'a> {
-        Letter::new(voice, &self.update_url)
+        Letter::new(voice, Some(&self.update_url))
             .text("plan", &self.plan)
-            .text("card", voice.card(&self.brand, &self.last_four))
+            .paying("card", &self.card)
             .text("expires", voice.formats.month(self.expiry))
             .day("date", self.next_charge.at)
             .maybe_charge("next_charge", Some(self.next_charge))
@@ -67,18 +67,18 @@ impl CardExpiring {
 
 impl Recovered {
     pub(super) fn letter<'a>(&'a self, voice: &'a Voice) -> Letter<'a> {
-        Letter::new(voice, &self.invoice_url)
+        Letter::new(voice, Some(&self.invoice_url))
             .text("plan", &self.plan)
             .money("amount", self.amount)
             .day("date", self.paid_at)
-            .instrument(&self.instrument)
+            .instrument(self.instrument.as_ref())
             .text("invoice", &self.invoice)
             .maybe_charge("next_charge", self.next_charge)
             .rows([
                 ("fact-amount", "amount"),
                 ("fact-plan", "plan"),
                 ("fact-invoice", "invoice"),
-                ("fact-card", "instrument"),
+                ("fact-instrument", "instrument"),
                 ("fact-next-charge", "next_charge"),
             ])
     }
@@ -86,8 +86,8 @@ impl Recovered {
 
 impl Suspended {
     pub(super) fn letter<'a>(&'a self, voice: &'a Voice) -> Letter<'a> {
-        Letter::new(voice, &self.pay_url)
-            .second(&self.manage_url)
+        Letter::new(voice, Some(&self.pay_url))
+            .second(self.manage_url.as_deref())
             .text("plan", &self.plan)
             .money("amount", self.amount)
             .count("tries", self.tries)

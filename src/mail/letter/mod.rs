@@ -4,6 +4,8 @@
 mod billing;
 mod dunning;
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{
@@ -20,10 +22,13 @@ pub struct Letter<'a> {
     voice: &'a Voice,
     /// What the sentences are filled with.
     pub args: Args,
+    /// What may stand for some of them where a line would grow too long: it says less, but no word or
+    /// amount of it is cut.
+    pub short: BTreeMap<&'static str, String>,
     /// The rows of the table: the message that names each, and the argument that it shows.
     rows: Vec<(&'static str, &'static str)>,
-    /// Where the one button leads.
-    pub button_url: &'a str,
+    /// Where the one button leads, if the merchant has such a place.
+    pub button_url: Option<&'a str>,
     /// Where the quiet line below it leads, if there is one.
     pub second_url: Option<&'a str>,
 }
@@ -95,21 +100,13 @@ impl Voice {
         )
     }
 
-    fn card(&self, brand: &str, last_four: &str) -> String {
-        self.say(
-            "card",
-            &Args::from([
-                ("brand", Arg::Text(brand.into())),
-                ("last_four", Arg::Text(last_four.into())),
-            ]),
-        )
-    }
-
-    fn instrument(&self, instrument: &Instrument) -> String {
-        match instrument {
-            Instrument::Card { brand, last_four, .. } => self.card(brand, last_four),
-            Instrument::Account { name } => name.clone(),
-        }
+    fn instrument(&self, Instrument { name, last_four }: &Instrument) -> String {
+        let Some(last_four) = last_four else { return name.clone() };
+        let args = Args::from([
+            ("brand", Arg::Text(name.clone())),
+            ("last_four", Arg::Text(last_four.clone())),
+        ]);
+        self.say("card", &args)
     }
 }
 
@@ -154,12 +151,13 @@ impl<'a> Letter<'a> {
         self.voice.formats.zone_city()
     }
 
-    fn new(voice: &'a Voice, button_url: &'a str) -> Self {
-        Self { voice, args: Args::new(), rows: Vec::new(), button_url, second_url: None }
+    fn new(voice: &'a Voice, button_url: Option<&'a str>) -> Self {
+        let (args, short, rows) = (Args::new(), BTreeMap::new(), Vec::new());
+        Self { voice, args, short, rows, button_url, second_url: None }
     }
 
-    fn second(mut self, url: &'a str) -> Self {
-        self.second_url = Some(url);
+    fn second(mut self, url: Option<&'a str>) -> Self {
+        self.second_url = url;
         self
     }
 
@@ -189,8 +187,9 @@ impl<'a> Letter<'a> {
         self.maybe(name, text)
     }
 
-    fn price(self, name: &'static str, price: Price) -> Self {
+    fn price(mut self, name: &'static str, price: Price) -> Self {
         let text = self.voice.price(price);
+        self.short.insert(name, self.voice.formats.money(price.amount));
         self.text(name, text)
     }
 
@@ -229,9 +228,20 @@ impl<'a> Letter<'a> {
         self.maybe(name, text)
     }
 
-    fn instrument(self, instrument: &Instrument) -> Self {
+    fn instrument(self, instrument: Option<&Instrument>) -> Self {
+        match instrument {
+            Some(instrument) => self.paying("instrument", instrument),
+            None => self.maybe("instrument", None),
+        }
+    }
+
+    fn paying(mut self, name: &'static str, instrument: &Instrument) -> Self {
+        let Instrument { name: brand, last_four } = instrument;
+        if let Some(last_four) = last_four {
+            self.short.insert(name, format!("{brand} {last_four}"));
+        }
         let text = self.voice.instrument(instrument);
-        self.text("instrument", text)
+        self.text(name, text)
     }
 
     fn arg(mut self, name: &'static str, arg: Arg) -> Self {

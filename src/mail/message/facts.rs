@@ -3,10 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{
-    money::Money,
-    payment::{decline::DeclineClass, method::Expiry},
-};
+use crate::domain::{money::Money, payment::decline::DeclineClass};
 
 /// The unit of a billing cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,24 +52,13 @@ pub struct Period {
     pub until: DateTime<Utc>,
 }
 
-/// What pays, as far as it may be shown.
+/// What pays, as far as it may be shown: `Visa ending 4242`, or `PayPal`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Instrument {
-    /// A card: `Visa ending 4242`.
-    Card {
-        /// `Visa`.
-        brand: String,
-        /// `4242`.
-        last_four: String,
-        /// The last month in which it works.
-        expiry: Expiry,
-    },
-    /// Anything else, by the name that the customer knows: `PayPal`.
-    Account {
-        /// The name, masked where it would tell too much.
-        name: String,
-    },
+pub struct Instrument {
+    /// The brand of the card, or the name of the account that the customer knows.
+    pub name: String,
+    /// Its last four digits, if it has any.
+    pub last_four: Option<String>,
 }
 
 /// What helps after a decline. It says neither the gateway's code nor that anyone suspects fraud.

@@ -65,16 +65,16 @@ pub struct Welcome {
     pub price: Price,
     /// What was taken today; `None` while a trial is free.
     pub paid: Option<Money>,
-    /// When and how much is taken next.
-    pub next_charge: Charge,
-    /// What pays it.
-    pub instrument: Instrument,
+    /// When and how much is taken next; `None` if nothing is.
+    pub next_charge: Option<Charge>,
+    /// What pays it, if the customer has stored something.
+    pub instrument: Option<Instrument>,
     /// The last day of the right of withdrawal, where the law grants one.
     pub withdraw_until: Option<NaiveDate>,
-    /// Where the bought thing is.
-    pub open_url: String,
-    /// Where to change or cancel.
-    pub manage_url: String,
+    /// Where the bought thing is, if the merchant has a portal.
+    pub open_url: Option<String>,
+    /// Where to change or cancel, if the merchant has a portal.
+    pub manage_url: Option<String>,
 }
 
 /// A free trial ends soon.
@@ -90,8 +90,10 @@ pub struct TrialEnding {
     pub price: Price,
     /// What will pay; `None` if the customer has yet to store something.
     pub instrument: Option<Instrument>,
-    /// Where to cancel, keep, or store a card.
-    pub manage_url: String,
+    /// Where to store a card: one task, no log-in.
+    pub card_url: String,
+    /// Where to cancel or keep, if the merchant has a portal.
+    pub manage_url: Option<String>,
 }
 
 /// A long cycle renews soon.
@@ -99,18 +101,20 @@ pub struct TrialEnding {
 pub struct UpcomingRenewal {
     /// What renews.
     pub plan: String,
-    /// What is taken at the start of `period`.
+    /// When, and until when cancelling avoids it.
+    pub renews_at: DateTime<Utc>,
+    /// What is taken then.
     pub amount: Money,
     /// What the cycle before cost, if there was one.
     pub previous: Option<Money>,
-    /// The cycle to come.
-    pub period: Period,
-    /// What will pay.
-    pub instrument: Instrument,
-    /// Until when cancelling avoids the renewal.
-    pub cancel_by: DateTime<Utc>,
-    /// Where to change or cancel.
-    pub manage_url: String,
+    /// The cycle to come, where the calendar has it.
+    pub period: Option<Period>,
+    /// What will pay; `None` if the customer has yet to store something.
+    pub instrument: Option<Instrument>,
+    /// Where to store a card: one task, no log-in.
+    pub card_url: String,
+    /// Where to change or cancel, if the merchant has a portal.
+    pub manage_url: Option<String>,
 }
 
 /// Money was taken.
@@ -124,8 +128,8 @@ pub struct Receipt {
     pub tax: Option<Money>,
     /// When it was taken.
     pub paid_at: DateTime<Utc>,
-    /// What paid.
-    pub instrument: Instrument,
+    /// What paid, if the gateway told.
+    pub instrument: Option<Instrument>,
     /// The number of the invoice.
     pub invoice: String,
     /// The time that was paid for; `None` for a thing bought once.
@@ -143,8 +147,8 @@ pub struct PaymentFailed {
     pub plan: String,
     /// What is still owed.
     pub amount: Money,
-    /// What did not pay.
-    pub instrument: Instrument,
+    /// What did not pay, if it is known.
+    pub instrument: Option<Instrument>,
     /// When it was declined.
     pub failed_at: DateTime<Utc>,
     /// What helps.
@@ -157,8 +161,8 @@ pub struct PaymentFailed {
     pub invoice: String,
     /// Where to pay or change the card: one task, no log-in.
     pub pay_url: String,
-    /// Where to cancel.
-    pub manage_url: String,
+    /// Where to cancel, if there is something to cancel and the merchant has a portal.
+    pub manage_url: Option<String>,
 }
 
 /// The customer's bank wants the customer to confirm a charge.
@@ -168,16 +172,16 @@ pub struct AuthenticationNeeded {
     pub plan: String,
     /// What is owed.
     pub amount: Money,
-    /// What shall pay.
-    pub instrument: Instrument,
+    /// What shall pay, if it is known.
+    pub instrument: Option<Instrument>,
     /// Until when everything stays open, if something is going to close.
     pub confirm_by: Option<DateTime<Utc>>,
     /// The number of the open invoice.
     pub invoice: String,
     /// Where to confirm.
     pub confirm_url: String,
-    /// Where to cancel.
-    pub manage_url: String,
+    /// Where to cancel, if there is something to cancel and the merchant has a portal.
+    pub manage_url: Option<String>,
 }
 
 /// The card in use expires before the next charge.
@@ -185,10 +189,8 @@ pub struct AuthenticationNeeded {
 pub struct CardExpiring {
     /// What it pays.
     pub plan: String,
-    /// The card's brand: `Visa`.
-    pub brand: String,
-    /// The last four digits.
-    pub last_four: String,
+    /// The card.
+    pub card: Instrument,
     /// The last month in which it works.
     pub expiry: Expiry,
     /// The first charge that it can no longer pay.
@@ -206,8 +208,8 @@ pub struct Recovered {
     pub amount: Money,
     /// When.
     pub paid_at: DateTime<Utc>,
-    /// What paid.
-    pub instrument: Instrument,
+    /// What paid, if the gateway told.
+    pub instrument: Option<Instrument>,
     /// The number of the invoice.
     pub invoice: String,
     /// When and how much is taken next; `None` if nothing is.
@@ -233,8 +235,8 @@ pub struct Suspended {
     pub invoice: String,
     /// Where to pay.
     pub pay_url: String,
-    /// Where to cancel.
-    pub manage_url: String,
+    /// Where to cancel, if there is something to cancel and the merchant has a portal.
+    pub manage_url: Option<String>,
 }
 
 /// A subscription ends or has ended.
@@ -256,8 +258,8 @@ pub struct Cancelled {
     pub refund: Option<Money>,
     /// Where to undo it, while that works.
     pub undo_url: Option<String>,
-    /// Where invoices stay reachable.
-    pub manage_url: String,
+    /// Where invoices stay reachable, if the merchant has a portal.
+    pub manage_url: Option<String>,
 }
 
 /// The price or the plan changes.
@@ -273,8 +275,8 @@ pub struct PlanChanging {
     pub new_price: Price,
     /// When the change takes effect, which is when the new price is first taken.
     pub changes_at: DateTime<Utc>,
-    /// Where to keep, change or cancel.
-    pub manage_url: String,
+    /// Where to keep, change or cancel, if the merchant has a portal.
+    pub manage_url: Option<String>,
 }
 
 /// Money goes back.
@@ -286,8 +288,8 @@ pub struct Refund {
     pub amount: Money,
     /// When we sent it.
     pub sent_at: DateTime<Utc>,
-    /// Where it goes.
-    pub instrument: Instrument,
+    /// Where it goes, if it is known.
+    pub instrument: Option<Instrument>,
     /// The number of the invoice that it was paid on.
     pub invoice: String,
     /// The number of the credit note, if there is one.

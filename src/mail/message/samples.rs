@@ -56,15 +56,11 @@ fn monthly(amount: Money) -> Price {
 }
 
 fn visa() -> Instrument {
-    Instrument::Card {
-        brand: "Visa".into(),
-        last_four: "4242".into(),
-        expiry: Expiry { year: 2028, month: 8 },
-    }
+    Instrument { name: "Visa".into(), last_four: Some("4242".into()) }
 }
 
 fn wallet() -> Instrument {
-    Instrument::Account { name: "PayPal".into() }
+    Instrument { name: "PayPal".into(), last_four: None }
 }
 
 fn next_charge() -> Charge {
@@ -79,16 +75,16 @@ fn url(path: &str) -> String {
     format!("https://my.course-house.example/{path}")
 }
 
-fn welcome() -> [Welcome; 3] {
+fn welcome() -> [Welcome; 4] {
     let plain = Welcome {
         plan: PLAN.into(),
         price: monthly(euros(2_000)),
         paid: Some(euros(2_000)),
-        next_charge: next_charge(),
-        instrument: visa(),
+        next_charge: Some(next_charge()),
+        instrument: Some(visa()),
         withdraw_until: NaiveDate::from_ymd_opt(2027, 2, 14),
-        open_url: url("courses/1"),
-        manage_url: url("home"),
+        open_url: Some(url("courses/1")),
+        manage_url: Some(url("home")),
     };
     let on_trial = Welcome { paid: None, withdraw_until: None, ..plain.clone() };
     let hostile = Welcome {
@@ -98,11 +94,21 @@ fn welcome() -> [Welcome; 3] {
             cycle: Cycle { count: 6, unit: CycleUnit::Month },
         },
         paid: Some(money(240_000, "JPY")),
-        next_charge: Charge { amount: money(240_000, "JPY"), at: at("2027-07-31T09:00:00Z") },
-        instrument: wallet(),
+        next_charge: Some(Charge { amount: money(240_000, "JPY"), at: at("2027-07-31T09:00:00Z") }),
+        instrument: Some(wallet()),
         ..plain.clone()
     };
-    [plain, on_trial, hostile]
+    let bare = Welcome {
+        plan: LONG_PLAN.into(),
+        price: monthly(euros(0)),
+        paid: None,
+        next_charge: None,
+        instrument: None,
+        open_url: None,
+        manage_url: None,
+        ..plain.clone()
+    };
+    [plain, on_trial, hostile, bare]
 }
 
 fn trial_ending() -> [TrialEnding; 3] {
@@ -112,11 +118,14 @@ fn trial_ending() -> [TrialEnding; 3] {
         amount: euros(2_000),
         price: monthly(euros(2_000)),
         instrument: Some(visa()),
-        manage_url: url("home"),
+        card_url: url("u/card"),
+        manage_url: Some(url("home")),
     };
     let without_card = TrialEnding { instrument: None, ..plain.clone() };
     let long = TrialEnding {
         plan: LONG_PLAN.into(),
+        ends_at: at("2027-09-30T09:00:00Z"),
+        manage_url: None,
         amount: money(1_234_567, "KWD"),
         price: Price {
             amount: money(1_234_567, "KWD"),
@@ -127,25 +136,32 @@ fn trial_ending() -> [TrialEnding; 3] {
     [plain, without_card, long]
 }
 
-fn upcoming_renewal() -> [UpcomingRenewal; 3] {
+fn upcoming_renewal() -> [UpcomingRenewal; 4] {
     let plain = UpcomingRenewal {
         plan: "Course yearly".into(),
+        renews_at: at("2027-03-28T09:00:00Z"),
         amount: euros(18_000),
         previous: Some(euros(18_000)),
-        period: Period { from: at("2027-03-28T09:00:00Z"), until: at("2028-03-28T09:00:00Z") },
-        instrument: visa(),
-        cancel_by: at("2027-03-28T09:00:00Z"),
-        manage_url: url("home"),
+        period: Some(Period {
+            from: at("2027-03-28T09:00:00Z"),
+            until: at("2028-03-28T09:00:00Z"),
+        }),
+        instrument: Some(visa()),
+        card_url: url("u/card"),
+        manage_url: Some(url("home")),
     };
     let dearer = UpcomingRenewal { previous: Some(euros(16_500)), ..plain.clone() };
     let long = UpcomingRenewal {
         plan: LONG_PLAN.into(),
         amount: money(1_800_000, "JPY"),
         previous: None,
-        instrument: wallet(),
+        period: None,
+        instrument: Some(wallet()),
+        manage_url: None,
         ..plain.clone()
     };
-    [plain, dearer, long]
+    let without_card = UpcomingRenewal { instrument: None, ..plain.clone() };
+    [plain, dearer, long, without_card]
 }
 
 fn receipt() -> [Receipt; 3] {
@@ -154,7 +170,7 @@ fn receipt() -> [Receipt; 3] {
         amount: euros(2_000),
         tax: Some(euros(374)),
         paid_at: at("2027-01-31T09:00:00Z"),
-        instrument: visa(),
+        instrument: Some(visa()),
         invoice: INVOICE.into(),
         period: Some(february()),
         next_charge: Some(next_charge()),
@@ -165,13 +181,14 @@ fn receipt() -> [Receipt; 3] {
         tax: None,
         period: None,
         next_charge: None,
-        instrument: wallet(),
+        instrument: Some(wallet()),
         ..plain.clone()
     };
     let long = Receipt {
         plan: LONG_PLAN.into(),
         amount: money(20_000, "KWD"),
         tax: None,
+        instrument: None,
         ..plain.clone()
     };
     [plain, once, long]
@@ -181,56 +198,75 @@ fn payment_failed() -> impl Iterator<Item = PaymentFailed> {
     let plain = PaymentFailed {
         plan: PLAN.into(),
         amount: euros(2_000),
-        instrument: visa(),
+        instrument: Some(visa()),
         failed_at: at("2027-02-28T09:00:00Z"),
         advice: Advice::NotEnoughMoney,
         next_try_at: Some(at("2027-03-03T09:00:00Z")),
         access_until: Some(at("2027-03-21T00:00:00Z")),
         invoice: INVOICE.into(),
         pay_url: url("u/fix"),
-        manage_url: url("home"),
+        manage_url: Some(url("home")),
     };
     let hostile = PaymentFailed {
         plan: HOSTILE_PLAN.into(),
         advice: Advice::NewCard,
         next_try_at: None,
         access_until: None,
+        manage_url: None,
         ..plain.clone()
     };
-    let long = PaymentFailed { plan: LONG_PLAN.into(), next_try_at: None, ..plain.clone() };
-    Advice::ALL
-        .into_iter()
-        .map(move |advice| PaymentFailed { advice, ..plain.clone() })
-        .chain([hostile, long])
+    let long = PaymentFailed {
+        plan: LONG_PLAN.into(),
+        advice: Advice::NewCard,
+        instrument: None,
+        next_try_at: None,
+        ..plain.clone()
+    };
+    // A card that is of no use is not tried again; another one may be.
+    let by_backup = PaymentFailed { advice: Advice::NewCard, ..plain.clone() };
+    let no_use = PaymentFailed { next_try_at: None, ..by_backup.clone() };
+    let of_advice = move |advice| match advice {
+        Advice::NewCard => no_use.clone(),
+        Advice::NotEnoughMoney
+        | Advice::AskYourBank
+        | Advice::BankDidNotSay
+        | Advice::Technical => PaymentFailed { advice, ..plain.clone() },
+    };
+    Advice::ALL.into_iter().map(of_advice).chain([by_backup, hostile, long])
 }
 
 fn authentication_needed() -> [AuthenticationNeeded; 2] {
     let plain = AuthenticationNeeded {
         plan: PLAN.into(),
         amount: euros(2_000),
-        instrument: visa(),
+        instrument: Some(visa()),
         confirm_by: Some(at("2027-03-07T00:00:00Z")),
         invoice: INVOICE.into(),
         confirm_url: url("u/confirm"),
-        manage_url: url("home"),
+        manage_url: Some(url("home")),
     };
-    let long = AuthenticationNeeded { plan: LONG_PLAN.into(), confirm_by: None, ..plain.clone() };
+    let long = AuthenticationNeeded {
+        plan: LONG_PLAN.into(),
+        instrument: None,
+        confirm_by: None,
+        manage_url: None,
+        ..plain.clone()
+    };
     [plain, long]
 }
 
 fn card_expiring() -> [CardExpiring; 2] {
     let plain = CardExpiring {
         plan: PLAN.into(),
-        brand: "Visa".into(),
-        last_four: "4242".into(),
+        card: visa(),
         expiry: Expiry { year: 2027, month: 8 },
         next_charge: Charge { amount: euros(2_000), at: at("2027-09-30T09:00:00Z") },
         update_url: url("u/card"),
     };
     let long = CardExpiring {
         plan: LONG_PLAN.into(),
-        brand: "American Express".into(),
-        last_four: "0005".into(),
+        card: Instrument { name: "American Express".into(), last_four: Some("0005".into()) },
+        expiry: Expiry { year: 2027, month: 9 },
         ..plain.clone()
     };
     [plain, long]
@@ -241,16 +277,17 @@ fn recovered() -> [Recovered; 2] {
         plan: PLAN.into(),
         amount: euros(2_000),
         paid_at: at("2027-03-03T09:00:00Z"),
-        instrument: visa(),
+        instrument: Some(visa()),
         invoice: INVOICE.into(),
         next_charge: Some(Charge { amount: euros(2_000), at: at("2027-03-31T09:00:00Z") }),
         invoice_url: url("i/1"),
     };
-    let long = Recovered { plan: LONG_PLAN.into(), next_charge: None, ..plain.clone() };
+    let long =
+        Recovered { plan: LONG_PLAN.into(), instrument: None, next_charge: None, ..plain.clone() };
     [plain, long]
 }
 
-fn suspended() -> [Suspended; 2] {
+fn suspended() -> [Suspended; 3] {
     let plain = Suspended {
         plan: PLAN.into(),
         amount: euros(2_000),
@@ -259,10 +296,17 @@ fn suspended() -> [Suspended; 2] {
         reopen_by: Some(at("2027-04-20T00:00:00Z")),
         invoice: INVOICE.into(),
         pay_url: url("u/fix"),
-        manage_url: url("home"),
+        manage_url: Some(url("home")),
     };
-    let long = Suspended { plan: LONG_PLAN.into(), tries: 1, reopen_by: None, ..plain.clone() };
-    [plain, long]
+    let long = Suspended {
+        plan: LONG_PLAN.into(),
+        tries: 1,
+        reopen_by: None,
+        manage_url: None,
+        ..plain.clone()
+    };
+    let never_tried = Suspended { tries: 0, ..plain.clone() };
+    [plain, long, never_tried]
 }
 
 fn cancelled() -> [Cancelled; 4] {
@@ -275,7 +319,7 @@ fn cancelled() -> [Cancelled; 4] {
         open: None,
         refund: None,
         undo_url: Some(url("undo")),
-        manage_url: url("home"),
+        manage_url: Some(url("home")),
     };
     let at_once = Cancelled {
         ends_at: plain.received_at,
@@ -295,6 +339,7 @@ fn cancelled() -> [Cancelled; 4] {
         plan: LONG_PLAN.into(),
         by: CancelledBy::Merchant,
         undo_url: None,
+        manage_url: None,
         ..plain.clone()
     };
     [plain, at_once, unpaid, by_merchant]
@@ -307,7 +352,7 @@ fn plan_changing() -> [PlanChanging; 3] {
         old_price: monthly(euros(2_000)),
         new_price: monthly(euros(2_400)),
         changes_at: at("2027-04-30T09:00:00Z"),
-        manage_url: url("home"),
+        manage_url: Some(url("home")),
     };
     let moved = PlanChanging { new_plan: Some("Course monthly plus".into()), ..plain.clone() };
     let long = PlanChanging {
@@ -322,12 +367,12 @@ fn plan_changing() -> [PlanChanging; 3] {
     [plain, moved, long]
 }
 
-fn refund() -> [Refund; 2] {
+fn refund() -> [Refund; 3] {
     let plain = Refund {
         plan: PLAN.into(),
         amount: euros(1_355),
         sent_at: at("2027-03-10T09:00:00Z"),
-        instrument: visa(),
+        instrument: Some(visa()),
         invoice: INVOICE.into(),
         credit_note: Some("CN-2027-0003".into()),
         reference: Some("74537604221222131013451".into()),
@@ -335,10 +380,11 @@ fn refund() -> [Refund; 2] {
     };
     let bare = Refund {
         plan: LONG_PLAN.into(),
-        instrument: wallet(),
+        instrument: Some(wallet()),
         credit_note: None,
         reference: None,
         ..plain.clone()
     };
-    [plain, bare]
+    let unknown = Refund { instrument: None, ..bare.clone() };
+    [plain, bare, unknown]
 }

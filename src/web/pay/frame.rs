@@ -1,6 +1,6 @@
 //! How a page speaks to one reader: language, formats, and what stands around every page.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::{
     domain::{
@@ -53,6 +53,11 @@ impl Voice {
     /// `31 March 2027`.
     pub(super) fn day(&self, at: DateTime<Utc>) -> String {
         self.formats.day(at)
+    }
+
+    /// As [`Self::day`], for a date that is the same in every zone.
+    pub(super) fn civil_day(&self, date: NaiveDate) -> String {
+        self.formats.civil_day(date)
     }
 
     /// `28 February 2027 – 30 March 2027`.

@@ -6,13 +6,14 @@
 mod frame;
 mod guard;
 mod page;
+mod visit;
 mod words;
 
 use std::sync::Arc;
 
 use axum::{
     Form, Router,
-    extract::{Path, Query, Request, State, rejection::FormRejection},
+    extract::{Request, State, rejection::FormRejection},
     http::{HeaderMap, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Redirect, Response},
@@ -25,14 +26,14 @@ use crate::{
         AppError, Rondo,
         pay::{self, CardState, NotOpened, Obstacle, PayLink, Stage, Started, Wish},
     },
-    domain::{customer::Customer, merchant::Merchant},
-    mail::Locale,
+    domain::merchant::Merchant,
 };
 
 use self::{
     frame::Frame,
     guard::Limits,
-    page::{Note, Onward, Target},
+    page::{Onward, Target},
+    visit::{Remark, Visit},
 };
 
 /// The pages under `/pay/`. One address may open so many of them a minute.
@@ -43,6 +44,7 @@ pub fn routes(rondo: Rondo, pages_per_minute: u32) -> Router {
         rondo,
     });
     Router::new()
+        .route("/pay/", get(show))
         .route("/pay/{token}", get(show))
         .route("/pay/{token}/checkout", post(checkout))
         .route("/pay/{token}/card", post(card))
@@ -63,7 +65,7 @@ async fn admit(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> R
     let response = match desk.limits.admit(&request) {
         Ok(()) => next.run(request).await,
         Err(seconds) => {
-            let visit = Visit::of(&Asked::default(), request.headers());
+            let visit = Visit::of(request.uri(), request.headers());
             let frame = Frame::of_nobody(visit.locale(None, None));
             let page = titled(frame, "busy-title", "busy-lead");
             let wait = [(header::RETRY_AFTER, seconds.to_string())];
@@ -71,39 +73,6 @@ async fn admit(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> R
         }
     };
     guard::with_headers(response, desk.is_over_tls)
-}
-
-/// What an address can ask for beside its page.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Asked {
-    lang: Option<String>,
-    note: Option<Remark>,
-}
-
-/// What happened just now, told after a redirect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Remark {
-    Unreachable,
-    UnderWay,
-    NotOffered,
-    Form,
-}
-
-impl Remark {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Unreachable => "unreachable",
-            Self::UnderWay => "under-way",
-            Self::NotOffered => "not-offered",
-            Self::Form => "form",
-        }
-    }
-
-    fn note(self, frame: &Frame) -> Note {
-        Note { tone: "warn", text: frame.word(&format!("note-{}", self.name())) }
-    }
 }
 
 impl From<Obstacle> for Option<Remark> {
@@ -118,47 +87,9 @@ impl From<Obstacle> for Option<Remark> {
     }
 }
 
-/// Who is reading, as far as the request tells.
-struct Visit {
-    link: Option<Locale>,
-    browser: Vec<String>,
-}
-
 impl Visit {
-    fn of(asked: &Asked, headers: &HeaderMap) -> Self {
-        let wishes = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        let wishes = wishes.into_iter().flat_map(|list| list.split(','));
-        let tag = |wish: &str| wish.split(';').next().unwrap_or_default().trim().to_owned();
-        Self {
-            link: asked.lang.as_deref().and_then(Locale::from_tag),
-            browser: wishes.map(tag).collect(),
-        }
-    }
-
-    /// The link's language, else the customer's, the browser's, the merchant's.
-    fn locale(&self, merchant: Option<&Merchant>, customer: Option<&Customer>) -> Locale {
-        let link = self.link.map(Locale::tag);
-        let customer = customer.and_then(|customer| customer.locale.as_deref());
-        let browser = self.browser.iter().map(String::as_str);
-        let merchant = merchant.map(|merchant| merchant.locale.as_str());
-        Locale::negotiate(link.into_iter().chain(customer).chain(browser).chain(merchant))
-    }
-
-    fn frame(&self, merchant: &Merchant, customer: Option<&Customer>) -> Frame {
-        let zone = customer.and_then(|customer| customer.zone).unwrap_or(merchant.zone);
-        Frame::of(merchant, self.locale(Some(merchant), customer), zone)
-    }
-
-    /// An address under `/pay/`, in the language that the link asked for.
-    fn path(&self, token: &str, rest: &str, remark: Option<Remark>) -> String {
-        let lang = self.link.map(|locale| format!("lang={}", locale.tag()));
-        let note = remark.map(|remark| format!("note={}", remark.name()));
-        let query: Vec<_> = lang.into_iter().chain(note).collect();
-        let mark = if query.is_empty() { "" } else { "?" };
-        format!("/pay/{token}{rest}{mark}{}", query.join("&"))
-    }
-
-    fn target(&self, rondo: &Rondo, token: &str, link: PayLink) -> Target {
+    fn target(&self, rondo: &Rondo, link: PayLink) -> Target {
+        let token = &self.token;
         Target {
             checkout: self.path(token, "/checkout", None),
             card: self.path(token, "/card", None),
@@ -168,7 +99,7 @@ impl Visit {
     }
 
     /// The page for what did not work.
-    fn sorry(&self, rondo: &Rondo, failure: Failure) -> Response {
+    async fn sorry(&self, rondo: &Rondo, failure: Failure) -> Response {
         let nobody = || Frame::of_nobody(self.locale(None, None));
         match failure {
             Failure::Missing => {
@@ -179,8 +110,8 @@ impl Visit {
                 (StatusCode::FORBIDDEN, titled(nobody(), "forbidden-title", "forbidden-lead"))
                     .into_response()
             }
-            Failure::Expired(merchant) => {
-                let frame = self.frame(&merchant, None);
+            Failure::Expired { merchant, link } => {
+                let frame = self.frame_of(rondo, &merchant, link).await;
                 let title = frame.word("expired-title");
                 let lead = frame.voice.say("expired-lead", &[("merchant", Some(&merchant.name))]);
                 (StatusCode::GONE, page::message(frame, title, vec![lead], None)).into_response()
@@ -204,7 +135,7 @@ enum Failure {
     /// Nothing is there, or nothing that may be told.
     Missing,
     /// The link is ours, but too old.
-    Expired(Box<Merchant>),
+    Expired { merchant: Box<Merchant>, link: PayLink },
     /// A form that another site sent.
     Foreign,
     /// A fault of ours or of the gateway's; `lead` says whether money may have moved.
@@ -215,7 +146,7 @@ impl From<NotOpened> for Failure {
     fn from(error: NotOpened) -> Self {
         match error {
             NotOpened::Forged => Self::Missing,
-            NotOpened::Expired(merchant) => Self::Expired(merchant),
+            NotOpened::Expired { merchant, link } => Self::Expired { merchant, link },
             NotOpened::Store(error) => AppError::Store(error).into(),
         }
     }
@@ -235,36 +166,27 @@ fn titled(frame: Frame, title: &str, lead: &str) -> Response {
     page::message(frame, title, vec![lead], None)
 }
 
-async fn show(
-    State(desk): State<Arc<Desk>>,
-    Path(token): Path<String>,
-    Query(asked): Query<Asked>,
-    headers: HeaderMap,
-) -> Response {
-    let visit = Visit::of(&asked, &headers);
-    let shown = shown(&desk.rondo, &visit, &token, asked.note).await;
-    shown.unwrap_or_else(|failure| visit.sorry(&desk.rondo, failure))
+async fn show(State(desk): State<Arc<Desk>>, visit: Visit) -> Response {
+    match shown(&desk.rondo, &visit).await {
+        Ok(page) => page,
+        Err(failure) => visit.sorry(&desk.rondo, failure).await,
+    }
 }
 
-async fn shown(
-    rondo: &Rondo,
-    visit: &Visit,
-    token: &str,
-    remark: Option<Remark>,
-) -> Result<Response, Failure> {
-    let (merchant, link) = PayLink::open(rondo, token).await?;
-    let target = visit.target(rondo, token, link);
+async fn shown(rondo: &Rondo, visit: &Visit) -> Result<Response, Failure> {
+    let (merchant, link) = PayLink::open(rondo, &visit.token).await?;
+    let target = visit.target(rondo, link);
     match link {
         PayLink::Invoice { invoice, .. } => {
             let view = pay::view(rondo, &merchant, invoice).await?;
             let frame = visit.frame(&merchant, Some(&view.customer));
-            let note = remark.map(|remark| remark.note(&frame));
+            let note = visit.remark.map(|remark| remark.note(&frame));
             let now = merchant.now(rondo.clock.now());
             Ok(page::invoice(frame, &merchant, &view, target, note, now))
         }
         PayLink::Card { .. } => {
-            let frame = visit.frame(&merchant, None);
-            let note = remark.map(|remark| remark.note(&frame));
+            let frame = visit.frame_of(rondo, &merchant, link).await;
+            let note = visit.remark.map(|remark| remark.note(&frame));
             Ok(page::card(frame, &merchant, target, note))
         }
         PayLink::Setup { .. } => Err(Failure::Missing),
@@ -302,23 +224,23 @@ type Sent = Result<Form<Choice>, FormRejection>;
 
 async fn checkout(
     State(desk): State<Arc<Desk>>,
-    Path(token): Path<String>,
-    Query(asked): Query<Asked>,
+    visit: Visit,
     headers: HeaderMap,
     sent: Sent,
 ) -> Response {
-    let visit = Visit::of(&asked, &headers);
-    let paid = paid(&desk.rondo, &visit, &token, &headers, sent).await;
-    paid.unwrap_or_else(|failure| visit.sorry(&desk.rondo, failure))
+    match paid(&desk.rondo, &visit, &headers, sent).await {
+        Ok(page) => page,
+        Err(failure) => visit.sorry(&desk.rondo, failure).await,
+    }
 }
 
 async fn paid(
     rondo: &Rondo,
     visit: &Visit,
-    token: &str,
     headers: &HeaderMap,
     sent: Sent,
 ) -> Result<Response, Failure> {
+    let token = &visit.token;
     let (merchant, link) = PayLink::open(rondo, token).await?;
     let PayLink::Invoice { invoice, .. } = link else { return Err(Failure::Missing) };
     let Some(choice) = own_form(rondo, headers, link, sent)? else {
@@ -360,23 +282,23 @@ fn own_form(
 
 async fn card(
     State(desk): State<Arc<Desk>>,
-    Path(token): Path<String>,
-    Query(asked): Query<Asked>,
+    visit: Visit,
     headers: HeaderMap,
     sent: Sent,
 ) -> Response {
-    let visit = Visit::of(&asked, &headers);
-    let begun = begun(&desk.rondo, &visit, &token, &headers, sent).await;
-    begun.unwrap_or_else(|failure| visit.sorry(&desk.rondo, failure))
+    match begun(&desk.rondo, &visit, &headers, sent).await {
+        Ok(page) => page,
+        Err(failure) => visit.sorry(&desk.rondo, failure).await,
+    }
 }
 
 async fn begun(
     rondo: &Rondo,
     visit: &Visit,
-    token: &str,
     headers: &HeaderMap,
     sent: Sent,
 ) -> Result<Response, Failure> {
+    let token = &visit.token;
     let (merchant, link) = PayLink::open(rondo, token).await?;
     let back = |remark| Ok(Redirect::to(&visit.path(token, "", Some(remark))).into_response());
     if own_form(rondo, headers, link, sent)?.is_none() {
@@ -406,18 +328,15 @@ async fn begun(
     }
 }
 
-async fn hand_over(
-    State(desk): State<Arc<Desk>>,
-    Path(token): Path<String>,
-    Query(asked): Query<Asked>,
-    headers: HeaderMap,
-) -> Response {
-    let visit = Visit::of(&asked, &headers);
-    let handed = handed_over(&desk.rondo, &visit, &token).await;
-    handed.unwrap_or_else(|failure| visit.sorry(&desk.rondo, failure))
+async fn hand_over(State(desk): State<Arc<Desk>>, visit: Visit) -> Response {
+    match handed_over(&desk.rondo, &visit).await {
+        Ok(page) => page,
+        Err(failure) => visit.sorry(&desk.rondo, failure).await,
+    }
 }
 
-async fn handed_over(rondo: &Rondo, visit: &Visit, token: &str) -> Result<Response, Failure> {
+async fn handed_over(rondo: &Rondo, visit: &Visit) -> Result<Response, Failure> {
+    let token = &visit.token;
     let (merchant, link) = PayLink::open(rondo, token).await?;
     let (frame, url) = match link {
         PayLink::Invoice { invoice, .. } => {
@@ -430,31 +349,26 @@ async fn handed_over(rondo: &Rondo, visit: &Visit, token: &str) -> Result<Respon
         }
         PayLink::Setup { method, .. } => {
             let url = pay::setup_page(rondo, &merchant, method).await?;
-            (visit.frame(&merchant, None), url)
+            (visit.frame_of(rondo, &merchant, link).await, url)
         }
         PayLink::Card { .. } => return Err(Failure::Missing),
     };
     if frame::is_web(&url) { Ok(page::hand_over(frame, url)) } else { Err(Failure::Missing) }
 }
 
-async fn come_back(
-    State(desk): State<Arc<Desk>>,
-    Path(token): Path<String>,
-    Query(asked): Query<Asked>,
-    headers: HeaderMap,
-) -> Response {
-    let visit = Visit::of(&asked, &headers);
-    let back = returned(&desk.rondo, &visit, &token).await;
-    back.unwrap_or_else(|failure| {
-        let failure = match failure {
-            Failure::Broken { error, .. } => Failure::Broken { error, lead: "broken-return-lead" },
-            other => other,
-        };
-        visit.sorry(&desk.rondo, failure)
-    })
+async fn come_back(State(desk): State<Arc<Desk>>, visit: Visit) -> Response {
+    match returned(&desk.rondo, &visit).await {
+        Ok(page) => page,
+        Err(Failure::Broken { error, .. }) => {
+            let failure = Failure::Broken { error, lead: "broken-return-lead" };
+            visit.sorry(&desk.rondo, failure).await
+        }
+        Err(failure) => visit.sorry(&desk.rondo, failure).await,
+    }
 }
 
-async fn returned(rondo: &Rondo, visit: &Visit, token: &str) -> Result<Response, Failure> {
+async fn returned(rondo: &Rondo, visit: &Visit) -> Result<Response, Failure> {
+    let token = &visit.token;
     let (merchant, link) = PayLink::open(rondo, token).await?;
     match link {
         PayLink::Invoice { invoice, .. } => {
@@ -463,7 +377,7 @@ async fn returned(rondo: &Rondo, visit: &Visit, token: &str) -> Result<Response,
         }
         PayLink::Setup { method, .. } => {
             let state = pay::finish_setup(rondo, &merchant, method).await?;
-            Ok(card_state(visit.frame(&merchant, None), &merchant, &state))
+            Ok(card_state(visit.frame_of(rondo, &merchant, link).await, &merchant, &state))
         }
         PayLink::Card { .. } => Err(Failure::Missing),
     }

@@ -5,7 +5,10 @@ use axum::response::{Html, IntoResponse, Response};
 
 use crate::{
     app::pay::{Delay, Stage, Trouble, View},
-    domain::{invoice::Line, merchant::Merchant},
+    domain::{
+        invoice::{Basis, Line, Part},
+        merchant::Merchant,
+    },
     mail::message::Advice,
 };
 
@@ -270,8 +273,27 @@ fn row(voice: &Voice, line: &Line) -> LineRow {
     LineRow {
         label: line.label.clone(),
         of,
-        why: line.why.clone(),
+        why: why(voice, line),
         amount: voice.amount(line.amount),
+    }
+}
+
+/// How a line came about.
+fn why(voice: &Voice, line: &Line) -> String {
+    let (unit, quantity) = (voice.money(line.unit), line.quantity.to_string());
+    let price = [("unit", Some(unit.as_str())), ("quantity", Some(quantity.as_str()))];
+    let Basis::Cycle { plan_version: _, first_day, last_day, part } = &line.basis else {
+        return voice.say("why-once", &price);
+    };
+    let (first, last) = (voice.civil_day(*first_day), voice.civil_day(*last_day));
+    let days = [("first", Some(first.as_str())), ("last", Some(last.as_str()))];
+    match part.map(|Part { days, of }| (days.to_string(), of.to_string())) {
+        None if first_day == last_day => voice.say("why-day", &[price, days].concat()),
+        None => voice.say("why-cycle", &[price, days].concat()),
+        Some((some, all)) => {
+            let share = [("days", Some(some.as_str())), ("of", Some(all.as_str()))];
+            voice.say("why-part", &[price, days, share].concat())
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use crate::domain::{
         decline::{Decline, DeclineClass, Network},
         rules::RuleBook,
     },
-    subscription::{CancellationCause, SubscriptionState, lifecycle::EndWhen},
+    subscription::{Access, CancellationCause, SubscriptionState, lifecycle::EndWhen},
     version::Version,
 };
 
@@ -300,11 +300,11 @@ fn mail_facts(
             failed_at: now,
             class,
             next_try_at: file.case.next_retry().map(|(at, _)| at),
-            access_until: Some(unchanged_until(file)),
+            access_until: owed.open_until(&file.case),
             tried,
         },
         DunningMail::AuthenticationNeeded => {
-            Facts::AuthenticationNeeded { amount, confirm_by: Some(unchanged_until(file)), tried }
+            Facts::AuthenticationNeeded { amount, confirm_by: owed.open_until(&file.case), tried }
         }
         DunningMail::Suspended => {
             Facts::Suspended { amount, closed_since: now, tries: owed.payment.attempts }
@@ -317,11 +317,6 @@ fn mail_facts(
             cause: CancellationCause::Dunning,
         },
     }
-}
-
-/// Until when access surely stays as it is: each later step may change it.
-fn unchanged_until(file: &DunningCase) -> DateTime<Utc> {
-    file.case.next_at().unwrap_or_else(|| file.case.ends_at())
 }
 
 fn first_failure(
@@ -368,6 +363,14 @@ pub(super) fn authentication_notice(
 }
 
 impl Owed {
+    /// Until when what was bought surely stays open without a payment, if it is open and `case` goes
+    /// on as planned. Of a thing bought once we do not know.
+    pub fn open_until(&self, case: &Case) -> Option<DateTime<Utc>> {
+        let (subscription, _) = self.subscription.as_ref()?;
+        let is_open = subscription.access != Access::None;
+        is_open.then(|| case.open_until(self.jitter_seed())).flatten()
+    }
+
     /// Scatters retries of one billing day, the same way in every run: FNV-1a over who pays and for
     /// which time.
     fn jitter_seed(&self) -> u64 {

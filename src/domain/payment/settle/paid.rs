@@ -17,6 +17,7 @@ use crate::domain::{
     payment::{
         PaymentState,
         attempt::{AttemptState, Initiator},
+        method::StoredMethod,
         outcome::Paid,
         refund::{Refund, RefundOrigin},
     },
@@ -81,7 +82,9 @@ fn settle_invoice(
     changes.events.push(s.owed.invoice.event(EventKind::InvoicePaid, now, mint));
 
     remember_method(s, paid, changes, now, mint);
+    // What the customer chose on the gateway's page and did not store is known from there alone.
     let paid_with = s.owed.charged.as_ref().map(PaymentMethod::shown);
+    let paid_with = paid_with.or_else(|| paid.method.as_ref().map(StoredMethod::shown));
     let was_in_dunning = s.owed.case.is_some();
     if let Some(case) = s.owed.case.take() {
         let by = recovered_by(s);

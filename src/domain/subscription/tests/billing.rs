@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::domain::{
-    calendar::Unit, catalog::PriceModel, invoice::InvoiceState, payment::PaymentState,
+    calendar::Unit,
+    catalog::PriceModel,
+    invoice::{InvoiceState, Line},
+    payment::PaymentState,
 };
 
 #[test]
@@ -101,7 +104,7 @@ fn a_first_period_up_to_the_calendar_is_prorated_by_its_days() {
     // 15 January to 31 January are 17 of 31 days; what comes but once is whole.
     assert_eq!(ana.totals(), [1_700 + 500, 3_100]);
     assert_eq!(ana.billed_days(), ["2026-01-15 18:00:00", "2026-02-01 00:00:00"]);
-    let whys: Vec<_> = ana.invoices[0].lines.iter().map(|line| line.why.as_str()).collect();
+    let whys: Vec<_> = ana.invoices[0].lines.iter().map(Line::why).collect();
     assert_eq!(
         whys,
         [

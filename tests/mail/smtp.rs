@@ -1,7 +1,5 @@
 //! Mails leave over real SMTP, arrive as they were meant, and fail as the caller can use.
 
-#![expect(clippy::unwrap_used, reason = "what tests share is a test too")]
-
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
@@ -113,6 +111,7 @@ async fn a_mail_bears_the_headers_of_service_mail() {
     let reply_to = mail.reply_to().and_then(|reply_to| reply_to.first()).unwrap();
     assert_eq!(reply_to.address(), Some("help@course-house.example"));
     assert!(mail.content_type().is_some_and(|kind| kind.subtype() == Some("alternative")));
+    // Service mail has neither promotion nor unsubscription (RULES EML-1).
     assert_eq!(mails[0].header("List-Unsubscribe"), None);
     assert_eq!(mails[0].header("References"), None);
 }
@@ -234,6 +233,62 @@ async fn a_server_that_is_too_slow_is_temporary() {
     let mailer = SmtpMailer::new(&SmtpConfig { timeout_seconds: 1, ..config(&catcher) }).unwrap();
     catcher.misbehave(Fault::Slow(Duration::from_mins(1)));
     assert_eq!(mailer.send(&receipt()).await.unwrap_err().remedy(), Remedy::Retry);
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_spoils_no_later_mail() {
+    let catcher = catcher().await;
+    let config = SmtpConfig { timeout_seconds: 1, connections: 1, ..config(&catcher) };
+    let mailer = SmtpMailer::new(&config).unwrap();
+    let mut expected = Vec::new();
+    for (verb, fate, is_kept) in [
+        (Verb::Hello, Fate::NotSent, false),
+        (Verb::Data, Fate::Unknown, false),
+        (Verb::Content, Fate::Unknown, true),
+    ] {
+        catcher.misbehave(Fault::Silent(verb));
+        let error = mailer.send(&receipt()).await.unwrap_err();
+        let MailError::Temporary { fate: told, .. } = error else { panic!("{verb:?}: {error:?}") };
+        assert_eq!(told, fate, "{verb:?}");
+        expected.extend(is_kept.then_some("receipt"));
+
+        // Sent on a line of its own, with an answer of its own.
+        catcher.misbehave(Fault::None);
+        let envelope = Envelope::sample(Locale::De);
+        mailer.send(&outgoing(MessageKind::Refund, &envelope)).await.unwrap();
+        expected.push("refund");
+        let refused = Fault::Answer { verb: Verb::Rcpt, code: 550, text: "5.1.1 nobody".into() };
+        catcher.misbehave(refused);
+        let error = mailer.send(&receipt()).await.unwrap_err();
+        assert!(matches!(error, MailError::Permanent { code: 550, .. }), "{verb:?}: {error:?}");
+    }
+    let mails = catcher.mails();
+    let kinds: Vec<_> = mails.iter().filter_map(|mail| mail.kind.as_deref()).collect();
+    assert_eq!(kinds, expected);
+    for mail in &mails {
+        assert_eq!(parsed(mail).parts.len(), 3, "one text, one HTML, and what holds them");
+    }
+}
+
+#[tokio::test]
+async fn no_more_lines_are_open_than_allowed_and_all_mails_leave() {
+    let catcher = catcher().await;
+    let mailer = SmtpMailer::new(&SmtpConfig { connections: 2, ..config(&catcher) }).unwrap();
+    catcher.misbehave(Fault::Slow(Duration::from_millis(1)));
+    let mails = (0..20).map(|_| receipt()).collect::<Vec<_>>();
+    let sent = futures::future::join_all(mails.iter().map(|mail| mailer.send(mail))).await;
+    assert!(sent.iter().all(Result::is_ok));
+    assert_eq!(catcher.mails().len(), 20);
+    assert!(catcher.most_lines() <= 2, "{} lines were open at once", catcher.most_lines());
+}
+
+#[tokio::test]
+async fn a_server_without_starttls_or_log_in_is_a_matter_for_staff() {
+    let catcher = catcher().await;
+    let config = SmtpConfig { tls: SmtpTls::Starttls, ..config(&catcher) };
+    let error = SmtpMailer::new(&config).unwrap().send(&receipt()).await.unwrap_err();
+    assert_eq!(error.remedy(), Remedy::TellStaff, "{error:?}");
+    assert!(error.to_string().contains("STARTTLS"), "{error}");
 }
 
 #[tokio::test]
