@@ -213,7 +213,6 @@ fn check_config_says_what_is_wrong_and_where() {
         ("smtp.timeout_seconds", "0", Error, "smtp.timeout_seconds", "at least 1"),
         ("smtp.timeout_seconds", "121", Error, "smtp.timeout_seconds", "must be at most 120"),
         ("smtp.ca_pem", "/absent/ca.pem", Error, "smtp.ca_pem", "/absent/ca.pem: cannot be read"),
-        ("mail_words", "/absent/words", Error, "mail_words", "/absent/words cannot be read"),
         ("gateways.main.base_url", "stripe", Error, "gateways.main.base_url", "must be like"),
         ("gateways.main.base_url", "http://a.example", Error, "gateways.main.base_url", "https"),
         ("gateways.main.secret_key", " ", Error, "gateways.main.secret_key", "is empty"),
