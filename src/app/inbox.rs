@@ -196,7 +196,9 @@ async fn apply(rondo: &Rondo, item: &InboxItem) -> Result<(), NotApplied> {
             News::Charge { attempt, reference, outcome } => {
                 charge(rondo, &item.gateway, attempt, &reference, outcome).await?;
             }
-            News::Refund { refund, outcome } => money_back(rondo, refund, outcome).await?,
+            News::Refund { refund, outcome } => {
+                money_back(rondo, &item.gateway, refund, outcome).await?;
+            }
             News::Setup { reference } => {
                 if pay::finish_setup_page(rondo, &item.gateway, &reference).await?.is_none() {
                     return Err(NotApplied::because("no page of ours is known by its reference"));
@@ -244,6 +246,7 @@ fn is_one_card_of_a_page(attempt: &Attempt, outcome: &Outcome) -> bool {
 
 async fn money_back(
     rondo: &Rondo,
+    gateway: &str,
     refund: Option<Id<kind::Refund>>,
     outcome: RefundOutcome,
 ) -> Result<(), NotApplied> {
@@ -251,8 +254,13 @@ async fn money_back(
     let mut repo = rondo.store.snapshot().await?;
     let known: Option<Refund> = repo.refund_by_id(refund).await?;
     let refund = known.ok_or_else(|| NotApplied::because("it speaks of no refund of ours"))?;
+    let charged = repo.attempts(refund.merchant, &[refund.attempt]).await?;
     let merchant = repo.merchant(refund.merchant).await?;
     drop(repo);
+    // Another account's word counts for nothing here (RULES WIN-6).
+    if charged.iter().all(|attempt| attempt.gateway != gateway) {
+        return Err(NotApplied::because("it speaks of a refund through another account"));
+    }
     let merchant = merchant.ok_or_else(|| NotApplied::because("its merchant is gone"))?;
     Ok(refunds::record(rondo, &merchant, refund.id, Ok(outcome)).await?)
 }

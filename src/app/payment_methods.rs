@@ -6,19 +6,25 @@
 use chrono::{DateTime, Utc};
 
 use super::{Act, AppError, Result, Violation, customers, dunning};
-use crate::domain::{
-    changes::Changes,
-    customer::{Customer, PaymentMethod},
-    event::EventKind,
-    ids::{Id, kind},
-    payment::method::StoredMethod,
-    version::Version,
+use crate::{
+    domain::{
+        changes::Changes,
+        customer::{Customer, PaymentMethod},
+        event::EventKind,
+        ids::{Id, kind},
+        payment::method::StoredMethod,
+        subscription::Subscription,
+        version::Version,
+    },
+    store::{Page, SubscriptionFilter},
 };
 
 /// The longest token or reference of a gateway's, in characters.
 const REFERENCE_MAX_CHARS: usize = 500;
 /// The longest brand, in characters.
 const BRAND_MAX_CHARS: usize = 50;
+/// Subscriptions that are read at once.
+const SUBSCRIPTIONS: usize = 100;
 
 /// A method that a gateway has stored, to be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +60,13 @@ pub async fn attach(act: &mut Act<'_>, new: NewPaymentMethod) -> Result<PaymentM
     };
     let fresh =
         PaymentMethod::from_stored(merchant, act.id(), customer.id, new.gateway, new.stored, now);
+    // What a decline has barred stays barred until there is another card behind the token (RULES DEC-3,
+    // UPD-3): storing the same one again is no new credential.
+    let same_card = known.as_ref().filter(|known| known.is_same_card(&fresh));
+    let blocked = same_card.and_then(|known| known.blocked);
+    let is_another_card = known.is_some() && same_card.is_none();
     let method = PaymentMethod {
+        blocked,
         original_transaction: new
             .original_transaction
             .or_else(|| known.as_ref().and_then(|known| known.original_transaction.clone())),
@@ -76,7 +88,7 @@ pub async fn attach(act: &mut Act<'_>, new: NewPaymentMethod) -> Result<PaymentM
         changes.events.push(changed(act, &customer));
         changes.customers.push(customer);
     }
-    let is_charged_now = known.is_some() || !changes.customers.is_empty();
+    let is_charged_now = is_another_card || !changes.customers.is_empty();
     act.write(changes).await?;
     if is_charged_now {
         dunning::method_replaced(act, new.customer).await?;
@@ -98,6 +110,7 @@ pub async fn detach(
         return Err(AppError::precondition("PAYMENT_METHOD_DETACHED", id, message));
     }
     let mut customer = act.customer(method.customer).await?;
+    let customer_id = customer.id;
     method.deleted_at = Some(act.now());
     let mut changes = Changes {
         events: vec![method.event(EventKind::PaymentMethodDetached, act.now(), act.mint)],
@@ -115,8 +128,32 @@ pub async fn detach(
         changes.events.push(changed(act, &customer));
         changes.customers.push(customer);
     }
+    changes.subscriptions = unnamed(act, customer_id, id).await?;
     act.write(changes).await?;
     act.payment_method(id).await
+}
+
+/// The subscriptions that were charged to `method` by name, and are charged to the customer's default
+/// from now on.
+async fn unnamed(
+    act: &mut Act<'_>,
+    customer: Id<kind::Customer>,
+    method: Id<kind::PaymentMethod>,
+) -> Result<Vec<Subscription>> {
+    let filter = SubscriptionFilter { customer: Some(customer), ..SubscriptionFilter::default() };
+    let mut unnamed = Vec::new();
+    let mut after = None;
+    loop {
+        let page = Page { after, limit: SUBSCRIPTIONS };
+        let listed = act.repo.list_subscriptions(act.merchant_id(), &filter, page).await?;
+        after = listed.last().map(|last| last.id);
+        let is_last = listed.len() < SUBSCRIPTIONS;
+        let naming = listed.into_iter().filter(|known| known.payment_method == Some(method));
+        unnamed.extend(naming.map(|known| Subscription { payment_method: None, ..known }));
+        if is_last {
+            return Ok(unnamed);
+        }
+    }
 }
 
 /// Says which method is charged.
@@ -127,6 +164,10 @@ pub async fn set_default(
 ) -> Result<Customer> {
     let mut customer = customers::existing(act, id, None).await?;
     check_usable(act, &customer, method).await?;
+    if customer.default_method == Some(method) {
+        // Nothing new to charge: what declines of it have taught is not forgotten.
+        return Ok(customer);
+    }
     if customer.backup_method == Some(method) {
         customer.backup_method = None;
     }

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::bail;
 use chrono::{SecondsFormat, TimeDelta};
 use clap::Args as ClapArgs;
 use serde_json::json;
@@ -57,7 +58,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let world = clock::of(store.as_ref()).await?.now();
     let mut repo = store.snapshot().await?;
     let merchants = match args.merchant {
-        Some(merchant) => vec![merchant],
+        Some(merchant) => match repo.merchant(merchant).await? {
+            Some(known) => vec![known.id],
+            None => bail!("there is no {merchant}; without --merchant all are audited"),
+        },
         None => audit::merchants(repo.as_mut()).await?.iter().map(|one| one.id).collect(),
     };
     let bar = progress::bar(merchants.len() as u64, "auditing");
@@ -105,7 +109,8 @@ fn show(merchants: usize, flaws: &[(MerchantId, Flaw)], late: &[Late]) -> anyhow
         say(format_args!("late: {} has work that was due at {due_at}", work.name()))?;
     }
     if flaws.is_empty() && late.is_empty() {
-        say(format_args!("The books of {merchants} merchants are in order."))?;
+        let whose = if merchants == 1 { "merchant" } else { "merchants" };
+        say(format_args!("The books of {merchants} {whose} are in order."))?;
     }
     Ok(())
 }

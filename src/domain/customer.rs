@@ -101,6 +101,13 @@ impl PaymentMethod {
         self.fingerprint.as_deref().unwrap_or(&self.token)
     }
 
+    /// Whether another method stands for the same card, with the same data.
+    pub fn is_same_card(&self, other: &Self) -> bool {
+        self.card_key() == other.card_key()
+            && (self.network, self.expiry) == (other.network, other.expiry)
+            && self.last_four == other.last_four
+    }
+
     /// What a gateway is told to charge.
     pub fn credential(&self) -> Credential {
         Credential {

@@ -1,6 +1,7 @@
 //! Members who store another card while the old one is being charged.
 
 use rondo::grpc::proto::v1::{
+    self,
     attempt::State::{Declined, Succeeded},
     dunning_case::State::Retrying,
     dunning_ladder::FinalAction,
@@ -70,4 +71,65 @@ async fn a_new_card_is_not_tried_when_the_old_one_has_paid(
     world.advance_to("2026-04-01").await;
     assert_eq!(course.methods_tried().await, [new]);
     world.assert_charged(&eva, "20.00 EUR", 3).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn to_say_the_default_once_more_is_no_new_card(#[values(Sqlite, Postgres)] engine: Engine) {
+    let world = World::on(engine, "2026-01-31").await;
+    let ana = world.customer("Ana").create().await;
+    let card = ana.adds_card("tok_visa_ok_x1_then_authentication_required").await;
+    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
+    world.advance_to("2026-03-01").await;
+    course.assert().is_past_due().was_tried([Declined]).await;
+
+    let request = v1::SetDefaultPaymentMethodRequest {
+        customer: ana.name.clone(),
+        payment_method: card,
+        request_id: world.api.request_id(),
+        ..Default::default()
+    };
+    world.api.methods().set_default_payment_method(request).await.unwrap();
+    world.settle().await;
+    course.assert().is_past_due().was_tried([Declined]).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_subscription_whose_own_card_is_detached_is_charged_to_the_default(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let ana = world.member("Ana", cards::GOOD).await;
+    let own = ana.adds_card(cards::GOOD_MASTERCARD).await;
+    let plan = world.plan("Membership", "20.00 EUR").create().await;
+    let subscription = v1::Subscription {
+        customer: ana.name.clone(),
+        plan: plan.name,
+        payment_method: own.clone(),
+        ..Default::default()
+    };
+    let request = v1::CreateSubscriptionRequest {
+        subscription: Some(subscription),
+        request_id: world.api.request_id(),
+        ..Default::default()
+    };
+    let made = world.api.subscriptions().create_subscription(request).await.unwrap().into_inner();
+    world.settle().await;
+
+    let request = v1::DeletePaymentMethodRequest {
+        name: own,
+        request_id: world.api.request_id(),
+        ..Default::default()
+    };
+    world.api.methods().delete_payment_method(request).await.unwrap();
+    world.advance_to("2026-03-01").await;
+
+    let request = v1::GetSubscriptionRequest { name: made.name };
+    let course = world.api.subscriptions().get_subscription(request).await.unwrap().into_inner();
+    assert_eq!(course.state(), v1::subscription::State::Active);
+    assert_eq!(course.payment_method, "");
+    let states: Vec<_> = ana.invoices().await.iter().map(v1::Invoice::state).collect();
+    assert_eq!(states, [v1::invoice::State::Paid; 2]);
+    world.assert_charged(&ana, "20.00 EUR", 2).await;
 }
