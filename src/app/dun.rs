@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     Rondo,
     index::ids_of,
+    renew::given_up_with,
     standing,
     turn::{self, TurnError},
 };
@@ -39,6 +40,8 @@ pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<us
             }
         }
     }
+    let more = given_up_with(repo.as_mut(), merchant, &changes, times.now, &rondo.mint).await?;
+    changes.append(more);
     repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
     repo.commit().await?;
     Ok(count)

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{
     Rondo,
     order::Word,
+    renew::given_up_with,
     standing,
     turn::{self, TurnError},
     whole_reason,
@@ -124,6 +125,8 @@ async fn record_once(
         }
         changes.append(settled.changes);
     }
+    let more = given_up_with(repo.as_mut(), merchant, &changes, times.now, &rondo.mint).await?;
+    changes.append(more);
     observe(&changes);
     let objects: Vec<_> = ids.iter().map(ToString::to_string).collect();
     let poisoned = |error: StoreError| TurnError::of(objects.clone(), error.into());
@@ -214,5 +217,7 @@ pub(super) async fn nothing_to_charge(
     for owed in standing::load_owed(repo, merchant, payments, times.now).await? {
         changes.append(settle::without_method(owed, times.now, &rondo.mint));
     }
+    let more = given_up_with(repo, merchant, &changes, times.now, &rondo.mint).await?;
+    changes.append(more);
     Ok(changes)
 }

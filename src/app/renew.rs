@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+
 use super::{
     Rondo,
     index::{by_id, ids_of},
@@ -11,11 +13,11 @@ use crate::{
     domain::{
         catalog::{Terms, VersionNumber},
         changes::Changes,
-        ids::{Id, kind},
-        invoice::closing::OpenInvoice,
+        ids::{Id, Mint, kind},
+        invoice::closing::{self, OpenInvoice},
         merchant::Merchant,
         subscription::{
-            Subscription, SubscriptionState,
+            CancellationCause, Subscription, SubscriptionState,
             renewal::{self, Due},
         },
     },
@@ -91,6 +93,32 @@ pub(super) async fn open_of_subscriptions(
             invoice,
         })
         .collect())
+}
+
+/// What else is owed for the subscriptions that `changes` end because dunning came to its end: it is
+/// given up with them, in the same transaction.
+pub(super) async fn given_up_with(
+    repo: &mut dyn Repository,
+    merchant: &Merchant,
+    changes: &Changes,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) -> Result<Changes, StoreError> {
+    let by_dunning = |subscription: &&Subscription| {
+        let cause = subscription.cancellation.as_ref().map(|planned| planned.cause);
+        subscription.state.is_over() && cause == Some(CancellationCause::Dunning)
+    };
+    let ended: Vec<_> = changes.subscriptions.iter().filter(by_dunning).map(|s| s.id).collect();
+    let mut more = Changes::default();
+    if ended.is_empty() {
+        return Ok(more);
+    }
+    for open in open_of_subscriptions(repo, merchant, &ended).await? {
+        if changes.invoices.iter().all(|changed| changed.id != open.invoice.id) {
+            more.append(closing::give_up(open, now, mint));
+        }
+    }
+    Ok(more)
 }
 
 /// The terms by which a subscription's next cycle is billed: those of its planned change, if any.

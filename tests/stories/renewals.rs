@@ -1,6 +1,7 @@
 //! Members who pay, and members who do not.
 
 use rondo::grpc::proto::v1::{
+    dunning_ladder::FinalAction,
     invoice::State::{Paid, Uncollectible},
     subscription::State::Canceled,
 };
@@ -9,6 +10,7 @@ use rstest::rstest;
 use crate::support::{
     Engine::{self, Postgres, Sqlite},
     cards,
+    offer::retry,
     world::World,
 };
 
@@ -73,4 +75,22 @@ async fn a_lost_card_is_never_tried_again_and_the_ladder_ends_it(
         "cancelled",
     ];
     assert_eq!(world.mail_kinds("Eva"), mails);
+}
+
+#[rstest]
+#[tokio::test]
+async fn nothing_is_charged_once_dunning_has_ended_the_membership(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let ladder = world.policy(vec![retry(20), retry(20)], FinalAction::Cancel).await;
+    let plan = world.plan("Membership", "20.00 EUR").dunned_by(&ladder).create().await;
+    // Money comes again only after February's ladder has come to its end, while March's runs.
+    let bo = world.member("Bo", "tok_visa_ok_x1_then_insufficient_funds_x4_then_ok").await;
+    let course = world.subscribe(&bo, &plan).await;
+
+    world.advance_to("2026-06-30").await;
+
+    course.assert().is(Canceled).has_invoices([Paid, Uncollectible, Uncollectible]).await;
+    world.assert_charged(&bo, "20.00 EUR", 1).await;
 }

@@ -32,14 +32,33 @@ impl OpenInvoice {
 
 /// Takes an open invoice back: nothing is owed, nothing is tried any more. An attempt that is under
 /// way goes on to its outcome; what it still brings goes back (RULES CHG-7, CAN-4).
-pub fn void(open: OpenInvoice, now: DateTime<Utc>, mint: &Mint) -> Changes {
-    let OpenInvoice { mut invoice, payment, case } = open;
-    let mut changes = Changes::default();
-    let heading = Heading { id: mint.id(now), at: now, invoice: &invoice };
-    changes.journals.push(heading.voided(invoice.open_amount()));
+pub fn void(mut open: OpenInvoice, now: DateTime<Utc>, mint: &Mint) -> Changes {
+    let invoice = &mut open.invoice;
+    let heading = Heading { id: mint.id(now), at: now, invoice };
+    let journal = heading.voided(invoice.open_amount());
     invoice.state = InvoiceState::Void;
     invoice.closed_at = Some(now);
-    changes.events.push(invoice.event(EventKind::InvoiceVoided, now, mint));
+    ended(open, journal, EventKind::InvoiceVoided, now, mint)
+}
+
+/// Gives up what is owed for a subscription that dunning has ended by another invoice: nothing is
+/// charged after the end (RULES CAN-4).
+pub fn give_up(mut open: OpenInvoice, now: DateTime<Utc>, mint: &Mint) -> Changes {
+    let journal = write_off(&mut open.invoice, now, mint);
+    ended(open, journal, EventKind::InvoiceUncollectible, now, mint)
+}
+
+/// What follows from the end of `open.invoice` for its payment and its case.
+fn ended(
+    open: OpenInvoice,
+    journal: Journal,
+    kind: EventKind,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) -> Changes {
+    let OpenInvoice { invoice, payment, case } = open;
+    let mut changes = Changes { journals: vec![journal], ..Changes::default() };
+    changes.events.push(invoice.event(kind, now, mint));
     if let Some(mut payment) = payment {
         match payment.state {
             PaymentState::Scheduled | PaymentState::Waiting => {
