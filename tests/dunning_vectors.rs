@@ -16,6 +16,7 @@ use rondo::domain::{
     payment::{
         attempt::Initiator,
         decline::{Decline, DeclineClass, Network},
+        method::CardMark,
         network::SentAttempt,
         rules::RuleBook,
     },
@@ -78,7 +79,11 @@ fn run(failed_on: NaiveDate, ladder: &Ladder, class: DeclineClass) -> Vec<(Naive
             zone: Zone::UTC,
             seed: 0,
             amount,
-            primary: MethodFacts { network: Network::Visa, history: &history },
+            primary: MethodFacts {
+                card: CardMark::default(),
+                network: Network::Visa,
+                history: &history,
+            },
             backup: None,
             not_before: None,
             rules: RuleBook::newest(),

@@ -39,6 +39,8 @@ pub struct NewPaymentMethod {
     pub original_transaction: Option<String>,
     /// When the customer agreed to its later use; now if absent.
     pub consented_at: Option<DateTime<Utc>>,
+    /// Whether the customer stored it themselves, on the gateway's page.
+    pub customer_present: bool,
     /// Whether it is charged from now on; a customer's first method is in any case.
     pub is_default: bool,
 }
@@ -48,11 +50,10 @@ pub async fn attach(act: &mut Act<'_>, new: NewPaymentMethod) -> Result<PaymentM
     check(&new, act.now())?;
     let mut customer = customers::existing(act, new.customer, None).await?;
     let (now, merchant) = (act.now(), act.merchant_id());
-    let known = act
-        .repo
-        .methods_of_customers(merchant, &[customer.id])
-        .await?
-        .into_iter()
+    let ever_stored = act.repo.methods_of_customers(merchant, &[customer.id]).await?;
+    let known = ever_stored
+        .iter()
+        .filter(|method| method.deleted_at.is_none())
         .find(|method| method.gateway == new.gateway && method.token == new.stored.token);
     let event = match &known {
         Some(_) => EventKind::PaymentMethodUpdated,
@@ -60,20 +61,16 @@ pub async fn attach(act: &mut Act<'_>, new: NewPaymentMethod) -> Result<PaymentM
     };
     let fresh =
         PaymentMethod::from_stored(merchant, act.id(), customer.id, new.gateway, new.stored, now);
-    // What a decline has barred stays barred until there is another card behind the token (RULES DEC-3,
-    // UPD-3): storing the same one again is no new credential.
-    let same_card = known.as_ref().filter(|known| known.is_same_card(&fresh));
-    let blocked = same_card.and_then(|known| known.blocked);
-    let is_another_card = known.is_some() && same_card.is_none();
+    let is_another_card = known.is_some_and(|known| known.mark() != fresh.mark());
     let method = PaymentMethod {
-        blocked,
+        blocked: PaymentMethod::lasting_bar(&ever_stored, fresh.mark(), new.customer_present),
         original_transaction: new
             .original_transaction
-            .or_else(|| known.as_ref().and_then(|known| known.original_transaction.clone())),
+            .or_else(|| known.and_then(|known| known.original_transaction.clone())),
         consented_at: new.consented_at.unwrap_or(now),
-        id: known.as_ref().map_or(fresh.id, |known| known.id),
-        created_at: known.as_ref().map_or(now, |known| known.created_at),
-        version: known.as_ref().map_or(Version::NEW, |known| known.version),
+        id: known.map_or(fresh.id, |known| known.id),
+        created_at: known.map_or(now, |known| known.created_at),
+        version: known.map_or(Version::NEW, |known| known.version),
         ..fresh
     };
     let id = method.id;
@@ -291,6 +288,7 @@ mod tests {
             },
             original_transaction: None,
             consented_at: None,
+            customer_present: false,
             is_default: false,
         }
     }

@@ -9,7 +9,11 @@ use crate::{
         customer::PaymentMethod,
         ids::{Id, kind},
         merchant::Merchant,
-        payment::{Payment, attempt::Attempt, network::SentAttempt},
+        payment::{
+            Payment,
+            attempt::{Attempt, AttemptState},
+            network::SentAttempt,
+        },
     },
     store::{Repository, SentBefore, StoreError},
 };
@@ -46,6 +50,12 @@ impl Sent {
             for_payments.entry(attempt.payment).or_default().push(attempt);
         }
         Ok(Self { since, on_cards, for_payments })
+    }
+
+    /// The attempts at `payment` that were declined, oldest first.
+    pub(super) fn declined(&self, payment: &Payment) -> Vec<Attempt> {
+        let attempts = self.for_payments.get(&payment.id).into_iter().flatten();
+        attempts.filter(|attempt| attempt.state == AttemptState::Declined).cloned().collect()
     }
 
     /// All that counts when `payment` is to be charged to `method`: what was sent on that card, and

@@ -8,7 +8,7 @@ use super::{
     ids::{Id, Mint, kind},
     payment::{
         decline::{DeclineClass, Network},
-        method::{Credential, Expiry, Shown, StoredMethod},
+        method::{CardMark, Credential, Expiry, Shown, StoredMethod},
     },
     version::Version,
 };
@@ -101,11 +101,25 @@ impl PaymentMethod {
         self.fingerprint.as_deref().unwrap_or(&self.token)
     }
 
-    /// Whether another method stands for the same card, with the same data.
-    pub fn is_same_card(&self, other: &Self) -> bool {
-        self.card_key() == other.card_key()
-            && (self.network, self.expiry) == (other.network, other.expiry)
-            && self.last_four == other.last_four
+    /// What tells it from other cards, and from itself with other data.
+    pub fn mark(&self) -> CardMark {
+        CardMark::new(self.card_key(), &self.last_four, self.expiry)
+    }
+
+    /// What still bars a card that is stored with this mark, given all that its customer has ever
+    /// stored: taking a card out and putting it in again makes no new credential of it (RULES DEC-3,
+    /// UPD-3). Where the gateway has just checked it with the customer `present`, its data are
+    /// proven and its later use is agreed to anew, so that only a final no is left.
+    pub fn lasting_bar(
+        ever_stored: &[Self],
+        mark: CardMark,
+        present: bool,
+    ) -> Option<DeclineClass> {
+        ever_stored
+            .iter()
+            .filter(|stored| stored.mark() == mark)
+            .filter_map(|stored| stored.blocked)
+            .find(|class| !present || *class == DeclineClass::Never)
     }
 
     /// What a gateway is told to charge.

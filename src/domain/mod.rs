@@ -10,6 +10,7 @@ pub mod changes;
 pub mod customer;
 pub mod dunning;
 pub mod event;
+pub(crate) mod hash;
 pub mod ids;
 pub mod invoice;
 pub mod ledger;

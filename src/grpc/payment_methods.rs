@@ -99,6 +99,7 @@ impl Api {
                 stored: convert::stored_method(told, token)?,
                 original_transaction: super::convert::optional(&token.original_transaction),
                 consented_at,
+                customer_present: false,
                 is_default,
             }),
             Some(Source::SetupSession(name)) => {
@@ -113,6 +114,7 @@ impl Api {
                     gateway: session.gateway,
                     original_transaction: None,
                     consented_at,
+                    customer_present: true,
                     is_default,
                 })
             }
@@ -221,7 +223,7 @@ impl PaymentMethodsService for Api {
         let customer_reference = methods
             .map_err(AppError::from)?
             .into_iter()
-            .filter(|method| method.gateway == merchant.gateway)
+            .filter(|known| known.deleted_at.is_none() && known.gateway == merchant.gateway)
             .find_map(|method| method.customer_reference);
         // Nobody waits for a gateway within a transaction.
         drop(repo);

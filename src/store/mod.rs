@@ -323,7 +323,7 @@ pub trait Repository: Send {
         external_id: &str,
     ) -> Result<Option<Customer>>;
 
-    /// The methods of these customers that were not detached, oldest first.
+    /// All that these customers have ever stored, also what was detached, oldest first.
     async fn methods_of_customers(
         &mut self,
         merchant: MerchantId,

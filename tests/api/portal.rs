@@ -1,8 +1,9 @@
 //! A portal's side of the wire, call by call: bare clients, to which each request brings its key.
 
 use rondo::{domain::api_key::Role, grpc::proto::v1, store::MerchantId};
-use tonic::{Request, Status, transport::Channel};
+use tonic::{Request, transport::Channel};
 
+pub use crate::support::api::reason;
 use crate::support::{
     Engine, given,
     world::{World, new_key},
@@ -108,10 +109,4 @@ pub fn monthly(minor: i64) -> v1::PlanTerms {
 /// Cents of euro, as the API writes them.
 pub fn euro(minor: i64) -> rondo::grpc::proto::google::r#type::Money {
     rondo::grpc::convert::money::money(given::euro(minor))
-}
-
-/// The reason that a refusal gives.
-pub fn reason(status: &Status) -> String {
-    use tonic_types::StatusExt as _;
-    status.get_details_error_info().unwrap().reason
 }

@@ -213,15 +213,16 @@ async fn methods_are_found_by_customer_and_by_token(#[values(Sqlite, Postgres)] 
     let newer = PaymentMethod {
         id: shop.id(),
         token: "tok_new".into(),
-        created_at: at("2026-02-01"),
+        created_at: at("2026-03-01"),
         ..shop.card.clone()
     };
-    let changes = Changes { payment_methods: vec![newer.clone(), detached], ..Changes::default() };
+    let changes =
+        Changes { payment_methods: vec![newer.clone(), detached.clone()], ..Changes::default() };
     write(&*store, changes).await.unwrap();
     let mut repo = store.snapshot().await.unwrap();
     let of_ana = repo.methods_of_customers(shop.merchant.id, &[shop.customer.id]).await.unwrap();
     let found: Vec<_> = of_ana.iter().map(|method| method.id).collect();
-    assert_eq!(found, [shop.card.id, newer.id]);
+    assert_eq!(found, [shop.card.id, detached.id, newer.id]);
     let (merchant, ana) = (shop.merchant.id, shop.customer.id);
     let page = Page { after: None, limit: 9 };
     for (customer, include_detached, count) in

@@ -10,6 +10,7 @@ use rstest::rstest;
 
 use crate::support::{
     Engine::{self, Postgres, Sqlite},
+    api::reason,
     cards,
     course::Course,
     line::{Call, Place},
@@ -83,15 +84,54 @@ async fn to_say_the_default_once_more_is_no_new_card(#[values(Sqlite, Postgres)]
     world.advance_to("2026-03-01").await;
     course.assert().is_past_due().was_tried([Declined]).await;
 
-    let request = v1::SetDefaultPaymentMethodRequest {
-        customer: ana.name.clone(),
-        payment_method: card,
-        request_id: world.api.request_id(),
-        ..Default::default()
-    };
-    world.api.methods().set_default_payment_method(request).await.unwrap();
+    ana.pays_from_now_on_with(&card).await;
     world.settle().await;
     course.assert().is_past_due().was_tried([Declined]).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn two_cards_charged_by_turns_pass_no_bar(#[values(Sqlite, Postgres)] engine: Engine) {
+    let world = World::on(engine, "2026-01-31").await;
+    let ana = world.customer("Ana").create().await;
+    let first = ana.adds_card("tok_visa_ok_x1_then_authentication_required").await;
+    let second = ana.is_backed_up_by("tok_mastercard_authentication_required").await;
+    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
+    world.advance_to("2026-03-01").await;
+    course.assert().is_past_due().was_tried([Declined]).await;
+
+    course.pays_with(&second).await.unwrap();
+    world.settle().await;
+    course.assert().is_past_due().was_tried([Declined, Declined]).await;
+    for card in [&first, &second] {
+        let refused = course.pays_with(card).await.unwrap_err();
+        assert_eq!(reason(&refused), "PAYMENT_METHOD_BLOCKED");
+    }
+    ana.pays_from_now_on_with(&second).await;
+    ana.pays_from_now_on_with(&first).await;
+    world.settle().await;
+    course.assert().is_past_due().was_tried([Declined, Declined]).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_lost_card_that_is_taken_out_and_put_in_again_is_not_charged(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let ana = world.customer("Ana").create().await;
+    let lost = ana.adds_their_card(1_000, "tok_visa_ok_x1_then_lost_card").await;
+    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
+    world.advance_to("2026-03-01").await;
+    course.assert().is_past_due().was_tried([Declined]).await;
+
+    ana.takes_out(&lost).await;
+    let again = ana.adds_their_card(1_000, "tok_visa_ok_x1_then_lost_card").await;
+    assert_ne!(again, lost);
+    world.settle().await;
+    course.assert().is_past_due().was_tried([Declined]).await;
+    let refused = course.pays_with(&again).await.unwrap_err();
+    assert_eq!(reason(&refused), "PAYMENT_METHOD_BLOCKED");
 }
 
 #[rstest]
@@ -117,12 +157,7 @@ async fn a_subscription_whose_own_card_is_detached_is_charged_to_the_default(
     let made = world.api.subscriptions().create_subscription(request).await.unwrap().into_inner();
     world.settle().await;
 
-    let request = v1::DeletePaymentMethodRequest {
-        name: own,
-        request_id: world.api.request_id(),
-        ..Default::default()
-    };
-    world.api.methods().delete_payment_method(request).await.unwrap();
+    ana.takes_out(&own).await;
     world.advance_to("2026-03-01").await;
 
     let request = v1::GetSubscriptionRequest { name: made.name };

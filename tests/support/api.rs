@@ -171,3 +171,9 @@ pub fn bare(name: &str) -> &str {
 pub fn id_of<K: Kind>(name: &str) -> Id<K> {
     bare(name).parse().unwrap()
 }
+
+/// The reason that a refusal gives.
+pub fn reason(status: &Status) -> String {
+    use tonic_types::StatusExt as _;
+    status.get_details_error_info().unwrap().reason
+}

@@ -163,6 +163,17 @@ impl Course {
         self.api.invoices().get_pay_link(request).await.unwrap().into_inner().url
     }
 
+    /// Its latest invoice is charged to `card` now.
+    pub async fn pays_with(&self, card: &str) -> Result<v1::Invoice, Status> {
+        let request = v1::PayInvoiceRequest {
+            name: self.invoices().await.pop().unwrap().name,
+            payment_method: card.to_owned(),
+            request_id: self.api.request_id(),
+            ..Default::default()
+        };
+        Ok(self.api.invoices().pay_invoice(request).await?.into_inner())
+    }
+
     /// Its member leaves, now or with the period that was paid for.
     pub async fn cancel(&self, when: When) -> v1::Subscription {
         let request = v1::CancelSubscriptionRequest {

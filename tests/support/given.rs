@@ -19,7 +19,7 @@ use rondo::{
             Payment, PaymentState,
             attempt::{Attempt, AttemptState, Initiator},
             decline::{Decline, DeclineClass, Network},
-            method::Expiry,
+            method::{CardMark, Expiry},
             refund::{Refund, RefundOrigin, RefundState},
             rules::RuleBook,
         },
@@ -396,7 +396,8 @@ impl Shop {
 
     /// An open case after a decline for want of funds, with nothing due.
     pub fn case(&self, payment: &Payment) -> DunningCase {
-        let method = MethodFacts { network: Network::Visa, history: &[] };
+        let method =
+            MethodFacts { card: CardMark::default(), network: Network::Visa, history: &[] };
         let around = Circumstances {
             now: self.opening,
             zone: Zone::UTC,

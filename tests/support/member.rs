@@ -90,12 +90,17 @@ pub fn address(called: &str) -> String {
 impl Member {
     /// Stores a card; the first one is charged, others only when that is said. `paymentMethods/pm_…`
     pub async fn adds_card(&self, token: &str) -> String {
-        self.store(token, false).await
+        self.store(token, self.api.next_number(), false).await
+    }
+
+    /// Stores the card that they have under `number`, once more if they have stored it before.
+    pub async fn adds_their_card(&self, number: u64, token: &str) -> String {
+        self.store(token, number, false).await
     }
 
     /// Stores a card that is charged from now on.
     pub async fn replaces_card(&self, token: &str) -> String {
-        self.store(token, true).await
+        self.store(token, self.api.next_number(), true).await
     }
 
     /// Stores a card that is tried where the first fails.
@@ -111,8 +116,28 @@ impl Member {
         payment_method
     }
 
-    async fn store(&self, token: &str, set_default: bool) -> String {
-        let number = self.api.next_number();
+    /// Says which of their cards is charged from now on.
+    pub async fn pays_from_now_on_with(&self, card: &str) {
+        let request = v1::SetDefaultPaymentMethodRequest {
+            customer: self.name.clone(),
+            payment_method: card.to_owned(),
+            request_id: self.api.request_id(),
+            ..Default::default()
+        };
+        self.api.methods().set_default_payment_method(request).await.unwrap();
+    }
+
+    /// Takes a card out.
+    pub async fn takes_out(&self, card: &str) {
+        let request = v1::DeletePaymentMethodRequest {
+            name: card.to_owned(),
+            request_id: self.api.request_id(),
+            ..Default::default()
+        };
+        self.api.methods().delete_payment_method(request).await.unwrap();
+    }
+
+    async fn store(&self, token: &str, number: u64, set_default: bool) -> String {
         let (network, brand, last_four) = face(token);
         let expires = network != Network::Sepa;
         let request = v1::CreatePaymentMethodRequest {

@@ -7,22 +7,19 @@ use crate::{
     domain::{
         changes::Changes,
         customer::PaymentMethod,
-        dunning::{Case, Circumstances, Decision, Refusal},
+        dunning::Case,
         ids::{Id, kind},
         payment::{
             Payment, PaymentState,
-            attempt::Initiator,
-            network::{self, Planned, When},
-            rules::RuleBook,
             settle::{self, Owed},
         },
         version::Version,
     },
 };
 
-/// Plans an attempt at an open invoice for now, on `method` or on what would be charged next. While
-/// the invoice is in dunning, its case, the networks' limits and what a decline has barred bind a
-/// person too (RULES §2); a method that the case does not know is to it as a new card.
+/// Plans an attempt at an open invoice for now, on what would be charged next or on `method`, which
+/// the invoice is charged to from then on. The networks' limits and what declines have taught of each
+/// card bind a person too (RULES §2).
 pub async fn pay_now(
     act: &mut Act<'_>,
     id: Id<kind::Invoice>,
@@ -38,7 +35,6 @@ pub async fn pay_now(
     }
     let before = dunning::owed(act, payment.id).await?;
     let before = before.ok_or_else(|| AppError::not_found(payment.id))?;
-    let usual = before.primary.as_ref().map(|method| method.id);
     let owed = match method {
         None => before,
         Some(method) => {
@@ -47,11 +43,9 @@ pub async fn pay_now(
         }
     };
     check(act, &owed)?;
-    let charged = owed.primary.as_ref().map(|method| method.id);
-    let mut changes = if owed.case.is_some() {
+    let changes = if owed.case.is_some() {
         let payment = owed.payment.id;
-        let moved: Move = if charged == usual { Case::retry_now } else { Case::method_replaced };
-        settle::move_case(owed, None, act.now(), act.mint, moved)
+        settle::move_case(owed, None, act.now(), act.mint, Case::retry_now)
             .map_err(|refusal| dunning::refused(payment, refusal))?
     } else {
         let mut payment = owed.payment;
@@ -59,20 +53,9 @@ pub async fn pay_now(
         payment.collect_at = Some(act.now());
         Changes { payments: vec![payment], ..Changes::default() }
     };
-    for payment in &mut changes.payments {
-        if payment.state != PaymentState::Scheduled {
-            let message = "the network allows no attempt on this card just now";
-            return Err(AppError::precondition("NETWORK_LIMIT", payment.id, message));
-        }
-        // The case speaks of the first method; which that is in this attempt, the caller said.
-        payment.method = method.or(payment.method);
-    }
     act.write(changes).await?;
     billed(act, id).await
 }
-
-/// How a case is moved.
-type Move = fn(Case, &Circumstances<'_>) -> Result<Decision, Refusal>;
 
 /// What is owed, if `method` is charged for it: with all that was sent on that card.
 async fn charging(
@@ -86,21 +69,13 @@ async fn charging(
     dunning::owed(act, id).await?.ok_or_else(|| AppError::not_found(id))
 }
 
-/// Refuses what would not leave: nothing to charge, or a network's window that is full.
+/// Refuses what would not leave: nothing to charge, a card's own declines, a network's full window.
 fn check(act: &Act<'_>, owed: &Owed) -> Result<()> {
     let id = owed.payment.id;
-    let Some(method) = owed.primary.as_ref().filter(|method| PaymentMethod::is_chargeable(method))
-    else {
+    if !owed.primary.as_ref().is_some_and(PaymentMethod::is_chargeable) {
         let message =
             "the customer has no payment method that can be charged; send them a pay link";
         return Err(AppError::precondition("NO_PAYMENT_METHOD", id, message));
-    };
-    let amount = owed.invoice.open_amount();
-    let planned = Planned { amount, initiator: Initiator::Merchant };
-    let limits = RuleBook::at(act.now().date_naive()).limits(method.network);
-    match network::free_at(&owed.sent_on_primary, planned, limits, act.now()) {
-        When::Now => Ok(()),
-        When::At(at) => Err(dunning::refused(id, Refusal::NotBefore(at))),
-        When::Never => Err(dunning::refused(id, Refusal::NetworkCapSpent)),
     }
+    owed.may_be_asked_for(act.now()).map_err(|refusal| dunning::refused(id, refusal))
 }

@@ -72,7 +72,7 @@ pub async fn start_setup(
         customer: customer.id,
         customer_reference: known
             .into_iter()
-            .filter(|known| known.gateway == merchant.gateway)
+            .filter(|known| known.deleted_at.is_none() && known.gateway == merchant.gateway)
             .find_map(|known| known.customer_reference),
         return_url: format!("{}/return", link.url(rondo, times.now)),
     };
@@ -183,17 +183,18 @@ async fn complete(rondo: &Rondo, begun: &Begun) -> Result<CardState> {
     for _ in 1..TRIES {
         match attach(rondo, begun, stored.clone()).await {
             Err(error) if may_try_again(&error) || was_attached_meanwhile(&error) => {}
-            attached => return attached.map(CardState::Stored),
+            attached => return attached,
         }
     }
-    attach(rondo, begun, stored).await.map(CardState::Stored)
+    attach(rondo, begun, stored).await
 }
 
-/// Makes the stored card the customer's, for all that they subscribe to.
-async fn attach(rondo: &Rondo, begun: &Begun, stored: StoredMethod) -> Result<Shown> {
+/// Makes the stored card the customer's, for all that they subscribe to; unless its issuer has said
+/// for good that it will never pay.
+async fn attach(rondo: &Rondo, begun: &Begun, stored: StoredMethod) -> Result<CardState> {
     let mut repo = rondo.store.begin().await?;
     if let Some(known) = stored_as(repo.as_mut(), begun).await? {
-        return Ok(known.shown());
+        return Ok(CardState::Stored(known.shown()));
     }
     let merchant = repo.merchant(begun.merchant).await?;
     let merchant = merchant.ok_or_else(|| AppError::not_found(begun.merchant))?;
@@ -207,6 +208,10 @@ async fn attach(rondo: &Rondo, begun: &Begun, stored: StoredMethod) -> Result<Sh
         stored,
         act.now(),
     );
+    let ever_stored = act.repo.methods_of_customers(merchant.id, &[customer.id]).await?;
+    if PaymentMethod::lasting_bar(&ever_stored, method.mark(), true).is_some() {
+        return Ok(CardState::Failed);
+    }
     customer.default_method = Some(method.id);
     let filter = SubscriptionFilter { customer: Some(customer.id), ..Default::default() };
     let all = Page { after: None, limit: OF_ONE_CUSTOMER };
@@ -227,7 +232,7 @@ async fn attach(rondo: &Rondo, begun: &Begun, stored: StoredMethod) -> Result<Sh
     .await?;
     dunning::method_replaced(&mut act, customer_id).await?;
     repo.commit().await?;
-    Ok(shown)
+    Ok(CardState::Stored(shown))
 }
 
 async fn stored_as(repo: &mut dyn Repository, begun: &Begun) -> Result<Option<PaymentMethod>> {

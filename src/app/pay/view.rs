@@ -138,7 +138,10 @@ pub async fn view(rondo: &Rondo, merchant: &Merchant, invoice: Id<kind::Invoice>
     Ok(View {
         agreement,
         trouble,
-        next_try_at: case.and_then(Case::next_retry).map(|(at, _)| at),
+        next_try_at: match case {
+            Some(case) => case.next_retry().map(|(at, _)| at),
+            None => bill.owed.payment.collect_at.filter(|_| is_open),
+        },
         access_until: case.and_then(|case| bill.owed.open_until(case)),
         stage,
         customer: bill.owed.customer,
@@ -179,7 +182,9 @@ impl Bill {
         }
         match (self.owed.payment.state, self.owed.payment.collect_at) {
             // Due now, or nothing has failed yet: it is not the payer's turn.
-            (PaymentState::Scheduled, Some(at)) if at <= times.now || self.owed.case.is_none() => {
+            (PaymentState::Scheduled, Some(at))
+                if at <= times.now || (self.owed.case.is_none() && self.attempts.is_empty()) =>
+            {
                 let from = self.owed.charged.as_ref().map(PaymentMethod::shown);
                 Stage::Planned { at, from }
             }

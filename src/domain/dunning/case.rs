@@ -18,6 +18,7 @@ use super::{
 };
 use crate::domain::payment::{
     decline::{Decline, DeclineClass},
+    method::CardMark,
     network::When,
 };
 use moves::{attempt, heard, planned, remind, settled, try_new_method};
@@ -62,8 +63,9 @@ pub enum CaseState {
         turn: Turn,
         /// On which method.
         method: Method,
-        /// Whether the primary method was replaced meanwhile: then that is tried next.
-        was_replaced: bool,
+        /// Which card that was. If another one has become the primary method when the outcome comes,
+        /// that is tried next.
+        card: CardMark,
     },
     /// Paid.
     Recovered {
@@ -162,7 +164,8 @@ pub enum Refusal {
 impl Case {
     /// Opens a case at the first decline of an invoice's payment, with the ladder of that day.
     pub fn open(decline: &Decline, ladder: Ladder, around: &Circumstances<'_>) -> Decision {
-        heard(Track::new(ladder, around), decline, Method::Primary, None, around)
+        let card = around.primary.card;
+        heard(Track::new(ladder, around), decline, (Method::Primary, card), None, around)
     }
 
     /// Takes the turn that has come: orders an attempt, reminds, ends the case; or puts the turn
@@ -203,15 +206,18 @@ impl Case {
         around: &Circumstances<'_>,
     ) -> Result<Decision, Refusal> {
         match self.state {
-            CaseState::Retrying { turn, method: Method::Primary, was_replaced: true } => {
-                // The decline was the old card's; what it forbids binds nobody any more.
+            CaseState::Retrying { turn, method: method @ Method::Primary, card }
+                if card != around.primary.card =>
+            {
+                self.track.learn(decline, method, card, around);
+                self.track.replace_primary(around);
                 if matches!(turn, Turn::Step(_)) {
                     self.track.pass_step(around);
                 }
                 Ok(try_new_method(self.track, around))
             }
-            CaseState::Retrying { turn, method, .. } => {
-                Ok(heard(self.track, decline, method, Some(turn), around))
+            CaseState::Retrying { turn, method, card } => {
+                Ok(heard(self.track, decline, (method, card), Some(turn), around))
             }
             CaseState::Recovered { .. }
             | CaseState::Exhausted { .. }
@@ -296,7 +302,7 @@ impl Case {
     /// method bind them too; the ladder's time and the payer's hours do not. Takes no step.
     pub fn retry_now(self, around: &Circumstances<'_>) -> Result<Decision, Refusal> {
         self.idle()?;
-        if let Some(bar) = self.track.primary.bar() {
+        if let Some(bar) = self.track.bar(Method::Primary, around) {
             return Err(Refusal::MethodBarred(bar.class));
         }
         match self.track.earliest_asked(around) {
@@ -307,13 +313,11 @@ impl Case {
     }
 
     /// Hears that the customer stored another primary method, or that its data changed. What the
-    /// old one's declines forbade is forgotten, the networks' counters are not (RULES UPD-3). It is
-    /// tried as soon as the network allows.
+    /// old one's declines forbade does not bind it; the networks' counters, and what its own declines
+    /// have taught, do (RULES UPD-3). It is tried as soon as those allow.
     pub fn method_replaced(mut self, around: &Circumstances<'_>) -> Result<Decision, Refusal> {
-        if let CaseState::Retrying { turn, method, .. } = self.state {
-            self.track.replace_primary(around);
-            let state = CaseState::Retrying { turn, method, was_replaced: true };
-            return Ok(settled(self.track, state, Vec::new()));
+        if let CaseState::Retrying { .. } = self.state {
+            return Ok(settled(self.track, self.state, Vec::new()));
         }
         self.idle()?;
         self.track.replace_primary(around);

@@ -9,7 +9,7 @@ use super::{
     ladder::{AccessLevel, FinalAction},
     standing::Bar,
 };
-use crate::domain::payment::decline::DeclineClass;
+use crate::domain::payment::decline::{Decline, DeclineClass, Flag, Remedy};
 
 /// One of the customer's stored methods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -77,6 +77,32 @@ pub enum StaffTask {
 }
 
 impl StaffTask {
+    /// What a decline asks of staff.
+    pub(in crate::domain) fn asked_by(decline: &Decline, remedy: Remedy) -> Vec<Self> {
+        let mends = (remedy == Remedy::StaffMustMend).then_some(Self::SetUpIsWrong);
+        let flagged = decline.flags.iter().filter_map(|flag| match flag {
+            Flag::ComplianceHold => Some(Self::ComplianceHold),
+            Flag::UnknownNetworkAdvice => Some(Self::UnknownAdvice),
+            Flag::UnknownResponseCode
+            | Flag::UnknownVisaCategory
+            | Flag::NothingSaid
+            | Flag::AskUpdater
+            | Flag::RefreshToken
+            | Flag::PrepaidFixed
+            | Flag::SingleUse
+            | Flag::MultiUse
+            | Flag::Unauthorised
+            | Flag::RefundedAfterSettlement => None,
+        });
+        flagged.chain(mends).collect()
+    }
+
+    /// What staff read of all of them; nothing if there are none.
+    pub(in crate::domain) fn sentences(tasks: &[Self]) -> Option<String> {
+        let sentences: Vec<_> = tasks.iter().map(|task| task.sentence()).collect();
+        (!sentences.is_empty()).then(|| sentences.join("; "))
+    }
+
     /// What staff read of it.
     pub const fn sentence(self) -> &'static str {
         match self {

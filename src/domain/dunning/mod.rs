@@ -19,4 +19,5 @@ pub use case::{Case, CaseState, Circumstances, MethodFacts, RecoveredBy, Refusal
 pub use decision::{Action, Decision, DueMail, DunningMail, Method, Reason, StaffTask};
 pub use file::{BadName, DunningCase, DunningPolicy, Setting};
 pub use ladder::{AccessLevel, FinalAction, Ladder, LadderDraft, LadderFault, Step, StepMail};
+pub(in crate::domain) use standing::Standing;
 pub use standing::{Bar, Reach};

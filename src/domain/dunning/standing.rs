@@ -1,10 +1,13 @@
-//! What may still be done by itself with one stored method for one invoice. It remembers the
-//! methods' declines; the network's own counters are the history's business.
+//! What may still be done by itself with one card for one invoice. It remembers the card's declines;
+//! the network's own counters are the history's business.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::payment::decline::{Decline, DeclineClass, Network, Remedy, StopScope};
+use crate::domain::payment::{
+    decline::{Decline, DeclineClass, Remedy, StopScope},
+    rules::Rules,
+};
 
 /// A method that must not be charged by itself, and how far that reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -27,10 +30,9 @@ pub enum Reach {
     Credential,
 }
 
-/// One method's record in one case.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Standing {
-    network: Network,
+/// One card's record for one invoice.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::domain) struct Standing {
     /// What its last decline meant.
     class: Option<DeclineClass>,
     bar: Option<Bar>,
@@ -43,9 +45,16 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    /// A method of which nothing is known yet.
-    pub(super) const fn fresh(network: Network) -> Self {
-        Self { network, class: None, bar: None, wait_until: None, retries: 0, allowance: None }
+    /// The record of a card that was declined so, oldest first, each with its time.
+    pub(in crate::domain) fn after<'d>(
+        declines: impl IntoIterator<Item = (DateTime<Utc>, &'d Decline)>,
+        rules: &Rules,
+    ) -> Self {
+        let mut standing = Self::default();
+        for (at, decline) in declines {
+            standing.declined(decline, rules.remedy(decline.class), at);
+        }
+        standing
     }
 
     /// Learns of a decline at `now`. What an earlier decline forbade stays forbidden.
@@ -87,7 +96,7 @@ impl Standing {
         self.allowance = self.allowance.map(|left| left.saturating_sub(1));
     }
 
-    pub(super) const fn bar(&self) -> Option<Bar> {
+    pub(in crate::domain) const fn bar(&self) -> Option<Bar> {
         self.bar
     }
 
@@ -95,7 +104,7 @@ impl Standing {
         self.class
     }
 
-    pub(super) const fn wait_until(&self) -> Option<DateTime<Utc>> {
+    pub(in crate::domain) const fn wait_until(&self) -> Option<DateTime<Utc>> {
         self.wait_until
     }
 

@@ -1,6 +1,8 @@
 //! A case's way along its ladder, and the one place where the time of a turn is computed: the
 //! latest of every bound, never squeezed earlier (RULES RET-4).
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -8,14 +10,15 @@ use super::{
     case::{CaseState, Turn},
     decision::{DueMail, DunningMail, Method, Reason},
     ladder::{AccessLevel, FinalAction, Ladder, StepMail},
-    standing::Standing,
+    standing::{Bar, Standing},
 };
 use crate::domain::{
     calendar::Zone,
     money::Money,
     payment::{
         attempt::Initiator,
-        decline::{DeclineClass, Network},
+        decline::{Decline, DeclineClass, Network},
+        method::CardMark,
         network::{Planned, SentAttempt, When, free_at},
         rules::Rules,
     },
@@ -45,6 +48,8 @@ pub struct Circumstances<'a> {
 /// What a stored method's network knows of it.
 #[derive(Debug, Clone, Copy)]
 pub struct MethodFacts<'a> {
+    /// The card.
+    pub card: CardMark,
     /// Its network.
     pub network: Network,
     /// Everything that was sent on it, and everything that was sent for the invoice (RULES RET-1).
@@ -67,8 +72,10 @@ pub(super) struct Track {
     technical: usize,
     /// Since when the ladder's clock stands still: technical retries, staff's work, a hold.
     off_since: Option<DateTime<Utc>>,
-    pub(super) primary: Standing,
-    backup: Option<Standing>,
+    /// What declines have taught, card by card.
+    cards: BTreeMap<CardMark, Standing>,
+    /// What the primary method's last decline meant.
+    class: Option<DeclineClass>,
     pub(super) access: AccessLevel,
     pub(super) last_mail_at: Option<DateTime<Utc>>,
     /// The version of the rules by which it was last decided.
@@ -91,8 +98,8 @@ impl Track {
             step_at: around.now + ladder.gap(0, around.seed),
             technical: 0,
             off_since: None,
-            primary: Standing::fresh(around.primary.network),
-            backup: None,
+            cards: BTreeMap::new(),
+            class: None,
             access,
             last_mail_at: None,
             rule_version: around.rules.version().to_owned(),
@@ -104,24 +111,34 @@ impl Track {
         self.step >= self.ladder.steps().len()
     }
 
-    /// The record of `method`, begun if there is none yet.
-    pub(super) fn standing_mut(
-        &mut self,
-        method: Method,
-        around: &Circumstances<'_>,
-    ) -> &mut Standing {
-        match method {
-            Method::Primary => &mut self.primary,
-            Method::Backup => self.backup.get_or_insert_with(|| {
-                let facts = around.backup.unwrap_or(around.primary);
-                Standing::fresh(facts.network)
-            }),
-        }
+    /// The record of `card`, begun if there is none yet.
+    pub(super) fn record(&mut self, card: CardMark) -> &mut Standing {
+        self.cards.entry(card).or_default()
     }
 
-    /// Begins the primary method's record anew.
+    /// Learns what a decline of the method `method`, which was `card`, says of it.
+    pub(super) fn learn(
+        &mut self,
+        decline: &Decline,
+        method: Method,
+        card: CardMark,
+        around: &Circumstances<'_>,
+    ) {
+        if method == Method::Primary {
+            self.class = Some(decline.class);
+        }
+        let remedy = around.rules.remedy(decline.class);
+        self.record(card).declined(decline, remedy, around.now);
+    }
+
+    /// Another card is the primary method from now on. What its own declines have taught is known.
     pub(super) fn replace_primary(&mut self, around: &Circumstances<'_>) {
-        self.primary = Standing::fresh(around.primary.network);
+        self.class = self.standing(Method::Primary, around).and_then(Standing::class);
+    }
+
+    /// What forbids to charge `method`, if something does.
+    pub(super) fn bar(&self, method: Method, around: &Circumstances<'_>) -> Option<Bar> {
+        self.standing(method, around).and_then(Standing::bar)
     }
 
     /// Leaves the present step behind, with its access; tells its mail.
@@ -226,7 +243,7 @@ impl Track {
             reasons.push(Reason::SendWindow(opening));
         }
         let next_at = opening.max(around.now);
-        if self.primary.bar().is_some() {
+        if self.bar(Method::Primary, around).is_some() {
             CaseState::WaitingForCustomer { next_at }
         } else {
             CaseState::Open { next_at, turn: Turn::Step(None) }
@@ -250,7 +267,7 @@ impl Track {
         policy: DateTime<Utc>,
         around: &Circumstances<'_>,
     ) -> Earliest {
-        let standing = self.standing(method);
+        let standing = self.standing(method, around);
         if let Some(bar) = standing.and_then(Standing::bar) {
             return Err(Reason::MethodBarred(method, bar.class));
         }
@@ -294,7 +311,8 @@ impl Track {
     /// notices and the network bind them too, the ladder and the payer's hours do not.
     pub(super) fn earliest_asked(&self, around: &Circumstances<'_>) -> When {
         let mut at = around.now;
-        at = at.max(self.primary.wait_until().unwrap_or(at));
+        let standing = self.standing(Method::Primary, around);
+        at = at.max(standing.and_then(Standing::wait_until).unwrap_or(at));
         at = at.max(around.not_before.unwrap_or(at));
         let bound = if at > around.now { When::At(at) } else { When::Now };
         bound.later(network_frees(Method::Primary, around, at))
@@ -319,13 +337,20 @@ impl Track {
 
     /// What the primary method's last decline meant.
     pub(super) fn class(&self) -> DeclineClass {
-        self.primary.class().unwrap_or(DeclineClass::Generic)
+        self.class.unwrap_or(DeclineClass::Generic)
     }
 
-    fn standing(&self, method: Method) -> Option<&Standing> {
+    fn standing(&self, method: Method, around: &Circumstances<'_>) -> Option<&Standing> {
+        self.cards.get(&around.facts(method).card)
+    }
+}
+
+impl<'a> Circumstances<'a> {
+    /// What is known of `method`; of the primary one, if the customer has no backup any more.
+    pub(super) fn facts(&self, method: Method) -> MethodFacts<'a> {
         match method {
-            Method::Primary => Some(&self.primary),
-            Method::Backup => self.backup.as_ref(),
+            Method::Primary => self.primary,
+            Method::Backup => self.backup.unwrap_or(self.primary),
         }
     }
 }
@@ -346,10 +371,7 @@ pub(super) fn asking_mail(class: DeclineClass) -> DunningMail {
 }
 
 fn network_frees(method: Method, around: &Circumstances<'_>, at: DateTime<Utc>) -> When {
-    let facts = match method {
-        Method::Primary => around.primary,
-        Method::Backup => around.backup.unwrap_or(around.primary),
-    };
+    let facts = around.facts(method);
     let planned = Planned { amount: around.amount, initiator: Initiator::Merchant };
     free_at(facts.history, planned, around.rules.limits(facts.network), at)
 }

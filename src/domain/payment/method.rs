@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::decline::Network;
+use crate::domain::hash::fnv1a;
 
 /// The month in which a card stops working; it works to that month's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -74,6 +75,25 @@ pub struct Credential {
     pub customer_reference: Option<String>,
     /// The network's id of the payment at which the customer agreed, once known (RULES MIT-1).
     pub original_transaction: Option<String>,
+}
+
+/// Tells one card, with its data as they are, from every other card, and from itself with other data:
+/// what a decline teaches holds for one mark (RULES DEC-3, UPD-3).
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct CardMark(u64);
+
+impl CardMark {
+    /// The mark of the card that its network or gateway knows by `card_key`.
+    pub fn new(card_key: &str, last_four: &str, expiry: Option<Expiry>) -> Self {
+        let expiry = expiry.map_or([0; 3], |Expiry { year, month }| {
+            let [high, low] = year.to_be_bytes();
+            [high, low, month]
+        });
+        let parts = [card_key.as_bytes(), &[0], last_four.as_bytes(), &[0], &expiry];
+        Self(fnv1a(parts.into_iter().flatten().copied()))
+    }
 }
 
 /// What may be shown of a method.

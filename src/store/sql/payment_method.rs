@@ -86,7 +86,6 @@ statements! {
         from payment_method
         where merchant_id = $1
           and customer_id in (select {id 0} from {rows $2})
-          and deleted_at is null
         order by created_at, payment_method_id";
 
     BY_TOKEN = "

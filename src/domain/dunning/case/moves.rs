@@ -10,7 +10,8 @@ use crate::domain::{
         track::{Track, asking_mail},
     },
     payment::{
-        decline::{Decline, Flag, Remedy},
+        decline::{Decline, Remedy},
+        method::CardMark,
         network::When,
     },
 };
@@ -19,28 +20,24 @@ use crate::domain::{
 pub(super) fn heard(
     mut track: Track,
     decline: &Decline,
-    method: Method,
+    (method, card): (Method, CardMark),
     turn: Option<Turn>,
     around: &Circumstances<'_>,
 ) -> Decision {
     let remedy = around.rules.remedy(decline.class);
     around.rules.version().clone_into(&mut track.rule_version);
-    let standing = track.standing_mut(method, around);
-    standing.declined(decline, remedy, around.now);
+    track.learn(decline, method, card, around);
     if remedy == Remedy::StaffMustMend && method == Method::Backup {
         // Nobody waits for the mending of what only stands in.
-        standing.barred(decline.class, Reach::ThisInvoice);
+        track.record(card).barred(decline.class, Reach::ThisInvoice);
     }
-    let bar = standing.bar().map(|bar| (method, bar));
-    let mut staff = staff_tasks(decline);
+    let bar = track.record(card).bar().map(|bar| (method, bar));
+    let staff = StaffTask::asked_by(decline, remedy);
 
-    if remedy == Remedy::StaffMustMend {
-        staff.push(StaffTask::SetUpIsWrong);
-        if method == Method::Primary {
-            track.stop_clock(around.now);
-            let decision = settled(track, CaseState::WaitingForStaff, Vec::new());
-            return Decision { staff, ..decision };
-        }
+    if remedy == Remedy::StaffMustMend && method == Method::Primary {
+        track.stop_clock(around.now);
+        let decision = settled(track, CaseState::WaitingForStaff, Vec::new());
+        return Decision { staff, ..decision };
     }
     let step_mail = match turn {
         Some(Turn::Step(_)) => track.pass_step(around),
@@ -103,6 +100,11 @@ pub(super) fn planned(
                 track.plan_step(around, reasons)
             }
         },
+        // It was declined for good before it became the primary method again.
+        Turn::NewMethod | Turn::Asked if track.bar(Method::Primary, around).is_some() => {
+            track.rejoin(around);
+            track.plan_step(around, reasons)
+        }
         Turn::NewMethod | Turn::Asked => match track.earliest_asked(around) {
             When::Now => CaseState::Open { next_at: around.now, turn },
             When::At(next_at) => {
@@ -126,12 +128,13 @@ pub(super) fn attempt(
     reasons: Vec<Reason>,
     around: &Circumstances<'_>,
 ) -> Decision {
+    let card = around.facts(method).card;
     match turn {
-        Turn::Step(_) | Turn::Technical(_) => track.standing_mut(method, around).retried(),
+        Turn::Step(_) | Turn::Technical(_) => track.record(card).retried(),
         // Not by itself: a person is behind it.
         Turn::NewMethod | Turn::Asked => {}
     }
-    let state = CaseState::Retrying { turn, method, was_replaced: false };
+    let state = CaseState::Retrying { turn, method, card };
     Decision { action: Action::Attempt(method), ..settled(track, state, reasons) }
 }
 
@@ -197,25 +200,4 @@ pub(super) fn settled(track: Track, state: CaseState, reasons: Vec<Reason>) -> D
         staff: Vec::new(),
         reasons,
     }
-}
-
-fn staff_tasks(decline: &Decline) -> Vec<StaffTask> {
-    decline
-        .flags
-        .iter()
-        .filter_map(|flag| match flag {
-            Flag::ComplianceHold => Some(StaffTask::ComplianceHold),
-            Flag::UnknownNetworkAdvice => Some(StaffTask::UnknownAdvice),
-            Flag::UnknownResponseCode
-            | Flag::UnknownVisaCategory
-            | Flag::NothingSaid
-            | Flag::AskUpdater
-            | Flag::RefreshToken
-            | Flag::PrepaidFixed
-            | Flag::SingleUse
-            | Flag::MultiUse
-            | Flag::Unauthorised
-            | Flag::RefundedAfterSettlement => None,
-        })
-        .collect()
 }

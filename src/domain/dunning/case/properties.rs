@@ -16,6 +16,7 @@ use crate::domain::{
     payment::{
         attempt::Initiator,
         decline::Network,
+        method::CardMark,
         network::SentAttempt,
         rules::{Reading, RuleBook, Rules, Signals},
     },
@@ -37,14 +38,23 @@ enum Aside {
     CustomerTries,
     StaffHolds,
     StaffAsks,
-    CardReplaced,
+    /// Another card is the primary method: one from before, or a new one.
+    CardReplaced(usize),
 }
 
-/// What the checker itself remembers of the primary card.
+/// What the checker itself remembers.
 struct Books {
     zone: Zone,
     network: Network,
     history: Vec<SentAttempt>,
+    cards: Vec<Card>,
+    /// Which of them is the primary method.
+    primary: usize,
+}
+
+/// What the checker itself remembers of one card.
+#[derive(Default)]
+struct Card {
     is_barred: bool,
     not_before: Option<DateTime<Utc>>,
     automatic_since_hold: Option<u32>,
@@ -71,7 +81,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Aside::CustomerTries),
         1 => Just(Aside::StaffHolds),
         1 => Just(Aside::StaffAsks),
-        1 => Just(Aside::CardReplaced),
+        1 => (0_usize..4).prop_map(Aside::CardReplaced),
     ];
     let late = prop_oneof![4 => 0_i64..30, 1 => 0_i64..3_000];
     // Soft codes are drawn often, so that ladders are climbed to their ends.
@@ -113,7 +123,8 @@ impl Books {
     }
 
     fn hears(&mut self, decline: &Decline, now: DateTime<Utc>) {
-        self.is_barred |= matches!(
+        let card = &mut self.cards[self.primary];
+        card.is_barred |= matches!(
             decline.class,
             DeclineClass::Never
                 | DeclineClass::StopMandate
@@ -123,19 +134,20 @@ impl Books {
         let mut wait = decline.wait_hours.unwrap_or(0);
         if decline.class == DeclineClass::HoldRisk {
             wait = wait.max(72);
-            self.automatic_since_hold.get_or_insert(0);
+            card.automatic_since_hold.get_or_insert(0);
         }
-        self.not_before = self.not_before.max(Some(now + TimeDelta::hours(wait.into())));
+        card.not_before = card.not_before.max(Some(now + TimeDelta::hours(wait.into())));
         if let Some(most) = decline.max_retries {
-            let most = self.most_automatic.map_or(most, |known| known.min(most));
-            self.most_automatic = Some(most);
+            let most = card.most_automatic.map_or(most, |known| known.min(most));
+            card.most_automatic = Some(most);
         }
     }
 
     /// A retry of the primary card leaves at `now`: was it allowed?
     fn judge(&mut self, turn: Turn, now: DateTime<Utc>) {
-        assert!(!self.is_barred, "a barred card was tried");
-        assert!(self.not_before.is_none_or(|from| now >= from), "earlier than its minimum");
+        let card = &mut self.cards[self.primary];
+        assert!(!card.is_barred, "a barred card was tried");
+        assert!(card.not_before.is_none_or(|from| now >= from), "earlier than its minimum");
         let sent_since =
             |window: TimeDelta| self.history.iter().filter(|a| a.sent_at + window > now).count();
         let by_us = self.history.iter().filter(|a| a.initiator == Initiator::Merchant);
@@ -154,21 +166,20 @@ impl Books {
         if matches!(turn, Turn::Step(_) | Turn::Technical(_)) {
             let hour = self.zone.local(now).hour();
             assert!((8..20).contains(&hour), "at {hour} o'clock");
-            self.automatic += 1;
-            assert!(self.most_automatic.is_none_or(|most| self.automatic <= most));
-            if let Some(count) = &mut self.automatic_since_hold {
+            card.automatic += 1;
+            assert!(card.most_automatic.is_none_or(|most| card.automatic <= most));
+            if let Some(count) = &mut card.automatic_since_hold {
                 *count += 1;
                 assert_eq!(*count, 1, "a suspicious issuer was asked twice");
             }
         }
     }
 
-    fn replaces_card(&mut self) {
-        self.is_barred = false;
-        self.not_before = None;
-        self.automatic_since_hold = None;
-        self.automatic = 0;
-        self.most_automatic = None;
+    fn replaces_card(&mut self, choice: usize) {
+        self.primary = choice % (self.cards.len() + 1);
+        if self.primary == self.cards.len() {
+            self.cards.push(Card::default());
+        }
     }
 
     fn around<T>(
@@ -182,7 +193,11 @@ impl Books {
             zone: self.zone,
             seed,
             amount: amount(),
-            primary: MethodFacts { network: self.network, history: &self.history },
+            primary: MethodFacts {
+                card: CardMark::new(&format!("card {}", self.primary), "4242", None),
+                network: self.network,
+                history: &self.history,
+            },
             backup: None,
             not_before: None,
             rules: rules(),
@@ -193,16 +208,8 @@ impl Books {
 /// Lives through a whole case and returns how it ended.
 fn live(network: Network, zone: Zone, seed: u64, draft: LadderDraft, story: &[Happening]) -> Case {
     let mut now: DateTime<Utc> = "2026-11-02T23:30:00Z".parse().unwrap();
-    let mut books = Books {
-        zone,
-        network,
-        history: Vec::new(),
-        is_barred: false,
-        not_before: None,
-        automatic_since_hold: None,
-        automatic: 0,
-        most_automatic: None,
-    };
+    let mut books =
+        Books { zone, network, history: Vec::new(), cards: vec![Card::default()], primary: 0 };
     let ladder = Ladder::new(draft, rules()).unwrap();
     let mut story = story.iter().cycle();
     let first = decline(network, story.next().unwrap());
@@ -243,8 +250,8 @@ fn live(network: Network, zone: Zone, seed: u64, draft: LadderDraft, story: &[Ha
             Aside::StaffAsks => {
                 books.around(now, seed, |around| case.clone().retry_now(around)).ok()
             }
-            Aside::CardReplaced => {
-                books.replaces_card();
+            Aside::CardReplaced(choice) => {
+                books.replaces_card(choice);
                 books.around(now, seed, |around| case.clone().method_replaced(around)).ok()
             }
         };

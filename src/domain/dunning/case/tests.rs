@@ -16,6 +16,7 @@ use crate::domain::{
     payment::{
         attempt::Initiator,
         decline::{Network, StopScope},
+        method::CardMark,
         network::SentAttempt,
         rules::{Reading, RuleBook, Rules, Signals},
     },
@@ -27,6 +28,7 @@ struct World {
     start: DateTime<Utc>,
     now: DateTime<Utc>,
     zone: Zone,
+    card: CardMark,
     primary: Network,
     backup: Option<Network>,
     history: Vec<SentAttempt>,
@@ -66,6 +68,7 @@ impl World {
             start,
             now: start,
             zone: Zone::UTC,
+            card: CardMark::new("the first card", "4242", None),
             primary,
             backup: None,
             history: Vec::new(),
@@ -75,7 +78,7 @@ impl World {
     }
 
     fn around<T>(&self, ask: impl FnOnce(&Circumstances<'_>) -> T) -> T {
-        let facts = |network| MethodFacts { network, history: &self.history };
+        let facts = |network| MethodFacts { card: self.card, network, history: &self.history };
         // The backup is another card: of what was sent on the first, it shares the invoice alone.
         let others: Vec<SentAttempt> =
             self.history.iter().map(|a| SentAttempt { same_card: false, ..*a }).collect();
@@ -85,7 +88,11 @@ impl World {
             seed: 7,
             amount: eur(2_000),
             primary: facts(self.primary),
-            backup: self.backup.map(|network| MethodFacts { network, history: &others }),
+            backup: self.backup.map(|network| MethodFacts {
+                card: CardMark::new("the backup", "1111", None),
+                network,
+                history: &others,
+            }),
             not_before: None,
             rules: rules(),
         })
@@ -113,6 +120,17 @@ impl World {
         self.case = Some(decision.case.clone());
         self.last = Some(decision.clone());
         decision
+    }
+
+    /// A second card becomes the primary method.
+    fn replaces(&mut self) -> Decision {
+        self.charges("the second card")
+    }
+
+    /// This card becomes the primary method.
+    fn charges(&mut self, card: &str) -> Decision {
+        self.card = CardMark::new(card, "4242", None);
+        self.around(|around| self.case().method_replaced(around)).unwrap()
     }
 
     fn case(&self) -> Case {
@@ -291,7 +309,7 @@ fn a_hard_decline_on_a_retry_ends_the_retries() {
 fn a_new_card_is_tried_at_once_and_takes_no_step() {
     let mut world = World::on(Network::Visa).opens(&Decline::of(Never), plain());
     world.now += days(1);
-    let decision = world.around(|around| world.case().method_replaced(around)).unwrap();
+    let decision = world.replaces();
     assert_eq!(decision.action, Action::Attempt(Method::Primary));
     world.keep(decision);
     world.declines(&funds());
@@ -300,11 +318,38 @@ fn a_new_card_is_tried_at_once_and_takes_no_step() {
 }
 
 #[test]
+fn a_card_that_was_declined_for_good_is_not_new_when_it_comes_back() {
+    let mut world = World::on(Network::Visa).opens(&Decline::of(NeedsSca), plain());
+    world.now += days(1);
+    let second = world.replaces();
+    world.keep(second);
+    world.declines(&funds());
+    world.now += days(1);
+    let back = world.charges("the first card");
+    assert_eq!(back.action, Action::Nothing);
+    assert!(matches!(back.case.state(), CaseState::WaitingForCustomer { .. }));
+    world.keep(back);
+    let asked = world.around(|around| world.case().retry_now(around));
+    assert_eq!(asked, Err(Refusal::MethodBarred(NeedsSca)));
+}
+
+#[test]
+fn an_issuers_wait_outlasts_a_change_of_cards_and_back() {
+    let mut world = World::on(Network::Visa).opens(&Decline::of(HoldRisk), plain());
+    let second = world.replaces();
+    world.keep(second);
+    world.declines(&funds());
+    let back = world.charges("the first card");
+    assert_eq!(back.action, Action::Nothing);
+    assert_eq!(back.case.next_at(), Some(world.start + hours(72)));
+}
+
+#[test]
 fn a_new_card_keeps_the_invoices_counter() {
     let mut world = World::on(Network::Mastercard).opens(&Decline::of(Never), plain());
     world.sends();
     world.now += hours(1);
-    let decision = world.around(|around| world.case().method_replaced(around)).unwrap();
+    let decision = world.replaces();
     assert_eq!(decision.action, Action::Nothing);
     assert_eq!(decision.case.next_at(), Some(world.start + days(1)));
 }
@@ -313,7 +358,7 @@ fn a_new_card_keeps_the_invoices_counter() {
 fn a_card_replaced_during_an_attempt_is_tried_after_it() {
     let mut world = World::on(Network::Visa).opens(&funds(), plain());
     world.turns();
-    let decision = world.around(|around| world.case().method_replaced(around)).unwrap();
+    let decision = world.replaces();
     assert_eq!(decision.action, Action::Nothing);
     world.keep(decision);
     let decision = world.declines(&Decline::of(Never));

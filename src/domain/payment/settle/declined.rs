@@ -2,16 +2,17 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Owed, Settled, Standing};
+use super::{Owed, Settled, Standing, first};
 use crate::domain::{
     calendar::Period,
     changes::Changes,
     customer::PaymentMethod,
     dunning::{
         Action, Case, CaseState, Circumstances, Decision, DunningCase, DunningMail, FinalAction,
-        Method, MethodFacts, Reach, Refusal,
+        Method, MethodFacts, Reach, Refusal, StaffTask,
     },
     event::EventKind,
+    hash::fnv1a,
     ids::Mint,
     invoice::{InvoiceState, closing},
     notice::{Facts, Notice},
@@ -55,7 +56,9 @@ pub(super) fn settle(
             s.owed.payment.collect_at = Some(now);
         }
         changes.payments.push(s.owed.payment);
-        return Settled { changes, for_staff: None };
+        let remedy = RuleBook::at(now.date_naive()).remedy(class);
+        let for_staff = StaffTask::sentences(&StaffTask::asked_by(decline, remedy));
+        return Settled { changes, for_staff };
     }
     s.owed.payment.on_backup = false;
     let for_staff = follow(s.owed, decline, &occasion, &mut changes, now, mint);
@@ -68,7 +71,12 @@ pub fn without_method(mut owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Change
     owed.payment.state = PaymentState::Waiting;
     owed.payment.collect_at = None;
     owed.payment.on_backup = false;
-    let class = owed.charged.as_ref().and_then(|m| m.blocked).unwrap_or(DeclineClass::FixData);
+    // A card that can be charged, but not for this invoice any more, is no worse for that elsewhere.
+    let class = match owed.charged.as_ref() {
+        Some(method) if method.is_chargeable() => DeclineClass::Generic,
+        Some(method) => method.blocked.unwrap_or(DeclineClass::FixData),
+        None => DeclineClass::FixData,
+    };
     let decline = Decline::of(class);
     let occasion = format!("{}:{}", owed.payment.id, owed.payment.attempts);
     follow(owed, &decline, &occasion, &mut changes, now, mint);
@@ -125,11 +133,7 @@ fn follow(
         .as_ref()
         .is_some_and(|(subscription, _)| subscription.state == SubscriptionState::Incomplete);
     if is_first_payment {
-        // Nothing is served yet, so nothing is dunned: the customer pays by the link, or not.
-        block(&mut owed, decline.class, changes);
-        changes.notices.push(first_failure(&owed, decline.class, occasion, now, mint));
-        changes.payments.push(owed.payment);
-        return None;
+        return first::declined(owed, decline, occasion, changes, now, mint);
     }
     let (file, decision) = match owed.case.take() {
         None => {
@@ -164,8 +168,7 @@ fn follow(
             (file, decision)
         }
     };
-    let sentences: Vec<_> = decision.staff.iter().map(|task| task.sentence()).collect();
-    let for_staff = (!sentences.is_empty()).then(|| sentences.join("; "));
+    let for_staff = StaffTask::sentences(&decision.staff);
     carry_out(owed, file, decision, occasion, changes, now, mint);
     for_staff
 }
@@ -266,7 +269,7 @@ fn finish(
 }
 
 /// Keeps what was charged from being charged by itself until it is replaced or its data changed.
-fn block(owed: &mut Owed, class: DeclineClass, changes: &mut Changes) {
+pub(super) fn block(owed: &mut Owed, class: DeclineClass, changes: &mut Changes) {
     let is_for_good = match class {
         DeclineClass::Never | DeclineClass::StopMandate | DeclineClass::FixData => true,
         DeclineClass::Generic
@@ -319,33 +322,6 @@ fn mail_facts(
     }
 }
 
-fn first_failure(
-    owed: &Owed,
-    class: DeclineClass,
-    occasion: &str,
-    now: DateTime<Utc>,
-    mint: &Mint,
-) -> Notice {
-    let tried = owed.charged.as_ref().map(PaymentMethod::shown);
-    let amount = owed.invoice.open_amount();
-    let confirm_by = owed.subscription.as_ref().and_then(|(subscription, _)| subscription.due_at);
-    let facts = if class == DeclineClass::NeedsSca {
-        Facts::AuthenticationNeeded { amount, confirm_by, tried }
-    } else {
-        Facts::PaymentFailed {
-            amount,
-            failed_at: now,
-            class,
-            next_try_at: None,
-            access_until: None,
-            tried,
-        }
-    };
-    let key = format!("{}:{occasion}", facts.kind());
-    Notice::new(owed.invoice.merchant, owed.customer.id, facts, key, now, mint)
-        .about_invoice(&owed.invoice)
-}
-
 /// Asks the customer to confirm with their bank what a charge has begun.
 pub(super) fn authentication_notice(
     s: &Standing,
@@ -371,14 +347,10 @@ impl Owed {
         is_open.then(|| case.open_until(self.jitter_seed())).flatten()
     }
 
-    /// Scatters retries of one billing day, the same way in every run: FNV-1a over who pays and for
-    /// which time.
+    /// Scatters retries of one billing day, the same way in every run, by who pays and for which time.
     fn jitter_seed(&self) -> u64 {
         let period = self.invoice.period.map_or(self.invoice.issued_at, Period::start);
-        let who = self.customer.email.bytes();
-        who.chain(period.timestamp().to_be_bytes()).fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        })
+        fnv1a(self.customer.email.bytes().chain(period.timestamp().to_be_bytes()))
     }
 
     /// The world around its dunning case.
@@ -389,10 +361,12 @@ impl Owed {
             seed: self.jitter_seed(),
             amount: self.invoice.open_amount(),
             primary: MethodFacts {
+                card: self.primary.as_ref().map(PaymentMethod::mark).unwrap_or_default(),
                 network: self.primary.as_ref().map_or(Network::Other, |method| method.network),
                 history: &self.sent_on_primary,
             },
             backup: self.backup.as_ref().map(|backup| MethodFacts {
+                card: backup.mark(),
                 network: backup.network,
                 history: &self.sent_on_backup,
             }),

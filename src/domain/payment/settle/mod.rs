@@ -2,6 +2,7 @@
 //! dunning, the ledger, mails and events, all in one set of changes (RULES CHG-5).
 
 mod declined;
+mod first;
 #[cfg(test)]
 pub(crate) mod given;
 mod paid;
@@ -70,6 +71,8 @@ pub struct Owed {
     pub sent_on_primary: Vec<SentAttempt>,
     /// All that was sent on the backup and for the invoice.
     pub sent_on_backup: Vec<SentAttempt>,
+    /// The payment's attempts that were declined, oldest first.
+    pub declined: Vec<Attempt>,
 }
 
 /// What was decided, and what a person must look at.

@@ -18,7 +18,7 @@ use crate::domain::{
     notice::Facts,
     payment::{
         attempt::Initiator::{self, Customer as ByCustomer, Merchant as ByMerchant},
-        decline::DeclineClass,
+        decline::{Decline, DeclineClass},
         method::Expiry,
         outcome::Paid,
         refund::{RefundOrigin, RefundState},
@@ -262,6 +262,59 @@ fn a_first_payment_that_is_declined_opens_no_case(#[case] class: DeclineClass, #
     assert!(changes.dunning_cases.is_empty() && changes.subscriptions.is_empty());
     assert_eq!(changes.payments[0].state, PaymentState::Waiting);
     assert_eq!(mails(&changes), [mail]);
+}
+
+/// A first payment, its attempt in flight.
+fn first_payment() -> Standing {
+    let mut standing = renewal();
+    standing.owed.subscription.as_mut().unwrap().0.state = SubscriptionState::Incomplete;
+    standing
+}
+
+#[test]
+fn a_first_payment_whose_issuer_is_down_is_tried_after_1_6_and_24_hours() {
+    let mut waits = Vec::new();
+    let mut standing = first_payment();
+    for _ in 0..4 {
+        let changes = heard(standing.clone(), declined(DeclineClass::WaitIssuer)).changes;
+        let payment = &changes.payments[0];
+        waits.push(payment.collect_at.map(|at| (at - an_hour_later()).num_hours()));
+        let Facts::PaymentFailed { next_try_at, .. } = &changes.notices[0].facts else {
+            panic!("the mail says that it failed");
+        };
+        assert_eq!(*next_try_at, payment.collect_at);
+        standing.owed.declined.extend(changes.attempts);
+    }
+    assert_eq!(waits, [Some(1), Some(6), Some(24), None]);
+}
+
+#[test]
+fn a_first_payment_that_our_set_up_fails_is_for_staff_and_not_for_the_customer() {
+    let settled = heard(first_payment(), declined(DeclineClass::Config));
+    assert!(settled.for_staff.unwrap().contains("set-up"));
+    assert_eq!(settled.changes.notices, []);
+    assert_eq!(settled.changes.payments[0].state, PaymentState::Waiting);
+}
+
+#[rstest]
+#[case::their_bank_wants_them(
+    Decline::of(DeclineClass::NeedsSca),
+    Err(Refusal::MethodBarred(DeclineClass::NeedsSca))
+)]
+#[case::their_bank_wants_time(
+    Decline::of(DeclineClass::HoldRisk),
+    Err(Refusal::NotBefore(an_hour_later() + TimeDelta::hours(72)))
+)]
+#[case::they_may_have_money_now(Decline::of(DeclineClass::WaitFunds), Ok(()))]
+fn a_first_payments_declines_bind_who_asks_for_it_again(
+    #[case] decline: Decline,
+    #[case] asked: Result<(), Refusal>,
+) {
+    let standing = first_payment();
+    let news = News::Declined { reference: None, decline };
+    let changes = heard(standing.clone(), news).changes;
+    let owed = Owed { declined: changes.attempts, ..standing.owed };
+    assert_eq!(owed.may_be_asked_for(an_hour_later()), asked);
 }
 
 #[test]

@@ -1,0 +1,104 @@
+//! A first payment that failed. Nothing is served yet, so nothing is dunned and there is no case: the
+//! customer pays by the link, or the subscription expires. What declines have taught binds all the
+//! same (RULES §1).
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Owed, declined::block};
+use crate::domain::{
+    changes::Changes,
+    customer::PaymentMethod,
+    dunning::{Reach, Refusal, StaffTask, Standing},
+    ids::Mint,
+    notice::{Facts, Notice},
+    payment::{
+        PaymentState,
+        attempt::Initiator,
+        decline::{Decline, DeclineClass, Remedy},
+        network::{Planned, When, free_at},
+        rules::RuleBook,
+    },
+};
+
+/// What follows from a decline. Why a person must look, if they must.
+pub(super) fn declined(
+    mut owed: Owed,
+    decline: &Decline,
+    occasion: &str,
+    changes: &mut Changes,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) -> Option<String> {
+    let remedy = RuleBook::at(now.date_naive()).remedy(decline.class);
+    let for_staff = StaffTask::sentences(&StaffTask::asked_by(decline, remedy));
+    block(&mut owed, decline.class, changes);
+    if let Remedy::Technical { hours } = remedy {
+        let before = owed.declined.iter().filter_map(|attempt| attempt.decline.as_ref());
+        let before = before.filter(|decline| decline.class == DeclineClass::WaitIssuer).count();
+        if let Some(hours) = hours.get(before) {
+            owed.payment.state = PaymentState::Scheduled;
+            owed.payment.collect_at = Some(now + TimeDelta::hours((*hours).into()));
+        }
+    }
+    // Our own set-up is nothing that the customer could mend.
+    if remedy != Remedy::StaffMustMend {
+        changes.notices.push(notice(&owed, decline.class, occasion, now, mint));
+    }
+    changes.payments.push(owed.payment);
+    for_staff
+}
+
+fn notice(
+    owed: &Owed,
+    class: DeclineClass,
+    occasion: &str,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) -> Notice {
+    let tried = owed.charged.as_ref().map(PaymentMethod::shown);
+    let amount = owed.invoice.open_amount();
+    let facts = if class == DeclineClass::NeedsSca {
+        let subscription = owed.subscription.as_ref();
+        let confirm_by = subscription.and_then(|(subscription, _)| subscription.due_at);
+        Facts::AuthenticationNeeded { amount, confirm_by, tried }
+    } else {
+        Facts::PaymentFailed {
+            amount,
+            failed_at: now,
+            class,
+            next_try_at: owed.payment.collect_at,
+            access_until: None,
+            tried,
+        }
+    };
+    let key = format!("{}:{occasion}", facts.kind());
+    Notice::new(owed.invoice.merchant, owed.customer.id, facts, key, now, mint)
+        .about_invoice(&owed.invoice)
+}
+
+impl Owed {
+    /// Whether what would be charged may be charged now because a person asks, as far as the network
+    /// and the card's declines for this invoice go. Where there is a case, it knows more.
+    pub fn may_be_asked_for(&self, now: DateTime<Utc>) -> Result<(), Refusal> {
+        let rules = RuleBook::at(now.date_naive());
+        let network = self.primary.as_ref().map(|method| method.network);
+        let card = self.primary.as_ref().map(PaymentMethod::card_key);
+        let declines = self.declined.iter().filter(|attempt| card == Some(&attempt.card_key));
+        let declines = declines.filter_map(|a| Some((a.settled_at?, a.decline.as_ref()?)));
+        let learned = Standing::after(declines, rules);
+        // What reaches further stands in the method itself, until its data change.
+        if let Some(bar) = learned.bar().filter(|bar| bar.reach == Reach::ThisInvoice) {
+            return Err(Refusal::MethodBarred(bar.class));
+        }
+        let amount = self.invoice.open_amount();
+        let planned = Planned { amount, initiator: Initiator::Merchant };
+        let limits = network.map(|network| rules.limits(network)).unwrap_or_default();
+        let advice = learned.wait_until().filter(|until| *until > now);
+        let advice = advice.map_or(When::Now, When::At);
+        match advice.later(free_at(&self.sent_on_primary, planned, limits, now)) {
+            When::Now => Ok(()),
+            When::At(at) => Err(Refusal::NotBefore(at)),
+            When::Never => Err(Refusal::NetworkCapSpent),
+        }
+    }
+}
