@@ -85,6 +85,7 @@ fn run(failed_on: NaiveDate, ladder: &Ladder, class: DeclineClass) -> Vec<(Naive
                 history: &history,
             },
             backup: None,
+            last_mail_at: None,
             not_before: None,
             rules: RuleBook::newest(),
         };

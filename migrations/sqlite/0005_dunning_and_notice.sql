@@ -32,6 +32,8 @@ create table dunning_case (
 create unique index dunning_case_open on dunning_case (merchant_id, invoice_id)
     where closed_at is null;
 create index dunning_case_invoice on dunning_case (merchant_id, invoice_id);
+create index dunning_case_customer on dunning_case (merchant_id, customer_id)
+    where closed_at is null;
 create index dunning_case_due on dunning_case (merchant_id, due_at) where due_at is not null;
 
 create table notice (
@@ -59,3 +61,4 @@ create table notice (
 ) strict, without rowid;
 create index notice_due on notice (merchant_id, due_at) where due_at is not null;
 create index notice_thread on notice (merchant_id, thread_id) where thread_id is not null;
+create index notice_dunning on notice (merchant_id, customer_id) where thread_id is not null;

@@ -10,7 +10,7 @@ use crate::{
         ids::{Id, kind},
         invoice::{Invoice, InvoiceState},
         subscription::{
-            Subscription, SubscriptionState,
+            Access, Subscription, SubscriptionState,
             access::{self, Bought, Held},
         },
     },
@@ -97,7 +97,16 @@ async fn next_steps(
 ) -> Result<BTreeMap<Id<kind::Subscription>, DateTime<Utc>>> {
     let overdue: Vec<_> = subscriptions
         .iter()
-        .filter(|subscription| subscription.state == SubscriptionState::PastDue)
+        .filter(|subscription| match subscription.state {
+            SubscriptionState::PastDue => true,
+            SubscriptionState::Paused => subscription.access != Access::Full,
+            SubscriptionState::Incomplete
+            | SubscriptionState::Trialing
+            | SubscriptionState::Active
+            | SubscriptionState::Unpaid
+            | SubscriptionState::Canceled
+            | SubscriptionState::Expired => false,
+        })
         .map(|subscription| subscription.id)
         .collect();
     let mut steps = BTreeMap::new();

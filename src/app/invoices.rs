@@ -115,13 +115,13 @@ pub async fn void(
 ) -> Result<Billed> {
     let invoice = open_invoice(act, id, seen).await?;
     let now = act.now();
-    let forgiven = forgiven(act, &invoice).await?;
+    let relieved = relieved(act, &invoice).await?;
     let payment = act.repo.payments_of_invoices(act.merchant.id, &[id]).await?.into_iter().next();
     let cases = act.repo.open_cases_of_invoices(act.merchant.id, &[id]).await?;
     let open = OpenInvoice { invoice, payment, case: cases.into_iter().next() };
     let mut changes = closing::void(open, now, act.mint);
-    if let Some((subscription, kind)) = forgiven {
-        changes.events.push(subscription.event(kind, now, act.mint));
+    if let Some((subscription, kind)) = relieved {
+        changes.events.extend(kind.map(|kind| subscription.event(kind, now, act.mint)));
         changes.subscriptions.push(subscription);
     }
     act.write(changes).await?;
@@ -177,18 +177,31 @@ async fn usable_method(
     })
 }
 
-/// The subscription that this invoice alone keeps overdue, as it is without it.
-async fn forgiven(
+/// The subscription that this invoice bills as it is without it, and what happened to it by that.
+async fn relieved(
     act: &mut Act<'_>,
     invoice: &Invoice,
-) -> Result<Option<(Subscription, EventKind)>> {
+) -> Result<Option<(Subscription, Option<EventKind>)>> {
     let Some(id) = invoice.subscription else { return Ok(None) };
     let mut subscription = act.subscription(id).await?;
-    let was_given_up = subscription.state == SubscriptionState::Unpaid;
+    let was_given_up = match subscription.state {
+        SubscriptionState::Unpaid => true,
+        SubscriptionState::PastDue | SubscriptionState::Paused => false,
+        SubscriptionState::Incomplete
+        | SubscriptionState::Trialing
+        | SubscriptionState::Active
+        | SubscriptionState::Canceled
+        | SubscriptionState::Expired => return Ok(None),
+    };
     let open = renew::open_of_subscriptions(act.repo, act.merchant, &[id]).await?;
-    let mut others = open.iter().filter(|open| open.invoice.id != invoice.id);
-    if others.any(|other| was_given_up || other.case.is_some()) {
+    let others: Vec<_> = open.iter().filter(|open| open.invoice.id != invoice.id).collect();
+    if was_given_up && !others.is_empty() {
         return Ok(None);
+    }
+    let cases = others.iter().filter_map(|other| other.case.as_ref());
+    if let Some(left_open) = cases.map(|file| file.case.access()).min() {
+        subscription.access = left_open.into();
+        return Ok(Some((subscription, None)));
     }
     let terms = next_terms(act, &subscription).await?;
     let kind = subscription.reopen(&terms, act.now()).map_err(|error| {
@@ -200,7 +213,7 @@ async fn forgiven(
         None => None,
     };
     reminder::plan(&mut subscription, expiry, act.now());
-    Ok(kind.map(|kind| (subscription, kind)))
+    Ok(Some((subscription, kind)))
 }
 
 async fn next_terms(act: &mut Act<'_>, subscription: &Subscription) -> Result<Terms> {

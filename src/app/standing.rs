@@ -108,9 +108,10 @@ async fn owed(
         .collect();
     let policies: Vec<_> = policies.into_iter().collect();
     let policies = by_id(repo.dunning_policies(merchant.id, &policies).await?, |p| p.id);
-    let invoice_ids: Vec<_> = invoices.keys().copied().collect();
-    let cases = repo.open_cases_of_invoices(merchant.id, &invoice_ids).await?;
-    let mut cases: BTreeMap<_, _> = cases.into_iter().map(|case| (case.invoice, case)).collect();
+    let customer_ids: Vec<_> = customers.keys().copied().collect();
+    let cases = repo.open_cases_of_customers(merchant.id, &customer_ids).await?;
+    let dunned = repo.last_dunning_mails(merchant.id, &customer_ids).await?;
+    let dunned: BTreeMap<_, _> = dunned.into_iter().collect();
     let subscription_ids: Vec<_> = subscriptions.keys().copied().collect();
     let overdue = repo.overdue_invoices(merchant.id, &subscription_ids).await?;
 
@@ -157,7 +158,13 @@ async fn owed(
                 other_overdue: overdue.iter().any(|(subscription, overdue)| {
                     invoice.subscription == Some(*subscription) && *overdue != invoice.id
                 }),
-                case: cases.remove(&invoice.id),
+                case: cases.iter().find(|case| case.invoice == invoice.id).cloned(),
+                other_cases: cases
+                    .iter()
+                    .filter(|case| case.invoice != invoice.id && case.customer == customer.id)
+                    .cloned()
+                    .collect(),
+                last_dunned_at: dunned.get(&customer.id).copied(),
                 subscription: subscription.map(|subscription| {
                     (subscription.clone(), terms[&next_terms(subscription)].clone())
                 }),

@@ -373,6 +373,21 @@ pub trait Repository: Send {
         subscriptions: &[Id<kind::Subscription>],
     ) -> Result<Vec<(Id<kind::Subscription>, Id<kind::Invoice>)>>;
 
+    /// The open cases of these customers, oldest first.
+    async fn open_cases_of_customers(
+        &mut self,
+        merchant: MerchantId,
+        customers: &[Id<kind::Customer>],
+    ) -> Result<Vec<DunningCase>>;
+
+    /// When these customers were last written to because of dunning, or will be; of each to whom
+    /// that ever happened.
+    async fn last_dunning_mails(
+        &mut self,
+        merchant: MerchantId,
+        customers: &[Id<kind::Customer>],
+    ) -> Result<Vec<(Id<kind::Customer>, DateTime<Utc>)>>;
+
     /// The first sent notice of each of these cases, for threading.
     async fn thread_starts(
         &mut self,

@@ -19,6 +19,7 @@ mod plans;
 mod refunds;
 mod refused_orders;
 mod renewals;
+mod two_debts;
 mod year;
 
 /// Mails of one instant come in any order.

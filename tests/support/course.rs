@@ -165,8 +165,13 @@ impl Course {
 
     /// Its latest invoice is charged to `card` now.
     pub async fn pays_with(&self, card: &str) -> Result<v1::Invoice, Status> {
+        self.pays(&self.invoices().await.pop().unwrap(), card).await
+    }
+
+    /// This invoice is charged to `card` now.
+    pub async fn pays(&self, invoice: &v1::Invoice, card: &str) -> Result<v1::Invoice, Status> {
         let request = v1::PayInvoiceRequest {
-            name: self.invoices().await.pop().unwrap().name,
+            name: invoice.name.clone(),
             payment_method: card.to_owned(),
             request_id: self.api.request_id(),
             ..Default::default()

@@ -405,6 +405,7 @@ impl Shop {
             amount: payment.amount,
             primary: method,
             backup: None,
+            last_mail_at: None,
             not_before: None,
             rules: RuleBook::at(self.opening.date_naive()),
         };

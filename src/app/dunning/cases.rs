@@ -13,11 +13,7 @@ use crate::{
         payment::settle::{self, Owed},
         version::Version,
     },
-    store::Page,
 };
-
-/// Cases that are read at once.
-const PAGE: usize = 100;
 
 /// Lets a case rest until `until`; a second hold moves the end of the first. `seen` is the version
 /// that the caller has read, if they told it.
@@ -58,7 +54,7 @@ pub async fn retry_now(
 /// or a method whose data changed. Each tries it as soon as the network allows. To be called in the
 /// transaction in which the method was written.
 pub async fn method_replaced(act: &mut Act<'_>, customer: Id<kind::Customer>) -> Result<()> {
-    for file in open_cases(act, customer).await? {
+    for file in act.repo.open_cases_of_customers(act.merchant.id, &[customer]).await? {
         // One at a time: two cases may touch the same subscription.
         let Some(owed) = owed(act, file.payment).await?.filter(hears) else { continue };
         match settle::move_case(owed, None, act.now(), act.mint, Case::method_replaced) {
@@ -88,20 +84,6 @@ fn hears(owed: &Owed) -> bool {
         | CaseState::Closed { .. } => false,
     });
     is_chargeable && (waits || !has_own)
-}
-
-async fn open_cases(act: &mut Act<'_>, customer: Id<kind::Customer>) -> Result<Vec<DunningCase>> {
-    let mut all = Vec::new();
-    loop {
-        let page = Page { after: all.last().map(|last: &DunningCase| last.id), limit: PAGE };
-        let mut rows =
-            act.repo.list_dunning_cases(act.merchant.id, true, Some(customer), page).await?;
-        let is_end = rows.len() < PAGE;
-        all.append(&mut rows);
-        if is_end {
-            return Ok(all);
-        }
-    }
 }
 
 async fn move_case(

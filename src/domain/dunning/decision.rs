@@ -59,7 +59,7 @@ pub struct DueMail {
     pub kind: DunningMail,
     /// What the primary method's last decline meant, so that the mail can say what would help.
     pub class: DeclineClass,
-    /// Not to leave sooner: two mails of a case are a day apart (RULES EML-5). If the case is over
+    /// Not to leave sooner: two dunning mails to one customer are a day apart (RULES EML-5). If the case is over
     /// by then, it need not leave.
     pub at: DateTime<Utc>,
 }

@@ -39,6 +39,8 @@ pub struct Circumstances<'a> {
     pub primary: MethodFacts<'a>,
     /// The method that stands in for it, if the customer stored one.
     pub backup: Option<MethodFacts<'a>>,
+    /// When the customer was last written to because of dunning, of whatever case, or will be.
+    pub last_mail_at: Option<DateTime<Utc>>,
     /// When the last notice or lead time has passed that an attempt must respect (RULES RET-4).
     pub not_before: Option<DateTime<Utc>>,
     /// The rules of the day.
@@ -327,9 +329,10 @@ impl Track {
         }
     }
 
-    /// A mail of this case, at a distance from the one before.
+    /// A mail of this case, at a distance from the one before, of whatever case (RULES EML-5).
     pub(super) fn mail(&mut self, kind: DunningMail, around: &Circumstances<'_>) -> DueMail {
-        let spaced = self.last_mail_at.map(|last| last + around.rules.mail_spacing());
+        let last = self.last_mail_at.max(around.last_mail_at);
+        let spaced = last.map(|last| last + around.rules.mail_spacing());
         let at = spaced.map_or(around.now, |spaced| spaced.max(around.now));
         self.last_mail_at = Some(at);
         DueMail { kind, class: self.class(), at }

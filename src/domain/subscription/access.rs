@@ -151,7 +151,15 @@ impl Opening {
             // What was paid for, or free, is used up first.
             SubscriptionState::Paused => {
                 match (still_runs(period_end), still_runs(subscription.trial_end)) {
-                    (Some(end), _) => Self::full(Reason::Paid, Some(end)),
+                    (Some(end), _) => match subscription.access {
+                        Access::Full => Self::full(Reason::Paid, Some(end)),
+                        Access::Grace => Self {
+                            access: Access::Grace,
+                            reason: Reason::OverdueGrace,
+                            until: held.next_step_at.into_iter().chain([end]).min(),
+                        },
+                        Access::None => Self::closed(Reason::OverdueClosed),
+                    },
                     (None, Some(end)) => Self::full(Reason::Trial, Some(end)),
                     (None, None) => Self::closed(Reason::Paused),
                 }

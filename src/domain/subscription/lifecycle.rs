@@ -200,7 +200,10 @@ impl Subscription {
                 self.count_anew(terms, now)?;
             }
         }
-        self.access = Access::Full;
+        // An invoice became overdue during the pause.
+        if self.access != Access::Full {
+            self.state = SubscriptionState::PastDue;
+        }
         Ok(())
     }
 
@@ -236,10 +239,13 @@ impl Subscription {
                     self.count_anew(terms, now)?;
                 }
             }
+            SubscriptionState::Paused => {
+                self.access = Access::Full;
+                return Ok(None);
+            }
             SubscriptionState::Incomplete
             | SubscriptionState::Trialing
             | SubscriptionState::Active
-            | SubscriptionState::Paused
             | SubscriptionState::Canceled
             | SubscriptionState::Expired => return Ok(None),
         }
@@ -250,6 +256,7 @@ impl Subscription {
     pub(crate) fn suspend(&mut self) {
         self.state = SubscriptionState::Unpaid;
         self.access = Access::None;
+        self.pause = None;
         self.due_at = None;
         self.remind_at = None;
     }

@@ -121,6 +121,14 @@ statements! {
         where merchant_id = $1
           and invoice_id in (select {id 0} from {rows $2})
           and closed_at is null";
+
+    OPEN_OF_CUSTOMERS = "
+        select {dunning_case}
+        from dunning_case
+        where merchant_id = $1
+          and customer_id in (select {id 0} from {rows $2})
+          and closed_at is null
+        order by dunning_case_id";
 }
 
 pub async fn claim_due(
@@ -131,6 +139,16 @@ pub async fn claim_due(
 ) -> Result<Claim<DunningCase>> {
     let query = sqlx::query(CLAIM_DUE.text()).bind(merchant.uuid()).bind(Ts(times.now));
     row::claim(connection, query.bind(row::limit(limit))).await
+}
+
+pub async fn open_of_customers(
+    connection: &mut Connection,
+    merchant: MerchantId,
+    customers: &[Id<kind::Customer>],
+) -> Result<Vec<DunningCase>> {
+    let customers = ids_json(customers.iter().map(|id| id.uuid()));
+    let query = sqlx::query(OPEN_OF_CUSTOMERS.text()).bind(merchant.uuid()).bind(customers);
+    row::all(connection, query).await
 }
 
 pub async fn open_of_invoices(

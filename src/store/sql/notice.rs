@@ -1,5 +1,7 @@
 //! The outbox of e-mails.
 
+use chrono::{DateTime, Utc};
+
 use super::{
     super::{Connection, Ts, fault},
     list::List,
@@ -75,6 +77,15 @@ impl Stored for Notice {
 }
 
 statements! {
+    LAST_OF_DUNNING = "
+        select customer_id, max(coalesce(sent_at, due_at)) as told_at
+        from notice
+        where merchant_id = $1
+          and customer_id in (select {id 0} from {rows $2})
+          and thread_id is not null
+          and state in ('queued', 'sent')
+        group by customer_id";
+
     CLAIM_DUE = "
         select {notice}
         from notice
@@ -106,6 +117,24 @@ pub async fn claim_due(
 ) -> Result<Claim<Notice>> {
     let query = sqlx::query(CLAIM_DUE.text()).bind(merchant.uuid()).bind(Ts(times.now));
     row::claim(connection, query.bind(row::limit(limit)).bind(Ts(times.world))).await
+}
+
+pub async fn last_of_dunning(
+    connection: &mut Connection,
+    merchant: MerchantId,
+    customers: &[Id<kind::Customer>],
+) -> Result<Vec<(Id<kind::Customer>, DateTime<Utc>)>> {
+    let rows = sqlx::query(LAST_OF_DUNNING.text())
+        .bind(merchant.uuid())
+        .bind(ids_json(customers.iter().map(|id| id.uuid())))
+        .fetch_all(connection)
+        .await
+        .map_err(fault)?;
+    let read = |row: &_| {
+        let row = Reader::of::<Notice>(row);
+        Ok((row.id("customer_id")?, row.time("told_at")?))
+    };
+    rows.iter().map(read).collect()
 }
 
 pub async fn thread_starts(

@@ -371,6 +371,22 @@ impl Repository for Transaction {
         invoice::overdue(&mut self.inner, merchant, subscriptions).await
     }
 
+    async fn open_cases_of_customers(
+        &mut self,
+        merchant: MerchantId,
+        customers: &[Id<kind::Customer>],
+    ) -> Result<Vec<DunningCase>> {
+        dunning::open_of_customers(&mut self.inner, merchant, customers).await
+    }
+
+    async fn last_dunning_mails(
+        &mut self,
+        merchant: MerchantId,
+        customers: &[Id<kind::Customer>],
+    ) -> Result<Vec<(Id<kind::Customer>, DateTime<Utc>)>> {
+        notice::last_of_dunning(&mut self.inner, merchant, customers).await
+    }
+
     async fn thread_starts(
         &mut self,
         merchant: MerchantId,

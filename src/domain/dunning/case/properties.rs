@@ -199,6 +199,7 @@ impl Books {
                 history: &self.history,
             },
             backup: None,
+            last_mail_at: None,
             not_before: None,
             rules: rules(),
         })

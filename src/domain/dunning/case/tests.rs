@@ -93,6 +93,7 @@ impl World {
                 network,
                 history: &others,
             }),
+            last_mail_at: None,
             not_before: None,
             rules: rules(),
         })

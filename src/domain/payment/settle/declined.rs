@@ -194,13 +194,22 @@ fn carry_out(
         subscription.state = SubscriptionState::PastDue;
         changes.events.push(subscription.event(EventKind::SubscriptionPastDue, now, mint));
     }
-    if let Some((subscription, _)) = &mut owed.subscription
-        && subscription.state == SubscriptionState::PastDue
-    {
-        subscription.access = decision.access.into();
+    let access = decision.access.min(owed.left_open_by_others());
+    if let Some((subscription, _)) = &mut owed.subscription {
+        match subscription.state {
+            SubscriptionState::PastDue | SubscriptionState::Paused => {
+                subscription.access = access.into();
+            }
+            SubscriptionState::Incomplete
+            | SubscriptionState::Trialing
+            | SubscriptionState::Active
+            | SubscriptionState::Unpaid
+            | SubscriptionState::Canceled
+            | SubscriptionState::Expired => {}
+        }
     }
     let file = file.moved(decision.case, now);
-    if let Some(mail) = decision.mail {
+    if let Some(mail) = decision.mail.filter(|mail| owed.is_news(mail.kind)) {
         let facts = mail_facts(&owed, &file, mail.kind, mail.class, now);
         let key = format!("{}:{}:{occasion}", facts.kind(), file.id);
         let mut notice =
@@ -339,6 +348,20 @@ pub(super) fn authentication_notice(
 }
 
 impl Owed {
+    /// Whether `mail` tells something: that access or the agreement ends is told while there is one.
+    fn is_news(&self, mail: DunningMail) -> bool {
+        match mail {
+            DunningMail::Suspended | DunningMail::Canceled => {
+                self.subscription.as_ref().is_some_and(|(s, _)| !s.state.is_over())
+            }
+            DunningMail::PaymentFailed
+            | DunningMail::AuthenticationNeeded
+            | DunningMail::CardNeedsReplacing
+            | DunningMail::FinalWarning
+            | DunningMail::Recovered => true,
+        }
+    }
+
     /// Until when what was bought surely stays open without a payment, if it is open and `case` goes
     /// on as planned. Of a thing bought once we do not know.
     pub fn open_until(&self, case: &Case) -> Option<DateTime<Utc>> {
@@ -370,6 +393,7 @@ impl Owed {
                 network: backup.network,
                 history: &self.sent_on_backup,
             }),
+            last_mail_at: self.last_dunned_at,
             not_before: None,
             rules: RuleBook::at(now.date_naive()),
         }

@@ -215,6 +215,8 @@ pub(crate) fn renewal() -> Standing {
         subscription: Some((subscription(), terms())),
         other_overdue: false,
         case: None,
+        other_cases: Vec::new(),
+        last_dunned_at: None,
         dunning: Setting::standard(Zone::UTC),
         sent_on_primary: vec![sent],
         sent_on_backup: Vec::new(),

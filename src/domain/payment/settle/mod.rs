@@ -27,7 +27,7 @@ use crate::domain::{
     catalog::Terms,
     changes::Changes,
     customer::{Customer, PaymentMethod},
-    dunning::{DunningCase, Setting},
+    dunning::{AccessLevel, DunningCase, Setting},
     event::{Event, EventKind, Subject},
     ids::Mint,
     invoice::Invoice,
@@ -65,6 +65,10 @@ pub struct Owed {
     pub other_overdue: bool,
     /// The invoice's open dunning case.
     pub case: Option<DunningCase>,
+    /// The customer's other open cases.
+    pub other_cases: Vec<DunningCase>,
+    /// When the customer was last written to because of dunning, or will be.
+    pub last_dunned_at: Option<DateTime<Utc>>,
     /// What dunning goes by if a case must be opened.
     pub dunning: Setting,
     /// All that was sent on the primary method and for the invoice.
@@ -163,6 +167,18 @@ pub fn not_found(mut standing: Standing, now: DateTime<Utc>, mint: &Mint) -> Set
             }
             settled
         }
+    }
+}
+
+impl Owed {
+    /// What the subscription's other overdue invoices leave open.
+    fn left_open_by_others(&self) -> AccessLevel {
+        let theirs = self.other_cases.iter().filter(|file| file.subscription.is_some());
+        theirs
+            .filter(|file| file.subscription == self.invoice.subscription)
+            .map(|file| file.case.access())
+            .min()
+            .unwrap_or(AccessLevel::Full)
     }
 }
 

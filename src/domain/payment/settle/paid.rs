@@ -85,16 +85,19 @@ fn settle_invoice(
     // What the customer chose on the gateway's page and did not store is known from there alone.
     let paid_with = s.owed.charged.as_ref().map(PaymentMethod::shown);
     let paid_with = paid_with.or_else(|| paid.method.as_ref().map(StoredMethod::shown));
-    let was_in_dunning = s.owed.case.is_some();
+    let mut was_told_of_trouble = false;
     if let Some(case) = s.owed.case.take() {
         let by = recovered_by(s);
         let decision = case.case.clone().paid(by, now);
+        was_told_of_trouble = decision.mail.is_some();
         let recovered = case.moved(decision.case, now);
         changes.events.push(recovered.event(EventKind::DunningRecovered, now, mint));
         changes.dunning_cases.push(recovered);
     }
     let next_charge_at = reopen(s, changes, now, mint);
-    let facts = if was_in_dunning {
+    let goes_on = !s.owed.other_overdue
+        && s.owed.subscription.as_ref().is_none_or(|(known, _)| !known.state.is_over());
+    let facts = if was_told_of_trouble && goes_on {
         Facts::Recovered { amount: paid.amount, paid_at: now, next_charge_at, paid_with }
     } else {
         Facts::Receipt { amount: paid.amount, paid_at: now, next_charge_at, paid_with }
@@ -129,6 +132,7 @@ fn reopen(
     mint: &Mint,
 ) -> Option<DateTime<Utc>> {
     let card_expiry = s.owed.primary.as_ref().and_then(|method| method.expiry);
+    let left_open = s.owed.left_open_by_others();
     let (subscription, terms) = s.owed.subscription.as_mut()?;
     let event = match subscription.state {
         SubscriptionState::Incomplete => {
@@ -155,11 +159,13 @@ fn reopen(
                 Some(EventKind::SubscriptionRecovered)
             })
         }
-        SubscriptionState::PastDue
-        | SubscriptionState::Unpaid
+        SubscriptionState::PastDue | SubscriptionState::Paused => {
+            subscription.access = left_open.into();
+            None
+        }
+        SubscriptionState::Unpaid
         | SubscriptionState::Trialing
         | SubscriptionState::Active
-        | SubscriptionState::Paused
         | SubscriptionState::Canceled
         | SubscriptionState::Expired => None,
     };
