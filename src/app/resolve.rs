@@ -1,5 +1,5 @@
 //! Resolves attempts whose outcome is open: asks the gateway, and sends the same key again only where
-//! that is surely safe (RULES §3, PRB).
+//! that is surely safe (RULES §3, PRB). What its customer has let pass is ended there.
 
 use chrono::{DateTime, Utc};
 use futures::StreamExt;
@@ -157,7 +157,13 @@ async fn inquire(rondo: &Rondo, inquiry: Inquiry, now: DateTime<Utc>) -> Heard {
         customer_reference: known.and_then(|told| told.customer_reference.clone()),
         first_sent_at: inquiry.attempt.sent_at,
     };
-    let word = match gateway.find_charge(&trace).await {
+    let can_end = gateway.capabilities().can_cancel && inquiry.attempt.is_abandoned(now);
+    let answer = if can_end {
+        gateway.cancel_charge(&trace).await
+    } else {
+        gateway.find_charge(&trace).await
+    };
+    let word = match answer {
         Ok(Sighting::Found(outcome)) => Word::News(outcome.into()),
         Ok(Sighting::NotFound) => match inquiry.errand {
             Some(errand) if may_send_again(gateway.as_ref(), &inquiry.attempt, now) => {

@@ -9,11 +9,7 @@ use crate::{
         customer::PaymentMethod,
         ids::{Id, kind},
         merchant::Merchant,
-        payment::{
-            Payment,
-            attempt::{Attempt, AttemptState},
-            network::SentAttempt,
-        },
+        payment::{Payment, attempt::Attempt, network::SentAttempt},
     },
     store::{Repository, SentBefore, StoreError},
 };
@@ -52,10 +48,9 @@ impl Sent {
         Ok(Self { since, on_cards, for_payments })
     }
 
-    /// The attempts at `payment` that were declined, oldest first.
-    pub(super) fn declined(&self, payment: &Payment) -> Vec<Attempt> {
-        let attempts = self.for_payments.get(&payment.id).into_iter().flatten();
-        attempts.filter(|attempt| attempt.state == AttemptState::Declined).cloned().collect()
+    /// The attempts at `payment`, oldest first.
+    pub(super) fn attempts(&self, payment: &Payment) -> Vec<Attempt> {
+        self.for_payments.get(&payment.id).cloned().unwrap_or_default()
     }
 
     /// All that counts when `payment` is to be charged to `method`: what was sent on that card, and

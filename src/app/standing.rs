@@ -171,7 +171,7 @@ async fn owed(
                 dunning: policy.map_or_else(|| Setting::standard(zone), |p| Setting::of(p, zone)),
                 sent_on_primary: sent.before(payment, primary),
                 sent_on_backup: sent.before(payment, backup),
-                declined: sent.declined(payment),
+                attempts: sent.attempts(payment),
                 charged: method(charged(payment)).cloned(),
                 primary: primary.cloned(),
                 backup: backup.cloned(),

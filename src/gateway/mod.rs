@@ -47,6 +47,11 @@ pub trait Gateway: Send + Sync + fmt::Debug {
     /// Looks for a charge by what we know of it, without ever making one.
     async fn find_charge(&self, trace: &ChargeTrace) -> Result<Sighting, GatewayError>;
 
+    /// Ends a charge that waits for the customer, so that no money can come of it any more, and tells
+    /// how it stands then: it may have been paid a moment before. For gateways that
+    /// [can](Capabilities::can_cancel).
+    async fn cancel_charge(&self, trace: &ChargeTrace) -> Result<Sighting, GatewayError>;
+
     /// Sends money of a charge back, in full or in part.
     async fn refund(&self, order: &RefundOrder) -> Result<RefundOutcome, GatewayError>;
 

@@ -1,8 +1,10 @@
 //! The gateway's own pages, walked through as a customer's browser does.
 
-use rondo::gateway::{Outcome, SetupState, Sighting};
+use rondo::gateway::{ChargeTrace, Outcome, SetupState, Sighting};
 
-use crate::provider::{Card, Visit, all, charge, checkout, find, is_paid, paid_amount, setup};
+use crate::provider::{
+    Card, Visit, all, charge, checkout, find, is_paid, paid_amount, setup, trace,
+};
 
 #[tokio::test]
 async fn a_card_stored_on_the_set_up_page_can_be_charged_later() {
@@ -124,6 +126,55 @@ async fn a_checkout_that_is_given_up_ends_as_a_decline() {
         provider.visit(&page, Visit::GivesUp).await;
         let found = find(&*provider, order.attempt).await;
         assert!(matches!(found, Sighting::Found(Outcome::Declined { .. })), "{found:?}");
+        assert_eq!(provider.captures(order.attempt).await, []);
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_is_ended_takes_no_money_any_more() {
+    for provider in all().await {
+        let can = provider.gateway().capabilities();
+        if !(can.hosted_checkout && can.can_cancel) {
+            continue;
+        }
+        let order = checkout(1, false);
+        let page = provider.gateway().checkout(&order).await.unwrap();
+        let known = ChargeTrace { reference: Some(page.reference.clone()), ..trace(order.attempt) };
+        for _ in 0..2 {
+            let ended = provider.gateway().cancel_charge(&known).await.unwrap();
+            assert!(matches!(ended, Sighting::Found(Outcome::Declined { .. })), "{ended:?}");
+        }
+        assert_eq!(provider.captures(order.attempt).await, []);
+    }
+}
+
+#[tokio::test]
+async fn what_was_paid_a_moment_before_its_end_is_told_as_paid() {
+    for provider in all().await {
+        let can = provider.gateway().capabilities();
+        if !(can.hosted_checkout && can.can_cancel) {
+            continue;
+        }
+        let order = checkout(1, false);
+        let page = provider.gateway().checkout(&order).await.unwrap();
+        provider.visit(&page, Visit::Chooses(Card::Pays)).await;
+        let known = ChargeTrace { reference: Some(page.reference.clone()), ..trace(order.attempt) };
+        assert!(is_paid(&provider.gateway().cancel_charge(&known).await.unwrap()));
+    }
+}
+
+#[tokio::test]
+async fn a_challenge_that_is_ended_takes_no_money_any_more() {
+    for provider in all().await {
+        let can_cancel = provider.gateway().capabilities().can_cancel;
+        let card = provider.card(Card::WaitsForTheCustomer).filter(|_| can_cancel);
+        let Some(token) = card else { continue };
+        let order = charge(1, &token);
+        let outcome = provider.gateway().charge(&order).await.unwrap();
+        let Outcome::ActionRequired { reference, .. } = outcome else { panic!("{outcome:?}") };
+        let known = ChargeTrace { reference: Some(reference), ..trace(order.attempt) };
+        let ended = provider.gateway().cancel_charge(&known).await.unwrap();
+        assert!(matches!(ended, Sighting::Found(Outcome::Declined { .. })), "{ended:?}");
         assert_eq!(provider.captures(order.attempt).await, []);
     }
 }

@@ -1,17 +1,20 @@
 //! Members on the gateway's page while the ladder stands beside it.
 
 use rondo::grpc::proto::v1::{
+    Access,
     attempt::State::{ActionRequired, Declined, Succeeded},
     dunning_case,
-    dunning_ladder::FinalAction,
-    invoice::State::Paid,
+    dunning_ladder::{FinalAction, Step},
+    invoice::State::{Paid, Uncollectible},
     payment::State::Waiting,
+    subscription::State::Canceled,
 };
 use rstest::rstest;
 
 use crate::support::{
     Engine::{self, Postgres, Sqlite},
     api::instant,
+    cards,
     course::Course,
     member::Member,
     offer::retry,
@@ -72,17 +75,18 @@ async fn a_step_that_comes_while_a_page_is_open_is_taken_when_the_page_expires(
 ) {
     let world = World::on(engine, "2026-01-31").await;
     let (bo, course) = empty_once(&world).await;
+    world.advance_to("2026-02-16 18:00").await;
 
     let browser = world.browser();
     let page = browser.open(&course.pay_link().await).await;
     let gateway = browser.pay(&page, &[("with", "page")]).await;
-    world.advance_to("2026-02-18").await;
+    world.advance_to("2026-02-17 13:00").await;
     // A charge beside the open page could be a second one.
     course.assert().is_past_due().was_tried([Declined, ActionRequired]).await;
-    assert_eq!(course.case().await.state(), dunning_case::State::Open);
+    assert_eq!(course.case().await.state(), dunning_case::State::Retrying);
 
     world.page_expires(&gateway).await;
-    world.advance_to("2026-02-20").await;
+    world.advance_to("2026-02-17 19:00").await;
     course
         .assert()
         .is_active()
@@ -90,6 +94,76 @@ async fn a_step_that_comes_while_a_page_is_open_is_taken_when_the_page_expires(
         .was_tried([Declined, Declined, Succeeded])
         .await;
     assert_eq!(world.mail_kinds("Bo")[3..], ["recovered"]);
+    world.assert_charged(&bo, "20.00 EUR", 1).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_page_that_is_left_is_closed_after_a_day(#[values(Sqlite, Postgres)] engine: Engine) {
+    let world = World::on(engine, "2026-01-31").await;
+    let (bo, course) = empty_once(&world).await;
+    let browser = world.browser();
+    let page = browser.open(&course.pay_link().await).await;
+    let gateway = browser.pay(&page, &[("with", "page")]).await;
+
+    world.advance_to("2026-02-16 11:00").await;
+    course.assert().was_tried([Declined, ActionRequired]).await;
+    world.advance_to("2026-02-16 13:00").await;
+    course.assert().was_tried([Declined, Declined]).await;
+    // Nobody can pay there any more.
+    browser.choose_and_leave(&gateway, "tok_visa").await;
+    world.assert_charged(&bo, "20.00 EUR", 0).await;
+
+    world.advance_to("2026-02-17 13:00").await;
+    course.assert().is_active().was_tried([Declined, Declined, Succeeded]).await;
+    world.assert_charged(&bo, "20.00 EUR", 1).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn pages_opened_one_after_the_other_do_not_put_the_end_off(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let closing = Step { retry: false, access: Access::None.into(), ..retry(3) };
+    let ladder = world.policy(vec![closing], FinalAction::Cancel).await;
+    let plan = world.plan("Membership", "20.00 EUR").with_trial(14).dunned_by(&ladder);
+    let plan = plan.create().await;
+    let bo = world.member("Bo", cards::EMPTY).await;
+    let course = world.subscribe(&bo, &plan).await;
+    for day in ["2026-02-15", "2026-02-16 13:00"] {
+        world.advance_to(day).await;
+        let browser = world.browser();
+        let page = browser.open(&course.pay_link().await).await;
+        browser.pay(&page, &[("with", "page")]).await;
+    }
+    world.advance_to("2026-02-17 12:30").await;
+    course.assert().is_past_due().await;
+    // The end alone waits for the page, and comes with its closing.
+    world.advance_to("2026-02-17 13:10").await;
+    course.assert().is(Canceled).has_invoices([Uncollectible]).await;
+    assert_eq!(bo.access().await.0, Access::None);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_challenge_that_nobody_answers_becomes_a_decline(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let bo = world.member("Bo", "tok_visa_ok_x1_then_action_required").await;
+    let course = world.subscription(&bo).monthly("20.00 EUR").create().await;
+    world.advance_to("2026-03-02").await;
+    course.assert().is_active().was_tried([ActionRequired]).await;
+    assert_eq!(world.mail_kinds("Bo").last().unwrap(), "authentication_needed");
+
+    world.advance_to("2026-03-04").await;
+    course.assert().is_past_due().was_tried([Declined]).await;
+    let case = course.case().await;
+    assert_eq!(case.state(), dunning_case::State::WaitingForCustomer);
+    // The card is not asked again without its holder.
+    world.advance_to("2026-03-20").await;
+    course.assert().was_tried([Declined]).await;
     world.assert_charged(&bo, "20.00 EUR", 1).await;
 }
 

@@ -21,6 +21,8 @@ pub enum Call {
     Checkout,
     /// Look for a charge.
     FindCharge,
+    /// End one that waits for the customer.
+    CancelCharge,
     /// Give money back.
     Refund,
     /// Look for a refund.
@@ -136,6 +138,10 @@ impl Gateway for Line {
 
     async fn find_charge(&self, trace: &ChargeTrace) -> Result<Sighting, GatewayError> {
         self.leave(Call::FindCharge).await.find_charge(trace).await
+    }
+
+    async fn cancel_charge(&self, trace: &ChargeTrace) -> Result<Sighting, GatewayError> {
+        self.leave(Call::CancelCharge).await.cancel_charge(trace).await
     }
 
     async fn refund(&self, order: &RefundOrder) -> Result<RefundOutcome, GatewayError> {

@@ -221,7 +221,7 @@ async fn keep_address(
         attempt.action_url = Some(page.url.clone());
         attempt.leased_until = None;
         attempt.probes = 0;
-        attempt.probe_at = probe::next(attempt.state, 0, act.now());
+        attempt.probe_at = probe::next(&attempt, act.now());
         let changes = Changes { attempts: vec![attempt], ..Changes::default() };
         match act.write(changes).await {
             Ok(()) => {

@@ -1,6 +1,6 @@
 //! One call to one gateway, and what may follow from what (RULES §3).
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -71,7 +71,29 @@ pub struct Attempt {
     pub version: Version,
 }
 
+/// How long a page of the gateway's stays open for the customer to pay on: as long as the gateways
+/// themselves leave theirs open.
+const PAGE_OPEN: TimeDelta = TimeDelta::hours(24);
+
+/// How long a customer has to confirm at their bank a charge that they did not begin.
+const CHALLENGE_OPEN: TimeDelta = TimeDelta::hours(72);
+
 impl Attempt {
+    /// Until when the customer may act, where it is their turn. After that the attempt is ended at the
+    /// gateway, so that the next one may start (RULES §3: a challenge expires).
+    pub fn act_by(&self) -> DateTime<Utc> {
+        self.sent_at
+            + match self.initiator {
+                Initiator::Customer => PAGE_OPEN,
+                Initiator::Merchant => CHALLENGE_OPEN,
+            }
+    }
+
+    /// Whether the customer has let their time pass.
+    pub fn is_abandoned(&self, now: DateTime<Utc>) -> bool {
+        self.state == AttemptState::ActionRequired && now >= self.act_by()
+    }
+
     /// Whether a worker noted that nothing of it has left yet, so that its first sending is planned.
     pub fn was_not_sent(&self) -> bool {
         self.state == AttemptState::InFlight && self.probe_at.is_some()

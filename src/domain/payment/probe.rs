@@ -16,7 +16,8 @@ const PENDING_FIRST_WAIT: TimeDelta = TimeDelta::hours(1);
 /// bank debits, five interbank days, with a margin for holidays.
 const PENDING_WAITS: u32 = 14;
 
-/// How long a customer has to confirm at their bank before the attempt is asked after no more.
+/// How often an attempt is asked after that waits for the customer, before a person looks: daily
+/// until their time is over, and then until the gateway has ended it.
 const ACTION_WAITS: u32 = 7;
 
 /// "Not found" counts for nothing sooner than this after the last sending.
@@ -25,25 +26,28 @@ pub(super) const ABSENCE_PROVES_AFTER: TimeDelta = TimeDelta::hours(24);
 /// Two times "not found" must lie at least this far apart.
 const ABSENCE_REPEATED_AFTER: TimeDelta = TimeDelta::hours(1);
 
-/// When to ask next about an attempt that stands in `state` and was asked `probes` times since; none
-/// when asking has gone on long enough and a person must look.
-pub fn next(state: AttemptState, probes: u32, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+/// When to ask next about `attempt`, which was asked after as often as it says since it came to stand
+/// where it does; none when asking has gone on long enough and a person must look.
+pub fn next(attempt: &Attempt, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let day = TimeDelta::days(1);
-    let wait = match state {
+    let probes = attempt.probes;
+    match attempt.state {
         AttemptState::Unknown => {
             let seconds = UNKNOWN_WAITS_SECONDS.get(usize::try_from(probes).ok()?)?;
-            Some(TimeDelta::seconds(*seconds))
+            Some(now + TimeDelta::seconds(*seconds))
         }
-        AttemptState::Pending if probes == 0 => Some(PENDING_FIRST_WAIT),
-        AttemptState::Pending => (probes < PENDING_WAITS).then_some(day),
-        AttemptState::ActionRequired => (probes < ACTION_WAITS).then_some(day),
+        AttemptState::Pending if probes == 0 => Some(now + PENDING_FIRST_WAIT),
+        AttemptState::Pending => (probes < PENDING_WAITS).then_some(now + day),
+        AttemptState::ActionRequired if attempt.is_abandoned(now) => {
+            (probes < ACTION_WAITS).then_some(now + day)
+        }
+        AttemptState::ActionRequired => Some((now + day).min(attempt.act_by())),
         AttemptState::InFlight
         | AttemptState::Succeeded
         | AttemptState::Declined
         | AttemptState::Rejected
         | AttemptState::NotExecuted => None,
-    };
-    wait.map(|wait| now + wait)
+    }
 }
 
 /// What "not found" means for an attempt whose answer was lost.
@@ -72,13 +76,19 @@ pub fn weigh_absence(attempt: &Attempt, now: DateTime<Utc>) -> Absence {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::payment::{attempt::Initiator, settle::given::attempt};
 
+    /// The waits, in seconds, of an attempt that was sent at the beginning of time.
     fn waits(state: AttemptState) -> Vec<i64> {
-        let start = DateTime::UNIX_EPOCH;
-        (0..)
-            .map_while(|probes| next(state, probes, start))
-            .map(|at| (at - start).num_seconds())
-            .collect()
+        let mut now = DateTime::UNIX_EPOCH;
+        let mut attempt = Attempt { state, ..attempt(8, Initiator::Merchant, now) };
+        let mut waits = Vec::new();
+        while let Some(at) = next(&attempt, now) {
+            waits.push((at - now).num_seconds());
+            now = at;
+            attempt.probes += 1;
+        }
+        waits
     }
 
     #[test]
@@ -91,6 +101,26 @@ mod tests {
         let waits = waits(AttemptState::Pending);
         assert_eq!(waits[..2], [3_600, 86_400]);
         assert_eq!(waits.len(), 14);
+    }
+
+    #[test]
+    fn a_page_is_asked_after_when_its_time_is_over_and_then_daily() {
+        let opened = DateTime::UNIX_EPOCH + TimeDelta::hours(30);
+        let page = Attempt {
+            state: AttemptState::ActionRequired,
+            ..attempt(8, Initiator::Customer, opened)
+        };
+        assert_eq!(next(&page, opened), Some(page.act_by()));
+        let asked = Attempt { probes: 1, ..page.clone() };
+        let later = page.act_by() + TimeDelta::days(1);
+        assert_eq!(next(&asked, page.act_by()), Some(later));
+        assert_eq!(next(&Attempt { probes: 7, ..page }, later), None);
+    }
+
+    #[test]
+    fn a_challenge_is_asked_after_daily() {
+        let waits = waits(AttemptState::ActionRequired);
+        assert_eq!(waits, [86_400; 7]);
     }
 
     #[test]

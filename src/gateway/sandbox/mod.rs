@@ -143,6 +143,16 @@ impl Gateway for Sandbox {
         sighting(accepted(&reply)?)
     }
 
+    async fn cancel_charge(&self, trace: &ChargeTrace) -> Result<Sighting, GatewayError> {
+        if let Some(reference) = &trace.reference {
+            let kind = if reference.starts_with("ch_") { "charges" } else { "pages" };
+            let url = format!("{}/v1/{kind}/{reference}/cancel", self.base_url);
+            // What has come to its end already says so to the look-up.
+            self.send(self.channel.client().post(url)).await?;
+        }
+        self.find_charge(trace).await
+    }
+
     async fn refund(&self, order: &RefundOrder) -> Result<RefundOutcome, GatewayError> {
         let reference = order.refund.to_string();
         let wanted = wire::NewRefund {

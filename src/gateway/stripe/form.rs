@@ -110,6 +110,11 @@ pub fn setup(order: &SetupOrder) -> Form {
     owned_by(form, order.customer_reference.as_ref())
 }
 
+/// A payment that its customer left.
+pub fn abandoned() -> Form {
+    Form::default().with("cancellation_reason", "abandoned")
+}
+
 /// Sends money back.
 pub fn refund(order: &RefundOrder) -> Result<Form, GatewayError> {
     Ok(of_charge(&order.charge_reference)

@@ -52,7 +52,7 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     // A customer who authenticates a refused payment pays that very payment.
     late_success: true,
     webhooks_cover_declines: true,
-    can_cancel: false,
+    can_cancel: true,
     // Stripe's own clients wait this long before they give up.
     max_latency: Duration::from_secs(80),
     lead_time: Duration::ZERO,
@@ -162,6 +162,21 @@ impl Gateway for Stripe {
         match outcome::weightiest(&found) {
             Some(intent) => outcome::of_intent(intent, self.transport.mode()).map(Sighting::Found),
             None => Ok(Sighting::NotFound),
+        }
+    }
+
+    async fn cancel_charge(&self, trace: &ChargeTrace) -> Result<Sighting, GatewayError> {
+        let Some(reference) = &trace.reference else { return self.find_charge(trace).await };
+        let key = format!("{}-cancel", trace.attempt);
+        let (path, form) = if reference.starts_with("cs_") {
+            (["checkout", "sessions", reference, "expire"].to_vec(), Form::default())
+        } else {
+            (["payment_intents", reference, "cancel"].to_vec(), form::abandoned())
+        };
+        match self.transport.post::<serde::de::IgnoredAny>(&path, &key, &form).await {
+            // What has come to its end already is refused; how it ended, the look-up says.
+            Ok(_) | Err(Failure::Refused(_)) => self.find_charge(trace).await,
+            Err(failure) => Err(failure.into()),
         }
     }
 

@@ -101,6 +101,40 @@ async fn a_customer_who_is_present_is_shown_the_banks_challenge() {
     assert_eq!(peer.calls()[0].value("off_session"), None);
 }
 
+#[rstest]
+#[case::a_challenge("pi_1", "/v1/payment_intents/pi_1/cancel", Some("abandoned"))]
+#[case::a_page("cs_1", "/v1/checkout/sessions/cs_1/expire", None)]
+#[tokio::test]
+async fn what_waits_for_the_customer_is_ended_in_stripes_way(
+    #[case] reference: &str,
+    #[case] path: &str,
+    #[case] reason: Option<&str>,
+) {
+    let ended = json!({
+        "id": reference, "mode": "payment", "livemode": false, "amount": 1999, "currency": "usd",
+        "status": if reference == "pi_1" { "canceled" } else { "expired" },
+    });
+    let ended = ended.to_string();
+    let peer = Peer::answering([Reply::ok("{}"), Reply::ok(&ended)]).await;
+    let order = renewal("cus_1", "pm_1");
+    let known = ChargeTrace { reference: Some(reference.to_owned()), ..trace(&order) };
+    let found = stripe(&peer.url).cancel_charge(&known).await.unwrap();
+    assert!(matches!(found, Sighting::Found(Outcome::Declined { .. })), "{found:?}");
+    assert_eq!(peer.calls()[0].path, path);
+    assert_eq!(peer.calls()[0].value("cancellation_reason"), reason);
+}
+
+#[tokio::test]
+async fn what_stripe_does_not_end_because_it_is_paid_is_paid() {
+    let refused = r#"{ "error": { "type": "invalid_request_error",
+        "code": "payment_intent_unexpected_state" } }"#;
+    let peer = Peer::answering([Reply::status(400, refused), Reply::ok(PAID)]).await;
+    let order = renewal("cus_1", "pm_1");
+    let known = ChargeTrace { reference: Some("pi_1".to_owned()), ..trace(&order) };
+    let found = stripe(&peer.url).cancel_charge(&known).await.unwrap();
+    assert!(matches!(found, Sighting::Found(Outcome::Paid(_))), "{found:?}");
+}
+
 #[tokio::test]
 async fn an_amount_that_stripe_cannot_charge_is_not_sent() {
     let peer = Peer::answering([]).await;

@@ -55,6 +55,7 @@ pub(super) fn settle(
             s.owed.payment.state = PaymentState::Scheduled;
             s.owed.payment.collect_at = Some(now);
         }
+        changes.dunning_cases.extend(s.owed.put_off_no_more());
         changes.payments.push(s.owed.payment);
         let remedy = RuleBook::at(now.date_naive()).remedy(class);
         let for_staff = StaffTask::sentences(&StaffTask::asked_by(decline, remedy));
@@ -83,17 +84,18 @@ pub fn without_method(mut owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Change
     changes
 }
 
-/// Takes the turn of a case whose time has come. Nothing, while an attempt is open.
+/// Takes the turn of a case whose time has come. While money may be under way it waits; while the
+/// customer has a page open, only the end does: whoever opens one does not put the ladder off.
 pub fn take_step(mut owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Result<Changes, Refusal> {
     let mut changes = Changes::default();
     let Some(file) = owed.case.take() else { return Ok(changes) };
-    if owed.payment.state == PaymentState::Collecting {
-        // The customer is paying just now; look again when that is over.
+    let decision = file.case.clone().step_due(&owed.circumstances(now))?;
+    let is_end = matches!(decision.action, Action::Finish(_));
+    if owed.payment.state == PaymentState::Collecting && (is_end || !owed.waits_for_customer()) {
         let due_at = Some(now + chrono::TimeDelta::hours(1));
         changes.dunning_cases.push(DunningCase { due_at, ..file });
         return Ok(changes);
     }
-    let decision = file.case.clone().step_due(&owed.circumstances(now))?;
     let occasion = format!("step {}", decision.case.steps_taken());
     changes.events.push(file.event(EventKind::DunningStepTaken, now, mint));
     carry_out(owed, file, decision, &occasion, &mut changes, now, mint);
@@ -222,7 +224,9 @@ fn carry_out(
     match decision.action {
         Action::Nothing => {}
         // The customer is paying just now; the outcome of that leads on to the attempt.
-        Action::Attempt(_) if owed.payment.state == PaymentState::Collecting => {}
+        Action::Attempt(method) if owed.payment.state == PaymentState::Collecting => {
+            owed.payment.on_backup = method == Method::Backup;
+        }
         Action::Attempt(method) => {
             owed.payment.state = PaymentState::Scheduled;
             owed.payment.collect_at = Some(now);
@@ -332,14 +336,10 @@ fn mail_facts(
 }
 
 /// Asks the customer to confirm with their bank what a charge has begun.
-pub(super) fn authentication_notice(
-    s: &Standing,
-    confirm_by: Option<DateTime<Utc>>,
-    now: DateTime<Utc>,
-    mint: &Mint,
-) -> Notice {
+pub(super) fn authentication_notice(s: &Standing, now: DateTime<Utc>, mint: &Mint) -> Notice {
     let tried = s.owed.charged.as_ref().map(PaymentMethod::shown);
     let amount = s.owed.invoice.open_amount();
+    let confirm_by = Some(s.attempt.act_by());
     let facts = Facts::AuthenticationNeeded { amount, confirm_by, tried };
     let key = format!("{}:{}", facts.kind(), s.attempt.id);
     Notice::new(s.owed.invoice.merchant, s.owed.customer.id, facts, key, now, mint)
@@ -348,6 +348,18 @@ pub(super) fn authentication_notice(
 }
 
 impl Owed {
+    /// Whether a page of the gateway's or the bank's is open on which the customer has yet to act.
+    fn waits_for_customer(&self) -> bool {
+        self.attempts.iter().any(|attempt| attempt.state == AttemptState::ActionRequired)
+    }
+
+    /// The case, if its turn had come and had to wait for an attempt that is over now.
+    pub(super) fn put_off_no_more(&self) -> Option<DunningCase> {
+        let file = self.case.clone()?;
+        let was_put_off = file.due_at > file.case.next_at();
+        was_put_off.then(|| DunningCase { due_at: file.case.next_at(), ..file })
+    }
+
     /// Whether `mail` tells something: that access or the agreement ends is told while there is one.
     fn is_news(&self, mail: DunningMail) -> bool {
         match mail {

@@ -33,7 +33,7 @@ pub(super) fn declined(
     let for_staff = StaffTask::sentences(&StaffTask::asked_by(decline, remedy));
     block(&mut owed, decline.class, changes);
     if let Remedy::Technical { hours } = remedy {
-        let before = owed.declined.iter().filter_map(|attempt| attempt.decline.as_ref());
+        let before = owed.attempts.iter().filter_map(|attempt| attempt.decline.as_ref());
         let before = before.filter(|decline| decline.class == DeclineClass::WaitIssuer).count();
         if let Some(hours) = hours.get(before) {
             owed.payment.state = PaymentState::Scheduled;
@@ -83,7 +83,7 @@ impl Owed {
         let rules = RuleBook::at(now.date_naive());
         let network = self.primary.as_ref().map(|method| method.network);
         let card = self.primary.as_ref().map(PaymentMethod::card_key);
-        let declines = self.declined.iter().filter(|attempt| card == Some(&attempt.card_key));
+        let declines = self.attempts.iter().filter(|attempt| card == Some(&attempt.card_key));
         let declines = declines.filter_map(|a| Some((a.settled_at?, a.decline.as_ref()?)));
         let learned = Standing::after(declines, rules);
         // What reaches further stands in the method itself, until its data change.

@@ -220,7 +220,7 @@ pub(crate) fn renewal() -> Standing {
         dunning: Setting::standard(Zone::UTC),
         sent_on_primary: vec![sent],
         sent_on_backup: Vec::new(),
-        declined: Vec::new(),
+        attempts: Vec::new(),
     };
     Standing { attempt: attempt(8, Initiator::Merchant, at(START)), owed }
 }

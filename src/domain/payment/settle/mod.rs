@@ -19,6 +19,7 @@ pub use paid::WrongAmount;
 use super::{
     Payment, PaymentState,
     attempt::{Attempt, AttemptState, Initiator, News, Step},
+    decline::{Decline, DeclineClass},
     network::SentAttempt,
     probe::{self, Absence},
     rules::{Reading, RuleBook, Signals},
@@ -75,8 +76,8 @@ pub struct Owed {
     pub sent_on_primary: Vec<SentAttempt>,
     /// All that was sent on the backup and for the invoice.
     pub sent_on_backup: Vec<SentAttempt>,
-    /// The payment's attempts that were declined, oldest first.
-    pub declined: Vec<Attempt>,
+    /// The payment's attempts, oldest first.
+    pub attempts: Vec<Attempt>,
 }
 
 /// What was decided, and what a person must look at.
@@ -116,6 +117,11 @@ pub fn settle(
         }
         (_, News::Declined { reference, decline }) => {
             standing.attempt.reference = reference.or(standing.attempt.reference);
+            let decline = if is_unanswered(&standing.attempt, &decline) {
+                Decline { class: DeclineClass::NeedsSca, ..decline }
+            } else {
+                decline
+            };
             let rules = RuleBook::at(now.date_naive());
             Ok(match rules.classify(&Signals::of(standing.attempt.network, &decline)) {
                 Reading::Declined(read) => declined::settle(standing, &read, now, mint),
@@ -143,6 +149,16 @@ pub fn settle(
             Ok(waiting(standing, AttemptState::ActionRequired, now, mint))
         }
     }
+}
+
+/// Whether the customer let pass what their bank had asked of them: no issuer spoke, the challenge is
+/// over. The next charge without them would be asked the same.
+fn is_unanswered(attempt: &Attempt, decline: &Decline) -> bool {
+    let has_issuer_spoken = decline.response_code.is_some() || decline.network_advice.is_some();
+    attempt.state == AttemptState::ActionRequired
+        && attempt.initiator == Initiator::Merchant
+        && decline.class == DeclineClass::Generic
+        && !has_issuer_spoken
 }
 
 /// A look-up that saw no charge: proof that there is none, or nothing yet.
@@ -190,7 +206,7 @@ fn quiet(attempt: Attempt) -> Settled {
 fn ask_later(mut attempt: Attempt, now: DateTime<Utc>) -> Settled {
     attempt.leased_until = None;
     attempt.probes += 1;
-    attempt.probe_at = probe::next(attempt.state, attempt.probes, now);
+    attempt.probe_at = probe::next(&attempt, now);
     let for_staff = attempt.probe_at.is_none().then(|| {
         format!("{} was asked after {} times and is still undecided", attempt.id, attempt.probes)
     });
@@ -211,14 +227,14 @@ fn waiting(mut s: Standing, state: AttemptState, now: DateTime<Utc>, mint: &Mint
     s.attempt.state = state;
     s.attempt.leased_until = None;
     s.attempt.probes = 0;
-    s.attempt.probe_at = probe::next(state, 0, now);
+    s.attempt.probe_at = probe::next(&s.attempt, now);
     let mut changes = Changes::default();
     // Who is on the gateway's page already needs no mail to go there.
     let is_asked = state == AttemptState::ActionRequired
         && s.attempt.initiator == Initiator::Merchant
         && s.owed.invoice.open_amount().is_positive();
     if is_asked {
-        changes.notices.push(declined::authentication_notice(&s, None, now, mint));
+        changes.notices.push(declined::authentication_notice(&s, now, mint));
     }
     changes.events.push(s.owed.payment.event(kind, None, now, mint));
     changes.attempts.push(s.attempt);
@@ -253,8 +269,12 @@ fn untried(mut s: Standing, state: AttemptState, now: DateTime<Utc>) -> Settled 
         s.owed.payment.state = PaymentState::Scheduled;
         s.owed.payment.collect_at = Some(now);
     }
-    let changes =
-        Changes { attempts: vec![s.attempt], payments: vec![s.owed.payment], ..Changes::default() };
+    let changes = Changes {
+        dunning_cases: s.owed.put_off_no_more().into_iter().collect(),
+        attempts: vec![s.attempt],
+        payments: vec![s.owed.payment],
+        ..Changes::default()
+    };
     Settled { changes, for_staff: None }
 }
 

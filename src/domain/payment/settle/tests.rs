@@ -283,7 +283,7 @@ fn a_first_payment_whose_issuer_is_down_is_tried_after_1_6_and_24_hours() {
             panic!("the mail says that it failed");
         };
         assert_eq!(*next_try_at, payment.collect_at);
-        standing.owed.declined.extend(changes.attempts);
+        standing.owed.attempts.extend(changes.attempts);
     }
     assert_eq!(waits, [Some(1), Some(6), Some(24), None]);
 }
@@ -313,7 +313,7 @@ fn a_first_payments_declines_bind_who_asks_for_it_again(
     let standing = first_payment();
     let news = News::Declined { reference: None, decline };
     let changes = heard(standing.clone(), news).changes;
-    let owed = Owed { declined: changes.attempts, ..standing.owed };
+    let owed = Owed { attempts: changes.attempts, ..standing.owed };
     assert_eq!(owed.may_be_asked_for(an_hour_later()), asked);
 }
 
