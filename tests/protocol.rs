@@ -554,6 +554,7 @@ fn as_read(row: &Row) -> Attempt {
         action_url: None,
         store_method: false,
         sent_at: now,
+        key_born_at: now,
         last_sent_at: now,
         leased_until: None,
         probe_at: None,

@@ -52,6 +52,7 @@ create table attempt (
     action_url text,
     store_method boolean not null,
     sent_at timestamptz not null,
+    key_born_at timestamptz not null,
     last_sent_at timestamptz not null,
     leased_until timestamptz,
     probe_at timestamptz,

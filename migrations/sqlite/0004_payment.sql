@@ -52,6 +52,7 @@ create table attempt (
     action_url text,
     store_method integer not null check (store_method in (0, 1)),
     sent_at integer not null,
+    key_born_at integer not null,
     last_sent_at integer not null,
     leased_until integer,
     probe_at integer,

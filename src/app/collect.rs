@@ -70,7 +70,7 @@ async fn start(
         match decide(due, times, &cards_in_use) {
             Start::Attempt(due, method) => {
                 cards_in_use.insert(method.card_key().to_owned());
-                let (payment, attempt) = intend(rondo, &due, &method, times.now, leased_until);
+                let (payment, attempt) = intend(rondo, &due, &method, times, leased_until);
                 errands.extend(Errand::charge(&attempt, &due.invoice, leased_until));
                 changes.payments.push(payment);
                 changes.attempts.push(attempt);
@@ -139,9 +139,10 @@ fn intend(
     rondo: &Rondo,
     due: &DuePayment,
     method: &PaymentMethod,
-    now: DateTime<Utc>,
+    times: Times,
     leased_until: DateTime<Utc>,
 ) -> (Payment, Attempt) {
+    let now = times.now;
     let mut payment = due.payment.clone();
     payment.state = PaymentState::Collecting;
     payment.collect_at = None;
@@ -165,6 +166,7 @@ fn intend(
         action_url: None,
         store_method: false,
         sent_at: now,
+        key_born_at: times.world,
         last_sent_at: now,
         leased_until: Some(leased_until),
         probe_at: None,

@@ -19,7 +19,7 @@ use crate::{
         payment::attempt::{Attempt, AttemptState, Initiator, News, Step},
     },
     gateway::{ChargeTrace, Gateway, Sighting},
-    store::{Repository, StoreError, Work},
+    store::{Repository, StoreError, Times, Work},
 };
 
 /// Outcomes that are recorded in one transaction at most.
@@ -27,11 +27,11 @@ const RECORDED_TOGETHER: usize = 200;
 
 /// Asks after up to `limit` attempts of `merchant`. How many were due.
 pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<usize, TurnError> {
-    let now = rondo.times(merchant).now;
+    let times = rondo.times(merchant);
     let limit = limit.min(rondo.pace.calls_in_flight);
     let (count, inquiries) = claim(rondo, merchant, limit).await?;
     let answers = futures::stream::iter(inquiries)
-        .map(|inquiry| inquire(rondo, inquiry, now))
+        .map(|inquiry| inquire(rondo, inquiry, times))
         .buffer_unordered(rondo.pace.calls_in_flight)
         .ready_chunks(RECORDED_TOGETHER);
     turn::record_each(answers, |heard| record::record(rondo, merchant, heard)).await?;
@@ -52,10 +52,9 @@ pub async fn ask_now(
     let until = rondo.lease_until(times.world);
     let inquiries = load(repo.as_mut(), merchant, &open, until).await?;
     drop(repo);
-    let now = times.now;
     for inquiry in inquiries {
         let state = inquiry.attempt.state;
-        let heard = inquire(rondo, Inquiry { errand: None, ..inquiry }, now).await;
+        let heard = inquire(rondo, Inquiry { errand: None, ..inquiry }, times).await;
         let is_new = match &heard.word {
             Word::News(News::Silence) | Word::NotFound { .. } | Word::SendAgain { .. } => false,
             Word::News(news) => state.hear(news) != Step::Nothing,
@@ -89,7 +88,7 @@ async fn claim(
     let objects = claim.rows.iter().map(|attempt| attempt.id.to_string()).collect();
     let leased_until = rondo.lease_until(times.world);
     let inquiries = load(repo.as_mut(), merchant, &claim.rows, leased_until).await?;
-    let leased = |attempt| leased(rondo, attempt, leased_until, times.now);
+    let leased = |attempt| leased(rondo, attempt, leased_until, times);
     let attempts = claim.rows.into_iter().map(leased).collect();
     let changes = Changes { attempts, ..Changes::default() };
     repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
@@ -102,13 +101,13 @@ fn leased(
     rondo: &Rondo,
     mut attempt: Attempt,
     leased_until: DateTime<Utc>,
-    now: DateTime<Utc>,
+    times: Times,
 ) -> Attempt {
     let gateway = rondo.gateways.get(&attempt.gateway);
     let may_be_sent = attempt.was_not_sent()
-        || gateway.is_some_and(|gateway| may_send_again(gateway.as_ref(), &attempt, now));
+        || gateway.is_some_and(|gateway| may_send_again(gateway.as_ref(), &attempt, times.world));
     if may_be_sent {
-        attempt.last_sent_at = now;
+        attempt.last_sent_at = times.now;
         attempt.not_found_at = None;
     }
     // Whose worker died with it may have been sent (RULES §3).
@@ -138,7 +137,7 @@ async fn load(
         .collect())
 }
 
-async fn inquire(rondo: &Rondo, inquiry: Inquiry, now: DateTime<Utc>) -> Heard {
+async fn inquire(rondo: &Rondo, inquiry: Inquiry, times: Times) -> Heard {
     let attempt = inquiry.attempt.id;
     let Some(gateway) = rondo.gateways.get(&inquiry.attempt.gateway).cloned() else {
         tracing::error!(%attempt, gateway = inquiry.attempt.gateway, "no such gateway is configured");
@@ -155,9 +154,9 @@ async fn inquire(rondo: &Rondo, inquiry: Inquiry, now: DateTime<Utc>) -> Heard {
         attempt,
         reference: inquiry.attempt.reference.clone(),
         customer_reference: known.and_then(|told| told.customer_reference.clone()),
-        first_sent_at: inquiry.attempt.sent_at,
+        first_sent_at: inquiry.attempt.key_born_at,
     };
-    let can_end = gateway.capabilities().can_cancel && inquiry.attempt.is_abandoned(now);
+    let can_end = gateway.capabilities().can_cancel && inquiry.attempt.is_abandoned(times.now);
     let answer = if can_end {
         gateway.cancel_charge(&trace).await
     } else {
@@ -166,7 +165,7 @@ async fn inquire(rondo: &Rondo, inquiry: Inquiry, now: DateTime<Utc>) -> Heard {
     let word = match answer {
         Ok(Sighting::Found(outcome)) => Word::News(outcome.into()),
         Ok(Sighting::NotFound) => match inquiry.errand {
-            Some(errand) if may_send_again(gateway.as_ref(), &inquiry.attempt, now) => {
+            Some(errand) if may_send_again(gateway.as_ref(), &inquiry.attempt, times.world) => {
                 return order::send(rondo, errand).await;
             }
             Some(_) | None => Word::NotFound { leased_until: inquiry.leased_until },
@@ -180,8 +179,9 @@ async fn inquire(rondo: &Rondo, inquiry: Inquiry, now: DateTime<Utc>) -> Heard {
 }
 
 /// Whether an attempt that the gateway does not know may be sent again under its own key: a charge
-/// of ours, and young enough for the key to be remembered (RULES PRB-2).
-fn may_send_again(gateway: &dyn Gateway, attempt: &Attempt, now: DateTime<Utc>) -> bool {
+/// of ours, and young enough for the key to be remembered (RULES PRB-2). The gateway lives in the
+/// world's time.
+fn may_send_again(gateway: &dyn Gateway, attempt: &Attempt, world: DateTime<Utc>) -> bool {
     let is_undecided = match attempt.state {
         AttemptState::InFlight | AttemptState::Unknown => true,
         AttemptState::Succeeded
@@ -191,7 +191,7 @@ fn may_send_again(gateway: &dyn Gateway, attempt: &Attempt, now: DateTime<Utc>) 
         | AttemptState::Pending
         | AttemptState::ActionRequired => false,
     };
-    let age = (now - attempt.sent_at).to_std().unwrap_or_default();
+    let age = (world - attempt.key_born_at).to_std().unwrap_or_default();
     is_undecided
         && attempt.initiator == Initiator::Merchant
         && gateway.capabilities().idempotency.resend_is_safe(age)

@@ -40,6 +40,26 @@ async fn a_first_payment_that_settles_after_the_72_hours_opens_the_subscription(
 
 #[rstest]
 #[tokio::test]
+async fn days_that_were_closed_while_the_first_payment_was_on_its_way_are_not_billed(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    // The third look-up, two days and an hour later, finds it paid.
+    let ana = world.member("Ana", "tok_sepa_settles_after_3").await;
+    let plan = world.plan("A day", "2.00 EUR").daily().create().await;
+    let course = world.subscribe(&ana, &plan).await;
+    world.advance_to("2026-02-02").await;
+    course.assert().is(Incomplete).has_invoices([Open]).await;
+
+    world.advance_to("2026-02-03").await;
+    // The day that was bought began with its payment, at one o'clock.
+    course.assert().is_active().has_invoices([Paid]).is_billed_next_on("2026-02-03").await;
+    world.advance_to("2026-02-03 14:00").await;
+    course.assert().has_invoices([Paid, Open]).is_billed_next_on("2026-02-04").await;
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_first_payment_that_fails_after_the_72_hours_lets_the_subscription_expire(
     #[values(Sqlite, Postgres)] engine: Engine,
 ) {

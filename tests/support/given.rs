@@ -340,6 +340,7 @@ impl Shop {
             action_url: None,
             store_method: false,
             sent_at: self.opening,
+            key_born_at: self.opening,
             last_sent_at: self.opening,
             leased_until: Some(self.opening + TimeDelta::minutes(1)),
             probe_at: None,

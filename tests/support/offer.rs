@@ -86,6 +86,11 @@ impl NewPlan<'_> {
         self
     }
 
+    /// Billed once a day.
+    pub fn daily(self) -> Self {
+        self.with_terms(|terms| terms.interval.as_mut().unwrap().unit = Unit::Day.into())
+    }
+
     /// Billed once a year.
     pub fn yearly(self) -> Self {
         self.with_terms(|terms| terms.interval.as_mut().unwrap().unit = Unit::Year.into())

@@ -147,6 +147,7 @@ fn intend(
         action_url: None,
         store_method: wish.store_method,
         sent_at: act.now(),
+        key_born_at: act.times.world,
         last_sent_at: act.now(),
         leased_until: Some(rondo.lease_until(act.times.world)),
         probe_at: None,

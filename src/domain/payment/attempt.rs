@@ -52,8 +52,11 @@ pub struct Attempt {
     pub action_url: Option<String>,
     /// Whether a card chosen on the gateway's page is to be used from then on; the customer ticked it.
     pub store_method: bool,
-    /// When it was first sent: from then on its key lives, and the networks count it.
+    /// When it was first sent: the networks count it from then on.
     pub sent_at: DateTime<Utc>,
+    /// The world's time of that: its key's age at the gateway counts from then on, whatever a test
+    /// clock says.
+    pub key_born_at: DateTime<Utc>,
     /// When it was last sent, or a worker last set out to send it: only long after this does "not
     /// found" prove anything.
     pub last_sent_at: DateTime<Utc>,

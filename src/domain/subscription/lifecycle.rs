@@ -2,7 +2,7 @@
 //!
 //! What time brings is in [`super::renewal`]; what money brings is in `payment::settle`.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 use thiserror::Error;
 
 use super::{
@@ -204,6 +204,20 @@ impl Subscription {
         if self.access != Access::Full {
             self.state = SubscriptionState::PastDue;
         }
+        Ok(())
+    }
+
+    /// Hears that its first payment came. A period that has passed meanwhile, closed, is not what was
+    /// bought: then it begins now.
+    pub(crate) fn open(&mut self, terms: &Terms, now: DateTime<Utc>) -> Result<(), CalendarError> {
+        if self.current_period.is_some_and(|bought| bought.end() <= now) {
+            let (from, zone) = (now.trunc_subsecs(0), self.anchor.zone());
+            let reference = StubReference::default();
+            let begun = terms.alignment.begin(from, terms.interval, zone, reference)?;
+            self.anchor = begun.anchor;
+            self.current_period = Some(begun.first);
+        }
+        self.activate();
         Ok(())
     }
 

@@ -170,6 +170,7 @@ pub(crate) fn attempt(number: u128, initiator: Initiator, now: DateTime<Utc>) ->
         action_url: None,
         store_method: false,
         sent_at: now,
+        key_born_at: now,
         last_sent_at: now,
         leased_until: None,
         probe_at: None,

@@ -136,7 +136,11 @@ fn reopen(
     let (subscription, terms) = s.owed.subscription.as_mut()?;
     let event = match subscription.state {
         SubscriptionState::Incomplete => {
-            subscription.activate();
+            if subscription.open(terms, now).is_err() {
+                // Beyond the calendar there is nothing to bill.
+                subscription.activate();
+                subscription.due_at = None;
+            }
             let next_amount = terms
                 .recurring_total(subscription.currency, subscription.quantity)
                 .unwrap_or(Money::zero(subscription.currency));
