@@ -6,6 +6,7 @@ create table merchant (
     zone text not null,
     locale text not null,
     gateway text not null,
+    other_gateways jsonb not null,
     invoice_prefix text not null,
     reply_to text,
     legal_lines text not null,

@@ -6,6 +6,7 @@ create table merchant (
     zone text not null,
     locale text not null,
     gateway text not null,
+    other_gateways text not null check (json_valid(other_gateways)),
     invoice_prefix text not null,
     reply_to text,
     legal_lines text not null,

@@ -1,18 +1,16 @@
 //! Merchants: making and changing those who bill through this installation.
-//!
-//! Whether a gateway account of a name is configured is known to the caller, who checks it.
 
 use chrono::{DateTime, Utc};
 
 use super::{
-    AppError, Result, Violation,
+    AppError, Result, Rondo, Violation, accounts,
     customers::{ZONE, is_language_tag},
 };
 use crate::{
     domain::{
         calendar::Zone,
         changes::Changes,
-        ids::{Id, Mint, kind},
+        ids::{Id, kind},
         merchant::Merchant,
         version::Version,
     },
@@ -34,8 +32,10 @@ pub struct MerchantTerms {
     pub zone: String,
     /// BCP 47 tag of the language for customers who have none.
     pub locale: String,
-    /// The gateway account, by its name in the configuration.
+    /// The gateway account that it goes by, by its name in the configuration.
     pub gateway: String,
+    /// Further accounts that its customers' payment methods may be stored with.
+    pub other_gateways: Vec<String>,
     /// What invoice numbers begin with.
     pub invoice_prefix: String,
     /// Where a member's reply goes.
@@ -56,6 +56,7 @@ pub struct MerchantUpdate {
     pub zone: Option<String>,
     pub locale: Option<String>,
     pub gateway: Option<String>,
+    pub other_gateways: Option<Vec<String>>,
     pub reply_to: Option<Option<String>>,
     pub legal_lines: Option<String>,
     pub portal_url: Option<Option<String>>,
@@ -64,22 +65,24 @@ pub struct MerchantUpdate {
 
 /// Makes a merchant, in the world's time `now`.
 pub async fn create_merchant(
+    rondo: &Rondo,
     repo: &mut dyn Repository,
-    mint: &Mint,
     now: DateTime<Utc>,
     new: MerchantTerms,
 ) -> Result<Merchant> {
     let zone = check(&new)?;
+    accounts::check_configured(rondo, &new.gateway, &new.other_gateways)?;
     if new.dunning_policy.is_some() {
         let message = "must be empty: a new merchant has no policies yet";
         return Err(AppError::invalid("merchant.dunning_policy", message));
     }
     let merchant = Merchant {
-        id: mint.id(now),
+        id: rondo.mint.id(now),
         name: new.name,
         zone,
         locale: new.locale,
         gateway: new.gateway,
+        other_gateways: new.other_gateways,
         invoice_prefix: new.invoice_prefix,
         reply_to: new.reply_to,
         legal_lines: new.legal_lines,
@@ -99,6 +102,7 @@ pub async fn merchant(repo: &mut dyn Repository, id: MerchantId) -> Result<Merch
 
 /// Changes a merchant. `seen` is the version that the caller has read, if they told it.
 pub async fn update_merchant(
+    rondo: &Rondo,
     repo: &mut dyn Repository,
     id: MerchantId,
     seen: Option<Version>,
@@ -106,11 +110,13 @@ pub async fn update_merchant(
 ) -> Result<Merchant> {
     let old = merchant(repo, id).await?;
     AppError::check_etag(id, seen, old.version)?;
+    let names_accounts = update.gateway.is_some() || update.other_gateways.is_some();
     let whole = MerchantTerms {
         name: update.name.unwrap_or(old.name),
         zone: update.zone.unwrap_or_else(|| old.zone.to_string()),
         locale: update.locale.unwrap_or(old.locale),
         gateway: update.gateway.unwrap_or(old.gateway),
+        other_gateways: update.other_gateways.unwrap_or(old.other_gateways),
         invoice_prefix: old.invoice_prefix,
         reply_to: update.reply_to.unwrap_or(old.reply_to),
         legal_lines: update.legal_lines.unwrap_or(old.legal_lines),
@@ -118,6 +124,9 @@ pub async fn update_merchant(
         dunning_policy: update.dunning_policy.unwrap_or(old.dunning_policy),
     };
     let zone = check(&whole)?;
+    if names_accounts {
+        accounts::check_configured(rondo, &whole.gateway, &whole.other_gateways)?;
+    }
     if let Some(policy) = whole.dunning_policy {
         let found = repo.dunning_policies(id, &[policy]).await?;
         if !found.iter().any(|found| found.deleted_at.is_none()) {
@@ -131,6 +140,7 @@ pub async fn update_merchant(
         zone,
         locale: whole.locale,
         gateway: whole.gateway,
+        other_gateways: whole.other_gateways,
         invoice_prefix: whole.invoice_prefix,
         reply_to: whole.reply_to,
         legal_lines: whole.legal_lines,
@@ -140,6 +150,9 @@ pub async fn update_merchant(
         created_at: old.created_at,
         version: old.version,
     };
+    if names_accounts {
+        accounts::check_time(rondo, &merchant)?;
+    }
     write(repo, merchant).await
 }
 
@@ -216,6 +229,7 @@ mod tests {
             zone: "Europe/Berlin".to_owned(),
             locale: "en".to_owned(),
             gateway: "sandbox".to_owned(),
+            other_gateways: Vec::new(),
             invoice_prefix: "OA".to_owned(),
             reply_to: Some("help@academy.example".to_owned()),
             legal_lines: String::new(),

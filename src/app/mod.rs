@@ -3,6 +3,7 @@
 //! `validate_only` request) and leaves no trace.
 
 pub mod access;
+pub mod accounts;
 mod act;
 pub mod api_keys;
 pub mod audit;

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Datelike, SubsecRound, TimeDelta, Utc};
 
-use super::{Act, AppError, Result};
+use super::{Act, AppError, Result, Rondo, accounts};
 use crate::{
     domain::{
         changes::Changes,
@@ -22,8 +22,12 @@ const LONGEST_WAY: TimeDelta = TimeDelta::days(3_653);
 const YEARS: std::ops::RangeInclusive<i32> = 2000..=2100;
 
 /// Puts the merchant on a clock that shows `shows`. Refused once it has customers or plans, whose
-/// times are the world's.
-pub async fn create_test_clock(act: &mut Act<'_>, shows: DateTime<Utc>) -> Result<TestClock> {
+/// times are the world's, and where its gateway moves real money.
+pub async fn create_test_clock(
+    rondo: &Rondo,
+    act: &mut Act<'_>,
+    shows: DateTime<Utc>,
+) -> Result<TestClock> {
     if !YEARS.contains(&shows.year()) {
         let message = format!("must lie in the years {} to {}", YEARS.start(), YEARS.end());
         return Err(AppError::invalid("test_clock.current_time", message));
@@ -46,6 +50,7 @@ pub async fn create_test_clock(act: &mut Act<'_>, shows: DateTime<Utc>) -> Resul
     }
     let now = shows.trunc_subsecs(6);
     let clock = TestClock { id: act.id(), now, target: now };
+    accounts::check_time(rondo, &Merchant { test_clock: Some(clock), ..act.merchant.clone() })?;
     write(act, clock).await
 }
 
@@ -56,6 +61,7 @@ pub fn test_clock(merchant: &Merchant, id: Id<kind::TestClock>) -> Result<TestCl
 
 /// Sends the clock forward to `target`.
 pub async fn advance_test_clock(
+    rondo: &Rondo,
     act: &mut Act<'_>,
     id: Id<kind::TestClock>,
     target: DateTime<Utc>,
@@ -75,6 +81,8 @@ pub async fn advance_test_clock(
     if target - clock.now > LONGEST_WAY {
         return Err(AppError::invalid("target_time", "must be at most ten years ahead"));
     }
+    // The account behind the name may have become another since the clock was made.
+    accounts::check_time(rondo, act.merchant)?;
     clock.target = target;
     write(act, clock).await
 }

@@ -19,8 +19,10 @@ pub struct Merchant {
     pub zone: Zone,
     /// BCP 47 tag of the language for customers who have none, for example `en`.
     pub locale: String,
-    /// The gateway account, by its name in the configuration.
+    /// The gateway account that it goes by, by its name in the configuration.
     pub gateway: String,
+    /// Further accounts that its customers' payment methods may be stored with.
+    pub other_gateways: Vec<String>,
     /// What invoice numbers begin with, for example `OA`.
     pub invoice_prefix: String,
     /// Where a member's reply goes.
@@ -59,6 +61,11 @@ impl TestClock {
 }
 
 impl Merchant {
+    /// The gateway accounts that are its own, the one that it goes by first.
+    pub fn gateways(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.gateway.as_str()).chain(self.other_gateways.iter().map(String::as_str))
+    }
+
     /// This merchant's time, when the world's is `world_now`.
     pub fn now(&self, world_now: DateTime<Utc>) -> DateTime<Utc> {
         self.test_clock.map_or(world_now, |clock| clock.now)

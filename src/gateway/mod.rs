@@ -38,6 +38,9 @@ pub trait Gateway: Send + Sync + fmt::Debug {
     /// What this gateway can do. The engine adapts to it and never to a gateway's name.
     fn capabilities(&self) -> &Capabilities;
 
+    /// Whether what is charged here is real money, and not a test.
+    fn moves_real_money(&self) -> bool;
+
     /// Charges a stored method without the customer present. The order's key was stored before.
     async fn charge(&self, order: &ChargeOrder) -> Result<Outcome, GatewayError>;
 

@@ -1,5 +1,7 @@
 //! `MerchantsService`: the portals that bill through this installation.
 
+use std::sync::Arc;
+
 use tonic::{Request, Response, Status};
 
 use super::{
@@ -24,12 +26,12 @@ impl MerchantsService for Api {
         let (caller, request) = admitted(request)?;
         let mutation = Mutation::read(&caller, &request)?;
         let new = convert::merchant_terms(required("merchant", request.merchant.as_ref())?)?;
-        self.gateway("merchant.gateway", &new.gateway)?;
-        let (mint, now) = (self.rondo().mint.clone(), self.now());
+        let now = self.now();
         self.administer(&mutation, Clone::clone, |repo| {
-            let (new, mint) = (new.clone(), mint.clone());
+            let (rondo, new) = (Arc::clone(self.rondo()), new.clone());
             Box::pin(async move {
-                Ok(convert::merchant(&merchants::create_merchant(repo, &mint, now, new).await?))
+                let merchant = merchants::create_merchant(&rondo, repo, now, new).await?;
+                Ok(convert::merchant(&merchant))
             })
         })
         .await
@@ -74,13 +76,10 @@ impl MerchantsService for Api {
         let id = names::id("merchant.name", &told.name)?;
         let seen = etag("merchant.etag", &told.etag)?;
         let update = convert::merchant_update(told, &request)?;
-        if let Some(gateway) = &update.gateway {
-            self.gateway("merchant.gateway", gateway)?;
-        }
         self.administer(&mutation, Clone::clone, |repo| {
-            let update = update.clone();
+            let (rondo, update) = (Arc::clone(self.rondo()), update.clone());
             Box::pin(async move {
-                let merchant = merchants::update_merchant(repo, id, seen, update).await?;
+                let merchant = merchants::update_merchant(&rondo, repo, id, seen, update).await?;
                 Ok(convert::merchant(&merchant))
             })
         })

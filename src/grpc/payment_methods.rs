@@ -18,11 +18,12 @@ use super::{
 };
 use crate::{
     app::{
-        Act, AppError, Result as AppResult, merchants::is_web_address, payment_methods,
+        Act, AppError, Result as AppResult, accounts, merchants::is_web_address, payment_methods,
         payment_methods::NewPaymentMethod,
     },
     domain::{
         ids::{Id, kind},
+        merchant::Merchant,
         payment::method::StoredMethod,
     },
     gateway::{SetupOrder, SetupState},
@@ -70,8 +71,8 @@ impl Api {
 
     /// What the customer has stored on the gateway's page. The customer's return proves nothing, so
     /// the gateway is asked.
-    async fn stored_in(&self, session: &Session) -> AppResult<StoredMethod> {
-        let gateway = self.usable_gateway(session.merchant, &session.gateway)?;
+    async fn stored_in(&self, merchant: &Merchant, session: &Session) -> AppResult<StoredMethod> {
+        let gateway = accounts::usable(self.rondo(), merchant, &session.gateway)?;
         let (reason, message) = match gateway.find_setup(&session.reference).await? {
             SetupState::Stored(stored) => return Ok(stored),
             SetupState::Open => ("SETUP_SESSION_OPEN", "the customer has not stored a card yet"),
@@ -85,7 +86,7 @@ impl Api {
     /// The payment method that a request wants to be kept; its gateway may still be unsaid.
     async fn new_method(
         &self,
-        merchant: MerchantId,
+        merchant: &Merchant,
         request: &v1::CreatePaymentMethodRequest,
     ) -> AppResult<NewPaymentMethod> {
         let told = required("payment_method", request.payment_method.as_ref())?;
@@ -103,14 +104,14 @@ impl Api {
                 is_default,
             }),
             Some(Source::SetupSession(name)) => {
-                let session = self.session(merchant, name)?;
+                let session = self.session(merchant.id, name)?;
                 if session.customer != customer {
                     let message = "must be the customer for whom the session was opened";
                     return Err(AppError::invalid("payment_method.customer", message));
                 }
                 Ok(NewPaymentMethod {
                     customer,
-                    stored: self.stored_in(&session).await?,
+                    stored: self.stored_in(merchant, &session).await?,
                     gateway: session.gateway,
                     original_transaction: None,
                     consented_at,
@@ -136,11 +137,12 @@ impl PaymentMethodsService for Api {
             return Ok(Response::new(reply));
         }
         let (_, merchant) = self.read(&caller).await?;
-        let mut new = self.new_method(merchant.id, &request).await?;
+        let mut new = self.new_method(&merchant, &request).await?;
         if new.gateway.is_empty() {
-            new.gateway = merchant.gateway;
+            new.gateway.clone_from(&merchant.gateway);
         }
-        self.gateway("payment_method.gateway", &new.gateway)?;
+        let field = "payment_method.gateway";
+        accounts::check_own(self.rondo(), &merchant, field, &new.gateway)?;
         self.mutate(&mutation, |act| {
             let new = new.clone();
             Box::pin(async move {
@@ -233,7 +235,7 @@ impl PaymentMethodsService for Api {
             customer_reference,
             return_url: request.return_url.clone(),
         };
-        let gateway = self.usable_gateway(merchant.id, &merchant.gateway)?;
+        let gateway = accounts::usable(self.rondo(), &merchant, &merchant.gateway)?;
         let page = gateway.setup(&order).await.map_err(AppError::from)?;
         let expires = self.now() + TimeDelta::days(SESSION_DAYS);
         let session = Session {

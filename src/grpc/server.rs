@@ -32,8 +32,7 @@ use super::{
 use crate::{
     app::{AppError, Rondo},
     domain::{ids::Mint, merchant::Merchant},
-    gateway::Gateway,
-    store::{MerchantId, Repository, Store},
+    store::{Repository, Store},
 };
 
 /// The largest request, in bytes: far above any that makes sense.
@@ -140,35 +139,13 @@ impl Api {
     }
 
     /// The running service.
-    pub fn rondo(&self) -> &Rondo {
+    pub fn rondo(&self) -> &Arc<Rondo> {
         &self.rondo
     }
 
     /// How fast callers may call.
     pub fn limits(&self) -> &Limits {
         &self.limits
-    }
-
-    /// The gateway account that a field names.
-    pub fn gateway(&self, field: &str, account: &str) -> Result<&dyn Gateway, AppError> {
-        self.rondo.gateways.get(account).map(AsRef::as_ref).ok_or_else(|| {
-            let known: Vec<_> = self.rondo.gateways.keys().map(String::as_str).collect();
-            let message = format!("must be a configured gateway account: {}", known.join(", "));
-            AppError::invalid(field, message)
-        })
-    }
-
-    /// The gateway account that a merchant goes by, or that nobody has configured it any more.
-    pub fn usable_gateway(
-        &self,
-        merchant: MerchantId,
-        account: &str,
-    ) -> Result<&dyn Gateway, AppError> {
-        self.rondo.gateways.get(account).map(AsRef::as_ref).ok_or_else(|| {
-            let message = format!("the gateway account {account} is not configured here");
-            let refusal = AppError::precondition("GATEWAY_NOT_CONFIGURED", merchant, message);
-            refusal.with("gateway", account)
-        })
     }
 
     /// One consistent picture of what a merchant has, and the merchant.

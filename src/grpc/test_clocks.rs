@@ -1,5 +1,7 @@
 //! `TestClocksService`: a merchant's own time.
 
+use std::sync::Arc;
+
 use tonic::{Request, Response, Status};
 
 use super::{
@@ -25,8 +27,10 @@ impl TestClocksService for Api {
         let field = "test_clock.current_time";
         let shows = time::instant(field, required(field, told.current_time)?)?;
         self.mutate(&mutation, |act| {
+            let rondo = Arc::clone(self.rondo());
             Box::pin(async move {
-                Ok(convert::test_clock(test_clocks::create_test_clock(act, shows).await?))
+                let clock = test_clocks::create_test_clock(&rondo, act, shows).await?;
+                Ok(convert::test_clock(clock))
             })
         })
         .await
@@ -51,8 +55,10 @@ impl TestClocksService for Api {
         let id = names::id("name", &request.name)?;
         let target = time::instant("target_time", required("target_time", request.target_time)?)?;
         self.mutate(&mutation, |act| {
+            let rondo = Arc::clone(self.rondo());
             Box::pin(async move {
-                Ok(convert::test_clock(test_clocks::advance_test_clock(act, id, target).await?))
+                let clock = test_clocks::advance_test_clock(&rondo, act, id, target).await?;
+                Ok(convert::test_clock(clock))
             })
         })
         .await

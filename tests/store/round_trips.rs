@@ -61,6 +61,7 @@ async fn a_merchant_on_a_test_clock(#[values(Sqlite, Postgres)] engine: Engine) 
         target: at("2027-02-01") + TimeDelta::microseconds(1),
     };
     let merchant = Merchant {
+        other_gateways: vec!["old-stripe".into(), "paypal".into()],
         reply_to: Some("help@example.com".into()),
         portal_url: Some("https://portal.example".into()),
         dunning_policy: Some(shop.id()),

@@ -119,6 +119,7 @@ impl Shop {
             zone: "Europe/Berlin".parse().unwrap(),
             locale: "en".into(),
             gateway: "sandbox".into(),
+            other_gateways: Vec::new(),
             invoice_prefix: "OA".into(),
             reply_to: None,
             legal_lines: "Open Academy, Berlin".into(),

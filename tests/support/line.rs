@@ -124,6 +124,10 @@ impl Gateway for Line {
         self.gateway.capabilities()
     }
 
+    fn moves_real_money(&self) -> bool {
+        self.gateway.moves_real_money()
+    }
+
     async fn charge(&self, order: &ChargeOrder) -> Result<Outcome, GatewayError> {
         let answer = self.leave(Call::Charge).await.charge(order).await;
         self.wait(Call::Charge, Place::OnTheWayBack).await;

@@ -1,6 +1,6 @@
 //! The parts of a world, each started as it is in production, on a free port of this machine.
 
-use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use rondo::{
     app::{
@@ -65,6 +65,19 @@ fn adapter(sandbox: &SandboxServer, key: &str) -> Arc<dyn Gateway> {
     gateway::connect("sandbox", &account, client(timeouts).unwrap()).unwrap()
 }
 
+/// An account that would move real money, if it were reached: it is nowhere.
+fn real_money() -> Arc<dyn Gateway> {
+    let account = AccountConfig {
+        kind: GatewayKind::Stripe,
+        base_url: Some("http://127.0.0.1:9".to_owned()),
+        secret_key: "sk_live_of_nobody".into(),
+        webhook_secrets: Vec::new(),
+        calls_per_second: 1,
+        calls_in_flight: 1,
+    };
+    gateway::connect("live", &account, client(Timeouts::default()).unwrap()).unwrap()
+}
+
 /// The mail server.
 pub async fn mail_server() -> CatcherHandle {
     Catcher::new().start(LOOPBACK, LOOPBACK).await.unwrap()
@@ -119,11 +132,12 @@ pub fn rondo(
     }))
     .unwrap();
     let line: Arc<dyn Gateway> = Arc::<Line>::clone(line);
+    let gateways = [("sandbox", Arc::clone(&line)), ("vendor", line), ("live", real_money())];
     Rondo {
         store: database.store(),
         clock: Arc::<ManualClock>::clone(clock),
         mint: Arc::new(Mint::seeded([7; 32])),
-        gateways: BTreeMap::from([("sandbox".to_owned(), line)]),
+        gateways: gateways.into_iter().map(|(name, port)| (name.to_owned(), port)).collect(),
         mailer: Arc::new(SmtpMailer::new(&smtp).unwrap()),
         mail_from: smtp.from.clone(),
         words: Arc::default(),

@@ -53,6 +53,7 @@ impl<'a> Shop<'a> {
             zone,
             locale: "en".to_owned(),
             gateway: gateway.to_owned(),
+            other_gateways: Vec::new(),
             invoice_prefix: format!("S{number}"),
             reply_to: None,
             legal_lines: String::new(),

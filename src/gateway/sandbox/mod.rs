@@ -102,6 +102,10 @@ impl Gateway for Sandbox {
         &CAPABILITIES
     }
 
+    fn moves_real_money(&self) -> bool {
+        false
+    }
+
     async fn charge(&self, order: &ChargeOrder) -> Result<Outcome, GatewayError> {
         let reference = order.attempt.to_string();
         let wanted = wire::NewCharge {

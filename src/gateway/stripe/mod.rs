@@ -33,7 +33,7 @@ use serde::de::DeserializeOwned;
 
 use self::{
     form::Form,
-    transport::{Failure, Transport},
+    transport::{Failure, Mode, Transport},
     webhook::Said,
 };
 use super::{
@@ -133,6 +133,10 @@ impl Stripe {
 impl Gateway for Stripe {
     fn capabilities(&self) -> &Capabilities {
         &CAPABILITIES
+    }
+
+    fn moves_real_money(&self) -> bool {
+        self.transport.mode() == Mode::Live
     }
 
     async fn charge(&self, order: &ChargeOrder) -> Result<Outcome, GatewayError> {

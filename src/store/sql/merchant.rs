@@ -5,8 +5,8 @@ use super::{
     row::{self, Reader, Stored},
     statement::{Statement, statements},
     table::{
-        Cell::{Id as Uuid, Int, MaybeId, MaybeText, MaybeTime, Text, Time},
-        Made, Rewrite, Table, name, written,
+        Cell::{Id as Uuid, Int, Json, MaybeId, MaybeText, MaybeTime, Text, Time},
+        Made, Rewrite, Table, json, name, written,
     },
 };
 use crate::{
@@ -26,6 +26,7 @@ static TABLE: Table<Merchant> = Table {
         ("zone", Text(|m| name(&m.zone))),
         ("locale", Text(|m| (&m.locale).into())),
         ("gateway", Text(|m| (&m.gateway).into())),
+        ("other_gateways", Json(|m| json(&m.other_gateways))),
         ("invoice_prefix", Text(|m| (&m.invoice_prefix).into())),
         ("reply_to", MaybeText(|m| m.reply_to.as_deref().map(Into::into))),
         ("legal_lines", Text(|m| (&m.legal_lines).into())),
@@ -56,6 +57,7 @@ impl Stored for Merchant {
             zone: row.named("zone")?,
             locale: row.get("locale")?,
             gateway: row.get("gateway")?,
+            other_gateways: row.json("other_gateways")?,
             invoice_prefix: row.get("invoice_prefix")?,
             reply_to: row.get("reply_to")?,
             legal_lines: row.get("legal_lines")?,

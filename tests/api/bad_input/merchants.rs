@@ -17,7 +17,8 @@ const NOBODY: &str = "merchants/mer_06ew5kkq3hx3d1qj9w2t7m8c0g";
 const NAME: &str = "must have 1 to 200 characters, no spaces around them";
 const LANGUAGE: &str = "must be a BCP 47 tag like de-AT";
 const ZONE: &str = "must be an IANA time zone such as Europe/Berlin";
-const GATEWAY: &str = "must be a configured gateway account: sandbox";
+const GATEWAY: &str = "must be a configured gateway account: live, sandbox, vendor";
+const ANOTHER: &str = "must be another than `gateway` and than those before it";
 const PREFIX: &str = "must be 1 to 12 capitals and digits, like OA";
 const REPLY: &str = "must be an address like help@academy.example";
 const LEGAL: &str = "must have at most 1000 characters";
@@ -79,12 +80,23 @@ async fn each_bad_input_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) {
             &[("merchant.display_name", NAME), ("merchant.time_zone", ZONE)],
         ),
     ];
-    let wrong: [(Spoil, &str, &str); 11] = [
+    let wrong: [(Spoil, &str, &str); 14] = [
         (|m| m.display_name = " Academy".to_owned(), "merchant.display_name", NAME),
         (|m| m.display_name = "x".repeat(201), "merchant.display_name", NAME),
         (|m| m.time_zone = "Berlin".to_owned(), "merchant.time_zone", ZONE),
         (|m| m.language_code = "english please".to_owned(), "merchant.language_code", LANGUAGE),
         (|m| m.gateway = "paypal".to_owned(), "merchant.gateway", GATEWAY),
+        (
+            |m| m.other_gateways = vec!["vendor".to_owned(), "paypal".to_owned()],
+            "merchant.other_gateways[1]",
+            GATEWAY,
+        ),
+        (
+            |m| m.other_gateways = vec!["vendor".to_owned(); 2],
+            "merchant.other_gateways[1]",
+            ANOTHER,
+        ),
+        (|m| m.other_gateways = vec!["sandbox".to_owned()], "merchant.other_gateways[0]", ANOTHER),
         (|m| m.reply_to = "help".to_owned(), "merchant.reply_to", REPLY),
         (
             |m| m.reply_to = "help@academy.example\nBcc: eve@example.net".to_owned(),
@@ -135,8 +147,8 @@ async fn each_bad_input_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) {
             &with(&update(renamed.clone()), |r| r.update_mask = mask(&["colour"])),
             &[(
                 "update_mask",
-                "must name display_name, time_zone, language_code, gateway, reply_to, \
-                 legal_lines, portal_url, dunning_policy, or *, not `colour`",
+                "must name display_name, time_zone, language_code, gateway, other_gateways, \
+                 reply_to, legal_lines, portal_url, dunning_policy, or *, not `colour`",
             )],
         ),
         fields(

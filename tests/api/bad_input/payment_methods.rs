@@ -48,7 +48,7 @@ async fn each_bad_card_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) {
         (
             |m| m.gateway = "paypal".to_owned(),
             "payment_method.gateway",
-            "must be a configured gateway account: sandbox",
+            "must be one of your gateway accounts: sandbox",
         ),
         (|m| m.brand = "x".repeat(51), "payment_method.brand", "must have at most 50 characters"),
         (|m| m.last_four = "424".to_owned(), "payment_method.last_four", "must be four digits"),
