@@ -66,13 +66,16 @@ pub async fn create_api_key(
 }
 
 /// Takes a key back, of the merchant or of the administrators. Taking it back again changes nothing.
+/// `seen` is the version that the caller has read, if they told it.
 pub async fn revoke_api_key(
     repo: &mut dyn Repository,
     now: DateTime<Utc>,
     merchant: Option<MerchantId>,
     id: Id<kind::ApiKey>,
+    seen: Option<Version>,
 ) -> Result<ApiKey> {
     let mut key = api_key(repo, merchant, id).await?;
+    AppError::check_etag(id, seen, key.version)?;
     if key.revoked_at.is_none() {
         key.revoked_at = Some(now);
         write(repo, key).await?;

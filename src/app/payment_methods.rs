@@ -153,13 +153,15 @@ async fn unnamed(
     }
 }
 
-/// Says which method is charged.
+/// Says which method is charged. `seen` is the version of the customer that the caller has read, if
+/// they told it; so too in [`set_backup`].
 pub async fn set_default(
     act: &mut Act<'_>,
     id: Id<kind::Customer>,
+    seen: Option<Version>,
     method: Id<kind::PaymentMethod>,
 ) -> Result<Customer> {
-    let mut customer = customers::existing(act, id, None).await?;
+    let mut customer = customers::existing(act, id, seen).await?;
     check_usable(act, &customer, method).await?;
     if customer.default_method == Some(method) {
         // Nothing new to charge: what declines of it have taught is not forgotten.
@@ -178,9 +180,10 @@ pub async fn set_default(
 pub async fn set_backup(
     act: &mut Act<'_>,
     customer: Id<kind::Customer>,
+    seen: Option<Version>,
     method: Option<Id<kind::PaymentMethod>>,
 ) -> Result<Customer> {
-    let mut customer = customers::existing(act, customer, None).await?;
+    let mut customer = customers::existing(act, customer, seen).await?;
     if let Some(method) = method {
         check_usable(act, &customer, method).await?;
         if customer.default_method == Some(method) {

@@ -61,9 +61,14 @@ pub async fn create(act: &mut Act<'_>, url: &str, reach: Reach) -> Result<NewEnd
 }
 
 /// Deletes an endpoint: nothing more is sent there. It stays in the list, switched off, so that what
-/// was sent can be told.
-pub async fn delete(act: &mut Act<'_>, id: Id<kind::WebhookEndpoint>) -> Result<()> {
+/// was sent can be told. `seen` is the version that the caller has read, if they told it.
+pub async fn delete(
+    act: &mut Act<'_>,
+    id: Id<kind::WebhookEndpoint>,
+    seen: Option<Version>,
+) -> Result<()> {
     let mut endpoint = endpoint(act, id).await?;
+    AppError::check_etag(id, seen, endpoint.version)?;
     if endpoint.disabled_at.is_none() {
         endpoint.disabled_at = Some(act.now());
         endpoint.due_at = None;

@@ -221,7 +221,7 @@ async fn revoke(args: Revoke) -> anyhow::Result<ExitCode> {
         format!("there is no {}; `rondo keys list` shows those there are", args.id)
     })?;
     let now = SystemClock.now();
-    api_keys::revoke_api_key(repo.as_mut(), now, known.merchant, known.id).await?;
+    api_keys::revoke_api_key(repo.as_mut(), now, known.merchant, known.id, None).await?;
     repo.commit().await?;
     store.close().await;
     if args.json {

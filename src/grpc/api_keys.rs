@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status};
 use super::{
     Api,
     auth::admitted,
-    convert::api_keys as convert,
+    convert::{api_keys as convert, etag},
     errors::ApiError,
     faults::required,
     idempotency::Mutation,
@@ -66,10 +66,11 @@ impl ApiKeysService for Api {
         let (caller, request) = admitted(request)?;
         let mutation = Mutation::read(&caller, &request)?;
         let id = names::id("name", &request.name)?;
+        let seen = etag("etag", &request.etag)?;
         let (merchant, now) = (caller.merchant, self.now());
         self.administer(&mutation, Clone::clone, |repo| {
             Box::pin(async move {
-                let key = api_keys::revoke_api_key(repo, now, merchant, id).await?;
+                let key = api_keys::revoke_api_key(repo, now, merchant, id, seen).await?;
                 Ok(convert::api_key(&key))
             })
         })

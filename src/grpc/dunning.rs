@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status};
 use super::{
     Api,
     auth::admitted,
-    convert::{dunning as convert, etag, time},
+    convert::{dunning as convert, etag, needed_etag, time},
     faults::required,
     idempotency::Mutation,
     names,
@@ -68,7 +68,7 @@ impl DunningService for Api {
         let mutation = Mutation::read(&caller, &request)?;
         let told = required("dunning_policy", request.dunning_policy.as_ref())?;
         let id = names::id("dunning_policy.name", &told.name)?;
-        let seen = etag("dunning_policy.etag", &told.etag)?;
+        let seen = needed_etag("dunning_policy.etag", &told.etag)?;
         let update = convert::policy_update(told, &request)?;
         self.mutate(&mutation, |act| {
             let update = update.clone();
@@ -86,7 +86,7 @@ impl DunningService for Api {
         let (caller, request) = admitted(request)?;
         let mutation = Mutation::read(&caller, &request)?;
         let id = names::id("name", &request.name)?;
-        let seen = etag("etag", &request.etag)?;
+        let seen = needed_etag("etag", &request.etag)?;
         self.mutate(&mutation, |act| {
             Box::pin(
                 async move { Ok(convert::policy(&dunning::delete_policy(act, id, seen).await?)) },

@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 use super::{
     Api,
     auth::admitted,
-    convert::{etag, merchants as convert},
+    convert::{merchants as convert, needed_etag},
     errors::ApiError,
     faults::required,
     idempotency::Mutation,
@@ -74,7 +74,7 @@ impl MerchantsService for Api {
         let mutation = Mutation::read(&caller, &request)?;
         let told = required("merchant", request.merchant.as_ref())?;
         let id = names::id("merchant.name", &told.name)?;
-        let seen = etag("merchant.etag", &told.etag)?;
+        let seen = needed_etag("merchant.etag", &told.etag)?;
         let update = convert::merchant_update(told, &request)?;
         self.administer(&mutation, Clone::clone, |repo| {
             let (rondo, update) = (Arc::clone(self.rondo()), update.clone());

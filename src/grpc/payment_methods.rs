@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 use super::{
     Api,
     auth::admitted,
-    convert::{customers, etag, payment_methods as convert, time},
+    convert::{customers, etag, needed_etag, payment_methods as convert, time},
     faults::required,
     idempotency::Mutation,
     names,
@@ -192,7 +192,7 @@ impl PaymentMethodsService for Api {
         let (caller, request) = admitted(request)?;
         let mutation = Mutation::read(&caller, &request)?;
         let id = names::id("name", &request.name)?;
-        let seen = etag("etag", &request.etag)?;
+        let seen = needed_etag("etag", &request.etag)?;
         self.mutate(&mutation, |act| {
             Box::pin(async move {
                 Ok(convert::payment_method(&payment_methods::detach(act, id, seen).await?))
@@ -264,10 +264,11 @@ impl PaymentMethodsService for Api {
         let (caller, request) = admitted(request)?;
         let mutation = Mutation::read(&caller, &request)?;
         let customer = names::id("customer", &request.customer)?;
+        let seen = etag("etag", &request.etag)?;
         let method = names::id("payment_method", &request.payment_method)?;
         self.mutate(&mutation, |act| {
             Box::pin(async move {
-                let customer = payment_methods::set_default(act, customer, method).await?;
+                let customer = payment_methods::set_default(act, customer, seen, method).await?;
                 Ok(customers::customer(&customer))
             })
         })
@@ -281,10 +282,11 @@ impl PaymentMethodsService for Api {
         let (caller, request) = admitted(request)?;
         let mutation = Mutation::read(&caller, &request)?;
         let customer = names::id("customer", &request.customer)?;
+        let seen = etag("etag", &request.etag)?;
         let method = names::optional_id("payment_method", &request.payment_method)?;
         self.mutate(&mutation, |act| {
             Box::pin(async move {
-                let customer = payment_methods::set_backup(act, customer, method).await?;
+                let customer = payment_methods::set_backup(act, customer, seen, method).await?;
                 Ok(customers::customer(&customer))
             })
         })

@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status};
 use super::{
     Api,
     auth::admitted,
-    convert::{etag, plans as convert},
+    convert::{needed_etag, plans as convert},
     faults::required,
     idempotency::Mutation,
     names,
@@ -31,11 +31,8 @@ struct Update {
 impl Update {
     fn read(request: &v1::UpdatePlanRequest) -> Result<Self, AppError> {
         let told = required("plan", request.plan.as_ref())?;
-        let seen = etag("plan.etag", &told.etag)?;
-        if seen.is_none() {
-            let message = "must be set, so that what you have read is what is changed";
-            return Err(AppError::invalid("plan.etag", message));
-        }
+        // Its etag first: without one, nobody knows of what the rest was read.
+        let seen = needed_etag("plan.etag", &told.etag)?;
         Ok(Self {
             id: names::id("plan.name", &told.name)?,
             seen,
@@ -63,7 +60,7 @@ impl Cancel {
     fn read(request: &v1::CancelPlanRequest) -> Result<Self, AppError> {
         Ok(Self {
             id: names::id("name", &request.name)?,
-            seen: etag("etag", &request.etag)?,
+            seen: needed_etag("etag", &request.etag)?,
             existing: convert::on_cancel(request)?,
         })
     }

@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status};
 use super::{
     Api,
     auth::admitted,
-    convert::webhook_endpoints as convert,
+    convert::{etag, webhook_endpoints as convert},
     faults::required,
     idempotency::Mutation,
     names,
@@ -71,8 +71,9 @@ impl WebhookEndpointsService for Api {
         let (caller, request) = admitted(request)?;
         let mutation = Mutation::read(&caller, &request)?;
         let id = names::id("name", &request.name)?;
+        let seen = etag("etag", &request.etag)?;
         self.mutate(&mutation, |act| {
-            Box::pin(async move { webhook_endpoints::delete(act, id).await })
+            Box::pin(async move { webhook_endpoints::delete(act, id, seen).await })
         })
         .await
     }

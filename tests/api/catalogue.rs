@@ -84,6 +84,7 @@ async fn a_retired_plan_treats_its_members_as_told(#[values(Sqlite, Postgres)] e
     let other = portal.plan("Premium", 3_000).await;
     let cancel = |existing| v1::CancelPlanRequest {
         name: plan.name.clone(),
+        etag: plan.etag.clone(),
         existing_subscriptions: Some(existing),
         ..Default::default()
     };
@@ -245,7 +246,8 @@ async fn a_card_comes_by_its_token_or_by_the_gateways_page(
         methods.set_backup_payment_method(portal.ask(backup)).await.unwrap().into_inner();
     assert_eq!(with_backup.default_payment_method, first.name, "the first is the default");
 
-    let detach = v1::DeletePaymentMethodRequest { name: first.name, ..Default::default() };
+    let detach =
+        v1::DeletePaymentMethodRequest { name: first.name, etag: first.etag, ..Default::default() };
     methods.delete_payment_method(portal.ask(detach)).await.unwrap();
     for (show_deleted, count) in [(false, 1), (true, 2)] {
         let list = v1::ListPaymentMethodsRequest {

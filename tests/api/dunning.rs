@@ -70,7 +70,8 @@ async fn a_policy_is_versioned_and_deleted_when_nobody_goes_by_it(
     };
     let updated = client.update_dunning_policy(portal.ask(update.clone())).await.unwrap();
     let updated = updated.into_inner();
-    assert_eq!((updated.version, updated.ladder.unwrap().steps.len()), (2, 1));
+    let steps = updated.ladder.as_ref().unwrap().steps.len();
+    assert_eq!((updated.version, steps), (2, 1));
     let stale = client.update_dunning_policy(portal.ask(update)).await.unwrap_err();
     assert_eq!(reason(&stale), "ETAG_MISMATCH");
 
@@ -84,13 +85,17 @@ async fn a_policy_is_versioned_and_deleted_when_nobody_goes_by_it(
     };
     plan.plan.as_mut().unwrap().dunning_policy = made.name.clone();
     portal.plans().create_plan(portal.ask(plan)).await.unwrap();
-    let delete = v1::DeleteDunningPolicyRequest { name: made.name.clone(), ..Default::default() };
+    let delete = v1::DeleteDunningPolicyRequest {
+        name: made.name.clone(),
+        etag: updated.etag,
+        ..Default::default()
+    };
     let used = client.delete_dunning_policy(portal.ask(delete)).await.unwrap_err();
     assert_eq!((used.code(), reason(&used).as_str()), (Code::FailedPrecondition, "POLICY_IN_USE"));
 
     let other = client.create_dunning_policy(portal.ask(wish(courses()))).await.unwrap();
-    let name = other.into_inner().name;
-    let delete = v1::DeleteDunningPolicyRequest { name, ..Default::default() };
+    let v1::DunningPolicy { name, etag, .. } = other.into_inner();
+    let delete = v1::DeleteDunningPolicyRequest { name, etag, ..Default::default() };
     let gone = client.delete_dunning_policy(portal.ask(delete)).await.unwrap().into_inner();
     assert!(gone.delete_time.is_some());
 }

@@ -9,6 +9,7 @@ mod support;
 mod bad_input;
 mod catalogue;
 mod dunning;
+mod etags;
 mod gateways;
 mod given;
 mod guard;

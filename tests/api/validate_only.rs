@@ -173,12 +173,14 @@ async fn catalogue(all: &mut Tried) {
     let request = v1::UpdateDunningPolicyRequest {
         dunning_policy: Some(v1::DunningPolicy {
             display_name: "Very patient".to_owned(),
-            ..policy.clone()
+            ..policy
         }),
         ..Default::default()
     };
-    let _: v1::DunningPolicy = all.change("DunningService/UpdateDunningPolicy", &request).await;
-    let request = v1::DeleteDunningPolicyRequest { name: policy.name, ..Default::default() };
+    let updated: v1::DunningPolicy =
+        all.change("DunningService/UpdateDunningPolicy", &request).await;
+    let v1::DunningPolicy { name, etag, .. } = updated;
+    let request = v1::DeleteDunningPolicyRequest { name, etag, ..Default::default() };
     let _: v1::DunningPolicy = all.change("DunningService/DeleteDunningPolicy", &request).await;
 
     let request = v1::CreatePlanRequest {
@@ -191,13 +193,15 @@ async fn catalogue(all: &mut Tried) {
     };
     let plan: v1::Plan = all.change("PlansService/CreatePlan", &request).await;
     let request = v1::UpdatePlanRequest {
-        plan: Some(v1::Plan { terms: Some(monthly(2_500)), ..plan.clone() }),
+        plan: Some(v1::Plan { terms: Some(monthly(2_500)), ..plan }),
         existing_subscriptions: v1::ExistingSubscriptions::Keep.into(),
         ..Default::default()
     };
-    let _: v1::UpdatePlanResponse = all.change("PlansService/UpdatePlan", &request).await;
+    let updated: v1::UpdatePlanResponse = all.change("PlansService/UpdatePlan", &request).await;
+    let plan = updated.plan.unwrap();
     let request = v1::CancelPlanRequest {
         name: plan.name,
+        etag: plan.etag,
         existing_subscriptions: Some(ExistingSubscriptions::RunOn(
             v1::cancel_plan_request::RunOn {},
         )),
@@ -253,7 +257,8 @@ async fn people(all: &mut Tried) {
         ..Default::default()
     };
     let _: v1::Customer = all.change(&format!("{service}/SetDefaultPaymentMethod"), &request).await;
-    let request = v1::DeletePaymentMethodRequest { name: second.name, ..Default::default() };
+    let v1::PaymentMethod { name, etag, .. } = second;
+    let request = v1::DeletePaymentMethodRequest { name, etag, ..Default::default() };
     let _: v1::PaymentMethod =
         all.change(&format!("{service}/DeletePaymentMethod"), &request).await;
 }

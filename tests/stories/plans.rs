@@ -180,6 +180,7 @@ async fn a_retired_plan_treats_its_members_as_the_preview_said(
     for (class, (existing, treatment, affected, now, later, totals)) in classes {
         let request = v1::CancelPlanRequest {
             name: class.plan.name.clone(),
+            etag: class.plan.etag.clone(),
             existing_subscriptions: Some(existing),
             request_id: world.api.request_id(),
             ..Default::default()

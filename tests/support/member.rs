@@ -129,8 +129,11 @@ impl Member {
 
     /// Takes a card out.
     pub async fn takes_out(&self, card: &str) {
+        let request = v1::GetPaymentMethodRequest { name: card.to_owned() };
+        let read = self.api.methods().get_payment_method(request).await.unwrap().into_inner();
         let request = v1::DeletePaymentMethodRequest {
-            name: card.to_owned(),
+            name: read.name,
+            etag: read.etag,
             request_id: self.api.request_id(),
             ..Default::default()
         };

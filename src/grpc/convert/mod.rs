@@ -35,6 +35,17 @@ pub fn etag(field: &str, text: &str) -> Result<Option<Version>> {
         .ok_or_else(|| AppError::invalid(field, "must be the etag as it was read, quotes included"))
 }
 
+/// The version that an etag tells, of an object by which money is charged: it must be sent (RULES API-4).
+pub fn needed_etag(field: &str, text: &str) -> Result<Option<Version>> {
+    match etag(field, text)? {
+        None => {
+            let message = "must be set, so that what you have read is what is changed";
+            Err(AppError::invalid(field, message))
+        }
+        seen => Ok(seen),
+    }
+}
+
 /// A count as the API writes it. Counts of ours stay far below what its numbers hold.
 pub fn number(count: u32) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
@@ -54,6 +65,8 @@ mod tests {
         let version = Version::from_count(17);
         assert_eq!(etag("etag", &version.to_string()).unwrap(), Some(version));
         assert_eq!(etag("etag", "").unwrap(), None);
+        assert_eq!(needed_etag("etag", &version.to_string()).unwrap(), Some(version));
+        assert!(needed_etag("etag", "").is_err());
         for text in ["17", "\"", "\"\"", "\"x\"", "W/\"17\""] {
             assert!(etag("etag", text).is_err(), "{text}");
         }

@@ -7,8 +7,8 @@ use rondo::grpc::proto::v1::{
 use rstest::rstest;
 
 use super::{
-    CUSTOMER, ETAG, INSTANT, NO_INSTANT, NO_POLICY, POLICY, check, fields, instant, mask, nowhere,
-    once, stale, state, with,
+    CUSTOMER, ETAG, INSTANT, NO_ETAG, NO_INSTANT, NO_POLICY, POLICY, check, fields, instant, mask,
+    nowhere, once, stale, state, with,
 };
 use crate::{
     given,
@@ -142,7 +142,11 @@ async fn each_bad_policy_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) 
         ..Default::default()
     };
     let update = |policy: v1::DunningPolicy| v1::UpdateDunningPolicyRequest {
-        dunning_policy: Some(v1::DunningPolicy { name: names.dunning_policy.clone(), ..policy }),
+        dunning_policy: Some(v1::DunningPolicy {
+            name: names.dunning_policy.clone(),
+            etag: if policy.etag.is_empty() { "\"1\"".to_owned() } else { policy.etag },
+            ..policy
+        }),
         ..Default::default()
     };
     let mut rows = vec![
@@ -204,6 +208,11 @@ async fn each_bad_policy_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) 
             &update(v1::DunningPolicy { etag: "1".to_owned(), ..renamed.clone() }),
             &[("dunning_policy.etag", ETAG)],
         ),
+        fields(
+            "UpdateDunningPolicy",
+            &with(&update(renamed.clone()), |r| r.dunning_policy.as_mut().unwrap().etag.clear()),
+            &[("dunning_policy.etag", NO_ETAG)],
+        ),
         stale(
             "UpdateDunningPolicy",
             &update(v1::DunningPolicy { etag: "\"9\"".to_owned(), ..renamed.clone() }),
@@ -234,20 +243,32 @@ async fn each_bad_policy_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) 
     let mut dunning = v1::dunning_service_client::DunningServiceClient::new(portal.channel.clone());
     let gone = dunning.create_dunning_policy(portal.ask(create(good()))).await.unwrap();
     let gone = gone.into_inner().name;
-    let delete =
-        |name: &str| v1::DeleteDunningPolicyRequest { name: name.to_owned(), ..Default::default() };
-    dunning.delete_dunning_policy(portal.ask(delete(&gone))).await.unwrap();
+    let delete = |name: &str, etag: &str| v1::DeleteDunningPolicyRequest {
+        name: name.to_owned(),
+        etag: etag.to_owned(),
+        ..Default::default()
+    };
+    dunning.delete_dunning_policy(portal.ask(delete(&gone, "\"1\""))).await.unwrap();
     let rows = vec![
         state(
             "DeleteDunningPolicy",
-            &delete(&names.dunning_policy),
+            &delete(&names.dunning_policy, "\"1\""),
             "POLICY_IN_USE",
             &format!("{} goes by it; give that plan another first", &plan.name[6..]),
         ),
-        state("DeleteDunningPolicy", &delete(&gone), "POLICY_DELETED", "the policy is deleted"),
+        fields("DeleteDunningPolicy", &delete(&gone, ""), &[("etag", NO_ETAG)]),
+        state(
+            "DeleteDunningPolicy",
+            &delete(&gone, "\"2\""),
+            "POLICY_DELETED",
+            "the policy is deleted",
+        ),
         state(
             "UpdateDunningPolicy",
-            &with(&update(renamed), |r| r.dunning_policy.as_mut().unwrap().name = gone.clone()),
+            &with(&update(renamed), |r| {
+                let policy = r.dunning_policy.as_mut().unwrap();
+                (policy.name, policy.etag) = (gone.clone(), "\"2\"".to_owned());
+            }),
             "POLICY_DELETED",
             "the policy is deleted",
         ),

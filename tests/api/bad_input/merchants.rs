@@ -3,7 +3,9 @@
 use rondo::{domain::api_key::Role, grpc::proto::v1};
 use rstest::rstest;
 
-use super::{ETAG, NO_POLICY, POLICY, check, check_as, fields, mask, nowhere, stale, with};
+use super::{
+    ETAG, NO_ETAG, NO_POLICY, POLICY, check, check_as, fields, mask, nowhere, stale, with,
+};
 use crate::{
     given::{self, other_academy},
     portal::{Portal, key},
@@ -37,7 +39,11 @@ async fn each_bad_input_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) {
         ..Default::default()
     };
     let update = |merchant: v1::Merchant| v1::UpdateMerchantRequest {
-        merchant: Some(v1::Merchant { name: own.clone(), ..merchant }),
+        merchant: Some(v1::Merchant {
+            name: own.clone(),
+            etag: if merchant.etag.is_empty() { etag.clone() } else { merchant.etag },
+            ..merchant
+        }),
         ..Default::default()
     };
     let mut rows = vec![
@@ -135,6 +141,11 @@ async fn each_bad_input_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) {
             "UpdateMerchant",
             &update(v1::Merchant { etag: "7".to_owned(), ..renamed.clone() }),
             &[("merchant.etag", ETAG)],
+        ),
+        fields(
+            "UpdateMerchant",
+            &with(&update(renamed.clone()), |r| r.merchant.as_mut().unwrap().etag.clear()),
+            &[("merchant.etag", NO_ETAG)],
         ),
         stale(
             "UpdateMerchant",

@@ -18,6 +18,11 @@ mod subscriptions;
 mod test_clocks;
 mod webhook_endpoints;
 
+pub use self::{
+    every_method::{methods, wrong_field},
+    objects::about,
+};
+
 use std::{
     fmt::Write as _,
     sync::atomic::{AtomicU64, Ordering},
@@ -43,8 +48,9 @@ pub const SUBSCRIPTION: &str = "must be a name like subscriptions/sub_06ew5kkq3h
 pub const INVOICE: &str = "must be a name like invoices/inv_06ew5kkq3hx3d1qj9w2t7m8c0g";
 pub const PAYMENT: &str = "must be a name like payments/pay_06ew5kkq3hx3d1qj9w2t7m8c0g";
 pub const POLICY: &str = "must be a name like dunningPolicies/dp_06ew5kkq3hx3d1qj9w2t7m8c0g";
-/// What is said of an etag that is none, and of an instant that is none.
+/// What is said of an etag that is none or missing, and of an instant that is none.
 pub const ETAG: &str = "must be the etag as it was read, quotes included";
+pub const NO_ETAG: &str = "must be set, so that what you have read is what is changed";
 pub const INSTANT: &str = "must be an instant of the years 1 to 9999";
 
 /// A UUID that no other request has.

@@ -7,8 +7,8 @@ use rondo::grpc::proto::v1::{
 use rstest::rstest;
 
 use super::{
-    CUSTOMER, INSTANT, METHOD, NO_CUSTOMER, NO_INSTANT, NO_METHOD, check, fields, instant, nowhere,
-    state, with,
+    CUSTOMER, INSTANT, METHOD, NO_CUSTOMER, NO_ETAG, NO_INSTANT, NO_METHOD, check, fields, instant,
+    nowhere, state, with,
 };
 use crate::{
     given,
@@ -177,8 +177,10 @@ async fn each_bad_card_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) {
 async fn each_bad_choice_of_a_card_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) {
     let portal = Portal::on(engine).await;
     let names = given::one_of_each(&portal).await;
-    let detached = given::card(&portal, &names.customer, "tok_visa_ok.second").await.name;
-    let delete = v1::DeletePaymentMethodRequest { name: detached.clone(), ..Default::default() };
+    let v1::PaymentMethod { name: detached, etag, .. } =
+        given::card(&portal, &names.customer, "tok_visa_ok.second").await;
+    let delete =
+        v1::DeletePaymentMethodRequest { name: detached.clone(), etag, ..Default::default() };
     portal.methods().delete_payment_method(portal.ask(delete.clone())).await.unwrap();
     let eva = portal.world.member("Eva", "tok_visa_lost_card").await;
     given::course(&portal, &eva).await;
@@ -226,9 +228,14 @@ async fn each_bad_choice_of_a_card_is_told_so(#[values(Sqlite, Postgres)] engine
             &[("payment_method", theirs)],
         ),
         state("SetBackupPaymentMethod", &backup(&eva, &lost), "PAYMENT_METHOD_BLOCKED", blocked),
+        fields(
+            "DeletePaymentMethod",
+            &v1::DeletePaymentMethodRequest { etag: String::new(), ..delete.clone() },
+            &[("etag", NO_ETAG)],
+        ),
         state(
             "DeletePaymentMethod",
-            &delete,
+            &v1::DeletePaymentMethodRequest { etag: "\"2\"".to_owned(), ..delete.clone() },
             "PAYMENT_METHOD_DETACHED",
             "the payment method is detached already",
         ),

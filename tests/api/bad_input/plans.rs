@@ -10,7 +10,8 @@ use rondo::grpc::proto::{
 use rstest::rstest;
 
 use super::{
-    ETAG, NO_PLAN, NO_POLICY, PLAN, POLICY, Row, check, fields, mask, nowhere, stale, state, with,
+    ETAG, NO_ETAG, NO_PLAN, NO_POLICY, PLAN, POLICY, Row, check, fields, mask, nowhere, stale,
+    state, with,
 };
 use crate::{
     given,
@@ -284,6 +285,7 @@ async fn each_bad_change_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) 
     let dollars = portal.plans().create_plan(portal.ask(request)).await.unwrap().into_inner();
     let cancel = |existing: Option<OnCancel>| v1::CancelPlanRequest {
         name: names.plan.clone(),
+        etag: "\"1\"".to_owned(),
         existing_subscriptions: existing,
         ..Default::default()
     };
@@ -307,10 +309,9 @@ async fn each_bad_change_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) 
     };
     let subscription = &names.subscription["subscriptions/".len()..];
     let unpriced = format!("{subscription} is billed in EUR, but `Membership` has no price in EUR");
-    let must_be_set = "must be set, so that what you have read is what is changed";
     let mut rows = vec![
         fields("UpdatePlan", &v1::UpdatePlanRequest::default(), &[("plan", "must be set")]),
-        fields("UpdatePlan", &bad(&|p| p.etag.clear()), &[("plan.etag", must_be_set)]),
+        fields("UpdatePlan", &bad(&|p| p.etag.clear()), &[("plan.etag", NO_ETAG)]),
         fields("UpdatePlan", &bad(&|p| p.etag = "1".to_owned()), &[("plan.etag", ETAG)]),
         stale("UpdatePlan", &bad(&|p| p.etag = "\"9\"".to_owned()), &names.plan, "\"1\""),
         fields("UpdatePlan", &bad(&|p| p.name = "monthly".to_owned()), &[("plan.name", PLAN)]),
@@ -390,6 +391,10 @@ async fn each_bad_change_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) 
         let preview = v1::PreviewPlanCancelRequest { cancel: Some(cancel(existing)) };
         rows.push(fields("PreviewPlanCancel", &preview, &[(&format!("cancel.{field}"), told)]));
     }
+    let unread = v1::CancelPlanRequest { etag: String::new(), ..cancel(to(&dollars.name)) };
+    rows.push(fields("CancelPlan", &unread, &[("etag", NO_ETAG)]));
+    let preview = v1::PreviewPlanCancelRequest { cancel: Some(unread) };
+    rows.push(fields("PreviewPlanCancel", &preview, &[("cancel.etag", NO_ETAG)]));
     let other_currency = cancel(to(&dollars.name));
     rows.push(state("CancelPlan", &other_currency, "NO_PRICE_IN_CURRENCY", &unpriced));
     let preview = v1::PreviewPlanCancelRequest { cancel: Some(other_currency) };

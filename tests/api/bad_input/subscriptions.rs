@@ -36,6 +36,7 @@ async fn each_bad_subscription_is_told_so(#[values(Sqlite, Postgres)] engine: En
     let retired = portal.plan("Retired", 2_000).await;
     let request = v1::CancelPlanRequest {
         name: retired.name.clone(),
+        etag: retired.etag.clone(),
         existing_subscriptions: Some(v1::cancel_plan_request::ExistingSubscriptions::RunOn(
             v1::cancel_plan_request::RunOn {},
         )),
