@@ -71,6 +71,20 @@ pub enum ApiError {
         /// Its own.
         own: Id<kind::Merchant>,
     },
+    /// The metadata `grpc-timeout` is none.
+    #[error(
+        "the metadata `grpc-timeout` must be a number of at most 8 digits and its unit, like 10S"
+    )]
+    DeadlineUnreadable,
+    /// The caller's patience ended before the work did.
+    #[error(
+        "the call's deadline of {} ms has passed, and it may have been carried out; send it again \
+         with the same request_id", wait.as_millis()
+    )]
+    DeadlinePassed {
+        /// How long the caller waited.
+        wait: Duration,
+    },
     /// Too many calls.
     #[error("too many calls; wait {} ms", retry_after.as_millis())]
     TooFast {
@@ -122,6 +136,11 @@ impl From<ApiError> for Status {
             ApiError::MerchantUnreadable => Told::new(Code::InvalidArgument, "MERCHANT_UNREADABLE"),
             ApiError::MerchantForeign { own } => {
                 Told::new(Code::PermissionDenied, "MERCHANT_FOREIGN").with("own", own.to_string())
+            }
+            ApiError::DeadlineUnreadable => Told::new(Code::InvalidArgument, "DEADLINE_UNREADABLE"),
+            ApiError::DeadlinePassed { wait } => {
+                Told::new(Code::DeadlineExceeded, "DEADLINE_PASSED")
+                    .with("deadlineMs", wait.as_millis().to_string())
             }
             ApiError::TooFast { retry_after } => {
                 Told::new(Code::ResourceExhausted, "RATE_LIMITED").again_after(retry_after)
@@ -338,6 +357,12 @@ mod tests {
                 "METHOD_UNKNOWN",
             ),
             (ApiError::MerchantUnnamed, Code::InvalidArgument, "MERCHANT_UNNAMED"),
+            (ApiError::DeadlineUnreadable, Code::InvalidArgument, "DEADLINE_UNREADABLE"),
+            (
+                ApiError::DeadlinePassed { wait: Duration::from_millis(200) },
+                Code::DeadlineExceeded,
+                "DEADLINE_PASSED",
+            ),
             (
                 ApiError::TooFast { retry_after: Duration::from_millis(20) },
                 Code::ResourceExhausted,

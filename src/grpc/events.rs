@@ -10,6 +10,7 @@ use super::{
     Api,
     auth::admitted,
     convert::events as convert,
+    deadlines::Deadline,
     proto::v1::{self, events_service_server::EventsService},
 };
 use crate::{
@@ -77,6 +78,7 @@ impl EventsService for Api {
         &self,
         request: Request<v1::StreamEventsRequest>,
     ) -> Result<Response<Self::StreamEventsStream>, Status> {
+        let deadline = request.extensions().get().copied();
         let (caller, request) = admitted(request)?;
         let filter = convert::filter(&request.customer, &request.types)?;
         let (_, merchant) = self.read(&caller).await?;
@@ -102,6 +104,6 @@ impl EventsService for Api {
                 Ok::<_, Status>(Some((stream::iter(batch.into_iter().map(Ok)), reader)))
             }
         });
-        Ok(Response::new(Box::pin(batches.try_flatten())))
+        Ok(Response::new(Box::pin(Deadline::end(deadline, batches.try_flatten()))))
     }
 }

@@ -9,6 +9,7 @@ mod api_keys;
 pub mod auth;
 pub mod convert;
 mod customers;
+pub mod deadlines;
 pub mod descriptors;
 mod dunning;
 pub mod errors;

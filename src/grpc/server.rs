@@ -8,6 +8,7 @@ use tonic::service::Routes;
 
 use super::{
     auth::{self, Caller},
+    deadlines,
     errors::ApiError,
     limits::Limits,
     paging::List,
@@ -120,6 +121,7 @@ pub fn routes(services: Services) -> axum::Router {
         .into_axum_router()
         .reset_fallback()
         .route_layer(axum::middleware::from_fn_with_state(api, auth::guard))
+        .route_layer(axum::middleware::from_fn(deadlines::keep))
 }
 
 impl Api {

@@ -8,6 +8,7 @@ mod support;
 
 mod bad_input;
 mod catalogue;
+mod deadlines;
 mod dunning;
 mod etags;
 mod gateways;
