@@ -20,6 +20,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut config = tonic_prost_build::Config::new();
     // So that each message can be looked up among the descriptors.
     config.enable_type_names();
+    // So that equal requests are equal bytes, by which they are told apart.
+    config.btree_map(["."]);
     tonic_prost_build::configure()
         .compile_fds_with_config(compiler.file_descriptor_set(), config)?;
     Ok(())

@@ -7,6 +7,7 @@ create table plan (
     state text not null check (state in ('active', 'retired')),
     current_version bigint not null check (current_version > 0),
     dunning_policy_id uuid,
+    labels jsonb not null,
     created_at timestamptz not null,
     version bigint not null check (version > 0),
     primary key (merchant_id, plan_id)
@@ -35,6 +36,7 @@ create table customer (
     backup_method_id uuid,
     email_suppressed boolean not null,
     external_id text,
+    labels jsonb not null,
     created_at timestamptz not null,
     deleted_at timestamptz,
     version bigint not null check (version > 0),

@@ -7,6 +7,7 @@ create table plan (
     state text not null check (state in ('active', 'retired')),
     current_version integer not null check (current_version > 0),
     dunning_policy_id blob check (length(dunning_policy_id) = 16),
+    labels text not null check (json_valid(labels)),
     created_at integer not null,
     version integer not null check (version > 0),
     primary key (merchant_id, plan_id)
@@ -35,6 +36,7 @@ create table customer (
     backup_method_id blob check (length(backup_method_id) = 16),
     email_suppressed integer not null check (email_suppressed in (0, 1)),
     external_id text,
+    labels text not null check (json_valid(labels)),
     created_at integer not null,
     deleted_at integer,
     version integer not null check (version > 0),

@@ -10,6 +10,7 @@ use crate::{
         customer::Customer,
         event::{Event, EventKind, Subject},
         ids::{Id, kind},
+        labels::Labels,
         subscription::SubscriptionState,
         version::Version,
     },
@@ -40,6 +41,8 @@ pub struct NewCustomer {
     pub country: Option<String>,
     /// The portal's own id of them.
     pub external_id: Option<String>,
+    /// The portal's own words about them.
+    pub labels: Labels,
 }
 
 /// What is to be changed of a customer; what is absent stays, and the inner absence clears.
@@ -52,6 +55,7 @@ pub struct CustomerUpdate {
     pub zone: Option<Option<String>>,
     pub country: Option<Option<String>>,
     pub external_id: Option<Option<String>>,
+    pub labels: Option<Labels>,
 }
 
 /// Makes a customer.
@@ -70,6 +74,7 @@ pub async fn create_customer(act: &mut Act<'_>, new: NewCustomer) -> Result<Cust
         backup_method: None,
         email_suppressed: false,
         external_id: new.external_id,
+        labels: new.labels,
         created_at: act.now(),
         deleted_at: None,
         version: Version::NEW,
@@ -100,6 +105,7 @@ pub async fn update_customer(
         zone: update.zone.unwrap_or_else(|| customer.zone.map(|zone| zone.to_string())),
         country: update.country.unwrap_or(customer.country),
         external_id: update.external_id.unwrap_or(customer.external_id),
+        labels: update.labels.unwrap_or(customer.labels),
     };
     customer.zone = check(&whole)?;
     check_external_id(act, whole.external_id.as_deref(), Some(id)).await?;
@@ -112,6 +118,7 @@ pub async fn update_customer(
     customer.locale = whole.locale;
     customer.country = whole.country;
     customer.external_id = whole.external_id;
+    customer.labels = whole.labels;
     write(act, customer, EventKind::CustomerUpdated, None).await
 }
 
@@ -282,6 +289,7 @@ mod tests {
             zone: Some("Europe/Vienna".to_owned()),
             country: Some("AT".to_owned()),
             external_id: Some("user-17".to_owned()),
+            labels: Labels::default(),
         }
     }
 

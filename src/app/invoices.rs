@@ -20,6 +20,7 @@ use crate::domain::{
         closing::{self, OpenInvoice},
         issuing::{self, Collection},
     },
+    labels::Labels,
     money::{Currency, Money, MoneyError},
     notice::reminder,
     subscription::{Subscription, SubscriptionState},
@@ -40,6 +41,8 @@ pub struct NewInvoice {
     pub lines: Vec<NewLine>,
     /// What it opens once it is paid, in the portal's own words.
     pub entitlements: Vec<String>,
+    /// The portal's own words about it.
+    pub labels: Labels,
     /// When it is to be paid; now if absent.
     pub due_at: Option<DateTime<Utc>>,
     /// How it is collected.
@@ -100,6 +103,7 @@ pub async fn create(act: &mut Act<'_>, new: NewInvoice) -> Result<Billed> {
         .map_err(|error| too_large(&error))?;
     invoice.due_at = due_at;
     invoice.entitlements = new.entitlements;
+    invoice.labels = new.labels;
     let id = invoice.id;
     act.write(issuing::issue(invoice, collection, now, act.mint)).await?;
     billed(act, id).await
@@ -273,8 +277,14 @@ mod tests {
 
     fn told(lines: Vec<NewLine>, due_at: Option<DateTime<Utc>>) -> Vec<String> {
         let customer = Id::from_uuid(uuid::Uuid::from_u128(7));
-        let entitlements = Vec::new();
-        let new = NewInvoice { customer, lines, entitlements, due_at, collection: CollectBy::Link };
+        let new = NewInvoice {
+            customer,
+            lines,
+            entitlements: Vec::new(),
+            labels: Labels::default(),
+            due_at,
+            collection: CollectBy::Link,
+        };
         let faults = faults(&new, now());
         faults.into_iter().map(|fault| format!("{} {}", fault.field, fault.message)).collect()
     }

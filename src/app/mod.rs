@@ -19,6 +19,7 @@ pub mod events;
 pub mod inbox;
 mod index;
 pub mod invoices;
+pub mod labels;
 mod letter;
 pub mod merchants;
 mod order;

@@ -18,6 +18,7 @@ use crate::domain::{
     changes::Changes,
     event::{Event, EventKind, Subject},
     ids::{Id, kind},
+    labels::Labels,
     version::Version,
 };
 
@@ -35,6 +36,8 @@ pub struct NewPlan {
     pub terms: Terms,
     /// The dunning policy; the merchant's if absent.
     pub dunning_policy: Option<Id<kind::DunningPolicy>>,
+    /// The portal's own words about it.
+    pub labels: Labels,
 }
 
 /// A plan with the terms of its current version.
@@ -61,6 +64,7 @@ pub async fn create_plan(act: &mut Act<'_>, new: NewPlan) -> Result<PlanWithTerm
         state: PlanState::Active,
         current: VersionNumber::FIRST,
         dunning_policy: new.dunning_policy,
+        labels: new.labels,
         created_at: act.now(),
         version: Version::NEW,
     };

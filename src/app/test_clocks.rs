@@ -12,7 +12,7 @@ use crate::{
         ids::{Id, kind},
         merchant::{Merchant, TestClock},
     },
-    store::Page,
+    store::{CustomerFilter, Page, PlanFilter},
 };
 
 /// The furthest that a clock is sent at once: ten years.
@@ -39,8 +39,10 @@ pub async fn create_test_clock(
             id: clock.id.to_string(),
         });
     }
-    let customers = act.repo.list_customers(merchant, true, Page { after: None, limit: 1 }).await?;
-    let plans = act.repo.list_plans(merchant, None, Page { after: None, limit: 1 }).await?;
+    let all = CustomerFilter { show_deleted: true, ..CustomerFilter::default() };
+    let customers = act.repo.list_customers(merchant, &all, Page { after: None, limit: 1 }).await?;
+    let all = PlanFilter::default();
+    let plans = act.repo.list_plans(merchant, &all, Page { after: None, limit: 1 }).await?;
     if !customers.is_empty() || !plans.is_empty() {
         return Err(AppError::precondition(
             "MERCHANT_IN_USE",

@@ -6,6 +6,7 @@ use super::{
     calendar::Zone,
     event::{Event, EventKind, Subject},
     ids::{Id, Mint, kind},
+    labels::Labels,
     payment::{
         decline::{DeclineClass, Network},
         method::{CardMark, Credential, Expiry, Shown, StoredMethod},
@@ -38,6 +39,8 @@ pub struct Customer {
     pub email_suppressed: bool,
     /// The portal's own id of them, if it gave one; unique per merchant.
     pub external_id: Option<String>,
+    /// The portal's own words about them.
+    pub labels: Labels,
     /// When they were made.
     pub created_at: DateTime<Utc>,
     /// When they were deleted, softly.

@@ -106,6 +106,8 @@ pub enum EventKind {
     SubscriptionChangeScheduled,
     #[serde(rename = "subscription.changed")]
     SubscriptionChanged,
+    #[serde(rename = "subscription.updated")]
+    SubscriptionUpdated,
     #[serde(rename = "subscription.past_due")]
     SubscriptionPastDue,
     #[serde(rename = "subscription.recovered")]
@@ -126,6 +128,8 @@ pub enum EventKind {
     SubscriptionExpired,
     #[serde(rename = "invoice.issued")]
     InvoiceIssued,
+    #[serde(rename = "invoice.updated")]
+    InvoiceUpdated,
     #[serde(rename = "invoice.paid")]
     InvoicePaid,
     #[serde(rename = "invoice.voided")]

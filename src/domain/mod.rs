@@ -13,6 +13,7 @@ pub mod event;
 pub(crate) mod hash;
 pub mod ids;
 pub mod invoice;
+pub mod labels;
 pub mod ledger;
 pub mod merchant;
 pub mod money;

@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status};
 use super::{
     Api,
     auth::admitted,
-    convert::{customers as convert, etag, optional},
+    convert::{customers as convert, etag, labels, optional},
     faults::required,
     idempotency::Mutation,
     names,
@@ -14,6 +14,7 @@ use super::{
 use crate::{
     app::{Act, AppError, Result as AppResult, access, customers},
     domain::customer::Customer,
+    store::CustomerFilter,
 };
 
 #[tonic::async_trait]
@@ -24,7 +25,7 @@ impl CustomersService for Api {
     ) -> Result<Response<v1::Customer>, Status> {
         let (caller, request) = admitted(request)?;
         let mutation = Mutation::read(&caller, &request)?;
-        let new = convert::new_customer(required("customer", request.customer.as_ref())?);
+        let new = convert::new_customer(required("customer", request.customer.as_ref())?)?;
         self.mutate(&mutation, |act| {
             let new = new.clone();
             Box::pin(
@@ -55,8 +56,11 @@ impl CustomersService for Api {
         let list = self.list(&caller, "/rondo.v1.CustomersService/ListCustomers", &request);
         let wanted = list.page(size, &token)?;
         let (mut repo, merchant) = self.read(&caller).await?;
-        let page = wanted.to_page();
-        let rows = repo.list_customers(merchant.id, request.show_deleted, page).await;
+        let filter = CustomerFilter {
+            show_deleted: request.show_deleted,
+            labels: labels("labels", &request.labels)?,
+        };
+        let rows = repo.list_customers(merchant.id, &filter, wanted.to_page()).await;
         let (rows, next_page_token) =
             wanted.cut(rows.map_err(AppError::from)?, |customer| customer.id);
         let customers = rows.iter().map(convert::customer).collect();

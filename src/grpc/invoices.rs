@@ -6,13 +6,14 @@ use tonic::{Request, Response, Status};
 use super::{
     Api,
     auth::admitted,
-    convert::{etag, invoices as convert, time},
+    convert::{etag, invoices as convert, labels, needed_etag, time},
+    faults::required,
     idempotency::Mutation,
     names,
     proto::v1::{self, invoices_service_server::InvoicesService},
 };
 use crate::{
-    app::{Act, AppError, Rondo, invoices, pay::PayLink},
+    app::{Act, AppError, Rondo, invoices, labels::relabel_invoice, pay::PayLink},
     domain::invoice::{Invoice, InvoiceState},
     security::links::{BadLink, Purpose},
     store::InvoiceFilter,
@@ -58,6 +59,7 @@ impl InvoicesService for Api {
             customer: names::optional_id("customer", &request.customer)?,
             subscription: names::optional_id("subscription", &request.subscription)?,
             states: convert::wanted_states(request.states())?,
+            labels: labels("labels", &request.labels)?,
             ..InvoiceFilter::default()
         };
         let (mut repo, merchant) = self.read(&caller).await?;
@@ -67,6 +69,25 @@ impl InvoicesService for Api {
         let billed = invoices::with_payments(&mut act, rows).await?;
         let invoices = billed.iter().map(convert::invoice).collect();
         Ok(Response::new(v1::ListInvoicesResponse { invoices, next_page_token }))
+    }
+
+    async fn update_invoice(
+        &self,
+        request: Request<v1::UpdateInvoiceRequest>,
+    ) -> Result<Response<v1::Invoice>, Status> {
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
+        let told = required("invoice", request.invoice.as_ref())?;
+        let id = names::id("invoice.name", &told.name)?;
+        let seen = needed_etag("invoice.etag", &told.etag)?;
+        let labels = convert::new_labels(told, &request)?;
+        self.mutate(&mutation, |act| {
+            let labels = labels.clone();
+            Box::pin(
+                async move { Ok(convert::invoice(&relabel_invoice(act, id, seen, labels).await?)) },
+            )
+        })
+        .await
     }
 
     async fn pay_invoice(

@@ -59,6 +59,7 @@ mutations! {
     "/rondo.v1.DunningService/UpdateDunningPolicy" takes UpdateDunningPolicyRequest;
     "/rondo.v1.InvoicesService/CreateInvoice" takes CreateInvoiceRequest and moves money;
     "/rondo.v1.InvoicesService/PayInvoice" takes PayInvoiceRequest and moves money;
+    "/rondo.v1.InvoicesService/UpdateInvoice" takes UpdateInvoiceRequest;
     "/rondo.v1.InvoicesService/VoidInvoice" takes VoidInvoiceRequest;
     "/rondo.v1.MerchantsService/CreateMerchant" takes CreateMerchantRequest;
     "/rondo.v1.MerchantsService/UpdateMerchant" takes UpdateMerchantRequest;
@@ -77,6 +78,7 @@ mutations! {
     "/rondo.v1.SubscriptionsService/ResumeSubscription" takes ResumeSubscriptionRequest;
     "/rondo.v1.SubscriptionsService/UndoCancelSubscription" takes UndoCancelSubscriptionRequest;
     "/rondo.v1.SubscriptionsService/UndoChangeSubscription" takes UndoChangeSubscriptionRequest;
+    "/rondo.v1.SubscriptionsService/UpdateSubscription" takes UpdateSubscriptionRequest;
     "/rondo.v1.TestClocksService/AdvanceTestClock" takes AdvanceTestClockRequest;
     "/rondo.v1.TestClocksService/CreateTestClock" takes CreateTestClockRequest;
     "/rondo.v1.WebhookEndpointsService/CreateWebhookEndpoint" takes CreateWebhookEndpointRequest;

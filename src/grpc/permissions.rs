@@ -56,6 +56,7 @@ const TABLE: &[(&str, &[(&str, Permission)])] = &[
             ("GetPayLink", Write),
             ("ListInvoices", Read),
             ("PayInvoice", Write),
+            ("UpdateInvoice", Write),
             ("VoidInvoice", Write),
         ],
     ),
@@ -116,6 +117,7 @@ const TABLE: &[(&str, &[(&str, Permission)])] = &[
             ("ResumeSubscription", Write),
             ("UndoCancelSubscription", Write),
             ("UndoChangeSubscription", Write),
+            ("UpdateSubscription", Write),
         ],
     ),
     (

@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status};
 use super::{
     Api,
     auth::admitted,
-    convert::{needed_etag, plans as convert},
+    convert::{labels, needed_etag, plans as convert},
     faults::required,
     idempotency::Mutation,
     names,
@@ -17,6 +17,7 @@ use crate::{
         ids::{Id, kind},
         version::Version,
     },
+    store::PlanFilter,
 };
 
 /// An update of a plan, read.
@@ -109,8 +110,11 @@ impl PlansService for Api {
         let wanted = list.page(size, &token)?;
         let (mut repo, merchant) = self.read(&caller).await?;
         let mut act = Act::new(repo.as_mut(), &merchant, self.now(), self.mint());
-        let state = convert::wanted_state(request.state());
-        let rows = act.repo.list_plans(merchant.id, state, wanted.to_page()).await;
+        let filter = PlanFilter {
+            state: convert::wanted_state(request.state()),
+            labels: labels("labels", &request.labels)?,
+        };
+        let rows = act.repo.list_plans(merchant.id, &filter, wanted.to_page()).await;
         let rows = rows.map_err(AppError::from)?;
         let (rows, next_page_token) = wanted.cut(rows, |plan| plan.id);
         let plans = plans::with_terms(&mut act, rows).await?;

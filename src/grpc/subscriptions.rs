@@ -5,13 +5,14 @@ use tonic::{Request, Response, Status};
 use super::{
     Api,
     auth::admitted,
-    convert::{etag, subscriptions as convert, time},
+    convert::{etag, labels, needed_etag, subscriptions as convert, time},
+    faults::required,
     idempotency::Mutation,
     names,
     proto::v1::{self, subscriptions_service_server::SubscriptionsService},
 };
 use crate::{
-    app::{Act, AppError, subscriptions},
+    app::{Act, AppError, labels::relabel_subscription, subscriptions},
     store::SubscriptionFilter,
 };
 
@@ -25,6 +26,7 @@ impl SubscriptionsService for Api {
         let mutation = Mutation::read(&caller, &request)?;
         let new = convert::new_subscription(&request)?;
         self.mutate(&mutation, |act| {
+            let new = new.clone();
             Box::pin(async move {
                 let subscription = subscriptions::create(act, new).await?;
                 Ok(convert::subscription(&subscription))
@@ -57,12 +59,33 @@ impl SubscriptionsService for Api {
             customer: names::optional_id("customer", &request.customer)?,
             plan: names::optional_id("plan", &request.plan)?,
             states: convert::wanted_states(request.states())?,
+            labels: labels("labels", &request.labels)?,
         };
         let (mut repo, merchant) = self.read(&caller).await?;
         let rows = repo.list_subscriptions(merchant.id, &filter, wanted.to_page()).await;
         let (rows, next_page_token) = wanted.cut(rows.map_err(AppError::from)?, |row| row.id);
         let subscriptions = rows.iter().map(convert::subscription).collect();
         Ok(Response::new(v1::ListSubscriptionsResponse { subscriptions, next_page_token }))
+    }
+
+    async fn update_subscription(
+        &self,
+        request: Request<v1::UpdateSubscriptionRequest>,
+    ) -> Result<Response<v1::Subscription>, Status> {
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
+        let told = required("subscription", request.subscription.as_ref())?;
+        let id = names::id("subscription.name", &told.name)?;
+        let seen = needed_etag("subscription.etag", &told.etag)?;
+        let labels = convert::new_labels(told, &request)?;
+        self.mutate(&mutation, |act| {
+            let labels = labels.clone();
+            Box::pin(async move {
+                let subscription = relabel_subscription(act, id, seen, labels).await?;
+                Ok(convert::subscription(&subscription))
+            })
+        })
+        .await
     }
 
     async fn change_subscription(

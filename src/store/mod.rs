@@ -22,7 +22,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::{
     api_key::ApiKey,
-    catalog::{Plan, PlanState, PlanVersion, VersionNumber},
+    catalog::{Plan, PlanVersion, VersionNumber},
     changes::Changes,
     customer::{Customer, PaymentMethod},
     dunning::{DunningCase, DunningPolicy},
@@ -41,8 +41,8 @@ pub use due::{Broken, Claim, Stuck, Times, Work};
 pub use error::StoreError;
 pub use open::{Access, Durability, OpenOptions, open};
 pub use question::{
-    Balance, EventFilter, InboxItem, InvoiceFilter, MonthFigures, Page, PaymentFilter, SentBefore,
-    StoredReply, SubscriptionFilter,
+    Balance, CustomerFilter, EventFilter, InboxItem, InvoiceFilter, MonthFigures, Page,
+    PaymentFilter, PlanFilter, SentBefore, StoredReply, SubscriptionFilter,
 };
 
 /// What any question to the store may come to.
@@ -424,7 +424,7 @@ pub trait Repository: Send {
     async fn list_customers(
         &mut self,
         merchant: MerchantId,
-        include_deleted: bool,
+        filter: &CustomerFilter,
         page: Page<kind::Customer>,
     ) -> Result<Vec<Customer>>;
 
@@ -432,7 +432,7 @@ pub trait Repository: Send {
     async fn list_plans(
         &mut self,
         merchant: MerchantId,
-        state: Option<PlanState>,
+        filter: &PlanFilter,
         page: Page<kind::Plan>,
     ) -> Result<Vec<Plan>>;
 

@@ -5,9 +5,11 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::domain::{
+    catalog::PlanState,
     event::EventKind,
     ids::{Id, Kind, kind},
     invoice::InvoiceState,
+    labels::Labels,
     money::{Currency, Money},
     payment::{PaymentState, attempt::Initiator},
     subscription::SubscriptionState,
@@ -59,6 +61,23 @@ pub struct StoredReply {
     pub at: DateTime<Utc>,
 }
 
+/// Which customers to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each narrows the list to what its name says")]
+pub struct CustomerFilter {
+    /// Deleted ones too.
+    pub show_deleted: bool,
+    pub labels: Labels,
+}
+
+/// Which plans to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each narrows the list to what its name says")]
+pub struct PlanFilter {
+    pub state: Option<PlanState>,
+    pub labels: Labels,
+}
+
 /// Which subscriptions to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each narrows the list to what its name says")]
@@ -66,6 +85,7 @@ pub struct SubscriptionFilter {
     pub customer: Option<Id<kind::Customer>>,
     pub plan: Option<Id<kind::Plan>>,
     pub states: Vec<SubscriptionState>,
+    pub labels: Labels,
 }
 
 /// Which invoices to list.
@@ -77,6 +97,7 @@ pub struct InvoiceFilter {
     pub states: Vec<InvoiceState>,
     /// Those that open something by themselves.
     pub entitling_only: bool,
+    pub labels: Labels,
 }
 
 /// Which payments to list.

@@ -15,6 +15,7 @@ mod gateways;
 mod given;
 mod guard;
 mod invoices;
+mod labels;
 mod portal;
 mod subscriptions;
 mod validate_only;

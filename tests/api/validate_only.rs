@@ -91,7 +91,7 @@ async fn what_is_only_validated_leaves_no_trace(#[values(Sqlite, Postgres)] engi
     let request_of = |path: &&str| wire::field(wire::request_of(path), "validate_only").is_some();
     let expected: BTreeSet<_> = API.methods().filter(request_of).map(str::to_owned).collect();
     assert_eq!(all.paths, expected);
-    assert_eq!(all.paths.len(), 36);
+    assert_eq!(all.paths.len(), 38);
 }
 
 async fn administration(all: &mut Tried) {
@@ -281,6 +281,19 @@ async fn agreements(all: &mut Tried) {
     all.portal.world.advance_to("2026-02-01").await;
     let name = || begun.name.clone();
     let service = "SubscriptionsService";
+    let get = v1::GetSubscriptionRequest { name: name() };
+    let mut subscriptions = v1::subscriptions_service_client::SubscriptionsServiceClient::new(
+        all.portal.channel.clone(),
+    );
+    let known = subscriptions.get_subscription(all.portal.ask(get)).await.unwrap().into_inner();
+    let request = v1::UpdateSubscriptionRequest {
+        subscription: Some(v1::Subscription {
+            labels: [("cohort".to_owned(), "spring".to_owned())].into(),
+            ..known
+        }),
+        ..Default::default()
+    };
+    let _: v1::Subscription = all.change(&format!("{service}/UpdateSubscription"), &request).await;
 
     let request =
         v1::ChangeSubscriptionRequest { name: name(), plan: premium.name, ..Default::default() };
@@ -323,6 +336,14 @@ async fn money(all: &mut Tried) {
     let request =
         v1::PayInvoiceRequest { name: paid.name, request_id: once(), ..Default::default() };
     let paid: v1::Invoice = all.change("InvoicesService/PayInvoice", &request).await;
+    let request = v1::UpdateInvoiceRequest {
+        invoice: Some(v1::Invoice {
+            labels: [("order".to_owned(), "1017".to_owned())].into(),
+            ..paid.clone()
+        }),
+        ..Default::default()
+    };
+    let paid: v1::Invoice = all.change("InvoicesService/UpdateInvoice", &request).await;
     let voided: v1::Invoice = all.change("InvoicesService/CreateInvoice", &by_link()).await;
     let request = v1::VoidInvoiceRequest { name: voided.name, ..Default::default() };
     let _: v1::Invoice = all.change("InvoicesService/VoidInvoice", &request).await;

@@ -15,7 +15,7 @@ use rondo::{
         },
         subscription::{Subscription, SubscriptionState},
     },
-    store::{InvoiceFilter, Page, PaymentFilter, SubscriptionFilter},
+    store::{CustomerFilter, InvoiceFilter, Page, PaymentFilter, PlanFilter, SubscriptionFilter},
 };
 use rstest::rstest;
 
@@ -44,10 +44,11 @@ async fn a_list_comes_page_by_page(#[values(Sqlite, Postgres)] engine: Engine) {
     expected.sort();
 
     let mut repo = store.snapshot().await.unwrap();
+    let everyone = CustomerFilter { show_deleted: true, ..Default::default() };
     let mut listed = Vec::new();
     loop {
         let page = Page { after: listed.last().copied(), limit: 4 };
-        let customers = repo.list_customers(shop.merchant.id, true, page).await.unwrap();
+        let customers = repo.list_customers(shop.merchant.id, &everyone, page).await.unwrap();
         listed.extend(customers.iter().map(|customer| customer.id));
         if customers.len() < 4 {
             break;
@@ -55,7 +56,8 @@ async fn a_list_comes_page_by_page(#[values(Sqlite, Postgres)] engine: Engine) {
     }
     assert_eq!(listed, expected);
     let page = Page { after: None, limit: 99 };
-    assert_eq!(repo.list_customers(shop.merchant.id, false, page).await.unwrap().len(), 5);
+    let present = CustomerFilter::default();
+    assert_eq!(repo.list_customers(shop.merchant.id, &present, page).await.unwrap().len(), 5);
     let merchants = Page { after: None, limit: 99 };
     assert_eq!(repo.merchants(merchants).await.unwrap().len(), 1);
     let after = Page { after: Some(shop.merchant.id), limit: 99 };
@@ -122,7 +124,9 @@ async fn lists_are_narrowed_by_every_filter(#[values(Sqlite, Postgres)] engine: 
 
     let all = Page { after: None, limit: 9 };
     for (state, count) in [(None, 1), (Some(PlanState::Active), 1), (Some(PlanState::Retired), 0)] {
-        assert_eq!(repo.list_plans(merchant, state, all).await.unwrap().len(), count, "{state:?}");
+        let filter = PlanFilter { state, ..Default::default() };
+        let plans = repo.list_plans(merchant, &filter, all).await.unwrap();
+        assert_eq!(plans.len(), count, "{state:?}");
     }
 }
 

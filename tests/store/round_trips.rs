@@ -12,6 +12,7 @@ use rondo::{
         event::{Event, EventKind, Subject, WebhookEndpoint},
         ids::{Id, kind},
         invoice::{Invoice, InvoiceState},
+        labels::Labels,
         ledger::{Heading, Movement},
         merchant::{Merchant, TestClock},
         notice::{Facts, Notice, NoticeState},
@@ -49,6 +50,11 @@ const NETWORKS: [Network; 10] = [
     Network::Bacs,
     Network::Other,
 ];
+
+fn labels() -> Labels {
+    let words = [("course/level", "a \"b\" 'c' \\"), ("empty", "")];
+    Labels::new(words.map(|(key, value)| (key.into(), value.into())).into()).unwrap()
+}
 
 #[rstest]
 #[tokio::test]
@@ -131,6 +137,7 @@ async fn a_customer_with_everything_told(#[values(Sqlite, Postgres)] engine: Eng
         backup_method: Some(shop.id()),
         email_suppressed: true,
         external_id: Some("portal-7".into()),
+        labels: labels(),
         deleted_at: Some(at("2026-05-05") + TimeDelta::microseconds(123_456)),
         ..shop.customer.clone()
     };
@@ -186,6 +193,7 @@ async fn a_plan_and_its_versions(#[values(Sqlite, Postgres)] engine: Engine) {
     plan.state = PlanState::Retired;
     plan.current = VersionNumber(2);
     plan.dunning_policy = Some(shop.id());
+    plan.labels = labels();
     let mut second = shop.terms.clone();
     second.number = VersionNumber(2);
     second.terms.trial_days = 14;

@@ -10,7 +10,7 @@ use crate::{
         payment::rules::RuleBook,
         version::Version,
     },
-    store::Page,
+    store::{Page, PlanFilter},
 };
 
 /// Plans that are read at once.
@@ -88,7 +88,7 @@ async fn plan_with(act: &mut Act<'_>, policy: Id<kind::DunningPolicy>) -> Result
     let mut after = None;
     loop {
         let page = Page { after, limit: PAGE };
-        let plans = act.repo.list_plans(act.merchant.id, None, page).await?;
+        let plans = act.repo.list_plans(act.merchant.id, &PlanFilter::default(), page).await?;
         let Some(last) = plans.last() else { return Ok(None) };
         after = Some(last.id);
         if let Some(found) = plans.into_iter().find(|plan| plan.dunning_policy == Some(policy)) {

@@ -14,6 +14,7 @@ use crate::{
         changes::Changes,
         event::EventKind,
         ids::{Id, kind},
+        labels::Labels,
         subscription::Subscription,
         version::Version,
     },
@@ -36,6 +37,8 @@ pub struct PlanUpdate {
     pub entitlements: Option<Vec<String>>,
     /// The dunning policy; the inner absence means the merchant's.
     pub dunning_policy: Option<Option<Id<kind::DunningPolicy>>>,
+    /// The portal's own words about it.
+    pub labels: Option<Labels>,
 }
 
 /// What becomes of running subscriptions when their plan gets new terms.
@@ -72,6 +75,9 @@ pub async fn update_plan(
     if let Some(policy) = update.dunning_policy {
         check_policy(act, policy).await?;
         plan.dunning_policy = policy;
+    }
+    if let Some(labels) = &update.labels {
+        plan.labels.clone_from(labels);
     }
 
     let existing = (terms != old).then(|| check_existing(existing, &old, &terms)).transpose()?;

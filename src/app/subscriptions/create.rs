@@ -11,6 +11,7 @@ use crate::{
         customer::{Customer, PaymentMethod},
         event::EventKind,
         ids::{Id, kind},
+        labels::Labels,
         money::{Currency, Money},
         notice::{Facts, Notice, reminder},
         payment::method::Expiry,
@@ -23,7 +24,7 @@ use crate::{
 };
 
 /// A subscription to begin now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewSubscription {
     /// Who pays.
     pub customer: Id<kind::Customer>,
@@ -37,6 +38,8 @@ pub struct NewSubscription {
     pub payment_method: Option<Id<kind::PaymentMethod>>,
     /// Whether it begins with the plan's trial.
     pub trial: Trial,
+    /// The portal's own words about it.
+    pub labels: Labels,
 }
 
 /// Whether a subscription begins with its plan's free trial.
@@ -207,6 +210,7 @@ fn unplaced(
         pause: None,
         payment_method: new.payment_method,
         access: Access::None,
+        labels: new.labels.clone(),
         started_at: now,
         ended_at: None,
         version: Version::NEW,

@@ -12,6 +12,7 @@ use crate::{
         changes::Changes,
         customer::{Customer, PaymentMethod},
         ids::Mint,
+        labels::Labels,
         merchant::Merchant,
         money::Currency,
         payment::{
@@ -70,6 +71,7 @@ impl<'a> Shop<'a> {
             state: PlanState::Active,
             current: VersionNumber::FIRST,
             dunning_policy: None,
+            labels: Labels::default(),
             created_at: began,
             version: Version::NEW,
         };
@@ -158,6 +160,7 @@ impl<'a> Shop<'a> {
             backup_method: None,
             email_suppressed: false,
             external_id: Some(number.to_string()),
+            labels: Labels::default(),
             created_at: began,
             deleted_at: None,
             version: Version::NEW,
@@ -182,6 +185,7 @@ impl<'a> Shop<'a> {
             pause: None,
             payment_method: None,
             access: Access::Full,
+            labels: Labels::default(),
             started_at: began,
             ended_at: None,
             version: Version::NEW,

@@ -12,6 +12,7 @@ pub use price::{BadTerms, NoPrice, PricedLine};
 use super::{
     calendar::{Alignment, Interval},
     ids::{Id, kind},
+    labels::Labels,
     money::Currency,
     version::Version,
 };
@@ -31,6 +32,8 @@ pub struct Plan {
     pub current: VersionNumber,
     /// The dunning policy; the merchant's if absent.
     pub dunning_policy: Option<Id<kind::DunningPolicy>>,
+    /// The portal's own words about it.
+    pub labels: Labels,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// How often it was written.

@@ -11,6 +11,7 @@ use super::{
     catalog::VersionNumber,
     event::{Event, EventKind, Subject},
     ids::{Id, Mint, kind},
+    labels::Labels,
     money::Money,
     version::Version,
 };
@@ -39,6 +40,8 @@ pub struct Invoice {
     /// What it opens once it is paid, in the portal's own words: of something sold once. What a
     /// subscription opens stands in its plan's terms.
     pub entitlements: Vec<String>,
+    /// The portal's own words about it.
+    pub labels: Labels,
     /// What it is for, if for a time: for one subscription, each beginning is billed once (WRK-6).
     pub period: Option<Period>,
     /// When it was issued.

@@ -13,6 +13,7 @@ use super::{
     calendar::{BillingAnchor, Period},
     catalog::VersionNumber,
     ids::{Id, kind},
+    labels::Labels,
     money::Currency,
     version::Version,
 };
@@ -61,6 +62,8 @@ pub struct Subscription {
     pub payment_method: Option<Id<kind::PaymentMethod>>,
     /// The access that dunning leaves; full unless an invoice is overdue.
     pub access: Access,
+    /// The portal's own words about it.
+    pub labels: Labels,
     /// When it began.
     pub started_at: DateTime<Utc>,
     /// When it was over.

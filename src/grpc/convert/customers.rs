@@ -1,6 +1,6 @@
 //! Customers.
 
-use super::{optional, time};
+use super::{labels, optional, time};
 use crate::{
     app::{
         Result,
@@ -26,6 +26,7 @@ pub fn customer(customer: &Customer) -> v1::Customer {
         time_zone: customer.zone.map(|zone| zone.name().to_owned()).unwrap_or_default(),
         region_code: customer.country.clone().unwrap_or_default(),
         external_id: customer.external_id.clone().unwrap_or_default(),
+        labels: customer.labels.words().clone(),
         default_payment_method: names::optional_name(customer.default_method),
         backup_payment_method: names::optional_name(customer.backup_method),
         email_suppressed: customer.email_suppressed,
@@ -73,15 +74,16 @@ pub fn access(access: Access) -> v1::Access {
 }
 
 /// The customer whom a request wants to be made.
-pub fn new_customer(told: &v1::Customer) -> NewCustomer {
-    NewCustomer {
+pub fn new_customer(told: &v1::Customer) -> Result<NewCustomer> {
+    Ok(NewCustomer {
         email: told.email.clone(),
         name: told.display_name.clone(),
         locale: optional(&told.language_code),
         zone: optional(&told.time_zone),
         country: optional(&told.region_code),
         external_id: optional(&told.external_id),
-    }
+        labels: labels("customer.labels", &told.labels)?,
+    })
 }
 
 /// What a request wants to be changed of a customer.
@@ -98,6 +100,7 @@ pub fn customer_update(
             ("time_zone", !told.time_zone.is_empty()),
             ("region_code", !told.region_code.is_empty()),
             ("external_id", !told.external_id.is_empty()),
+            ("labels", !told.labels.is_empty()),
         ],
         &[
             "name",
@@ -110,7 +113,7 @@ pub fn customer_update(
             "delete_time",
         ],
     )?;
-    let whole = new_customer(told);
+    let whole = new_customer(told)?;
     Ok(CustomerUpdate {
         email: mask.pick("email", whole.email),
         name: mask.pick("display_name", whole.name),
@@ -118,5 +121,6 @@ pub fn customer_update(
         zone: mask.pick("time_zone", whole.zone),
         country: mask.pick("region_code", whole.country),
         external_id: mask.pick("external_id", whole.external_id),
+        labels: mask.pick("labels", whole.labels),
     })
 }

@@ -1,14 +1,18 @@
 //! Invoices.
 
-use super::{money, number, subscriptions, time};
+use super::{labels, money, number, subscriptions, time};
 use crate::{
     app::{
         AppError, Result,
         invoices::{Billed, CollectBy, NewInvoice, NewLine},
     },
-    domain::invoice::{InvoiceState, Line},
+    domain::{
+        invoice::{InvoiceState, Line},
+        labels::Labels,
+    },
     grpc::{
         faults::{Faults, required},
+        masks::Mask,
         names,
         proto::v1::{
             self,
@@ -30,6 +34,7 @@ pub fn invoice(billed: &Billed) -> v1::Invoice {
         state: state(known.state).into(),
         lines: known.lines.iter().map(line).collect(),
         entitlements: known.entitlements.clone(),
+        labels: known.labels.words().clone(),
         total: Some(money::money(known.total)),
         paid: Some(money::money(known.paid)),
         amount_due: Some(money::money(known.open_amount())),
@@ -49,6 +54,7 @@ pub fn new_invoice(request: &v1::CreateInvoiceRequest) -> Result<NewInvoice> {
     let customer = faults.keep(names::id("invoice.customer", &told.customer));
     let due_at = faults.keep(time::optional_instant("invoice.due_time", told.due_time));
     let method = faults.keep(names::optional_id("payment_method", &request.payment_method));
+    let labels = faults.keep(labels("invoice.labels", &told.labels));
     let lines: Vec<_> = told.lines.iter().enumerate().collect();
     let lines: Vec<_> =
         lines.into_iter().filter_map(|(i, line)| new_line(i, line, &mut faults)).collect();
@@ -60,15 +66,47 @@ pub fn new_invoice(request: &v1::CreateInvoiceRequest) -> Result<NewInvoice> {
             CollectBy::Link
         }
     };
-    let whole = customer.zip(due_at).map(|(customer, due_at)| NewInvoice {
+    let whole = customer.zip(due_at).zip(labels).map(|((customer, due_at), labels)| NewInvoice {
         customer,
         lines,
         entitlements: told.entitlements.clone(),
+        labels,
         due_at,
         collection,
     });
     faults.finish(whole)
 }
+
+/// The labels that a request wants an invoice to have, if it is about them.
+pub fn new_labels(
+    told: &v1::Invoice,
+    request: &v1::UpdateInvoiceRequest,
+) -> Result<Option<Labels>> {
+    let writable = [("labels", !told.labels.is_empty())];
+    let mask = Mask::read(request.update_mask.as_ref(), &writable, &OUTPUT_ONLY)?;
+    mask.has("labels").then(|| labels("invoice.labels", &told.labels)).transpose()
+}
+
+/// What never changes, or by methods of its own.
+const OUTPUT_ONLY: [&str; 17] = [
+    "name",
+    "uid",
+    "number",
+    "customer",
+    "subscription",
+    "state",
+    "lines",
+    "total",
+    "paid",
+    "amount_due",
+    "period",
+    "payment",
+    "etag",
+    "create_time",
+    "due_time",
+    "close_time",
+    "entitlements",
+];
 
 /// The states that a list is narrowed to.
 pub fn wanted_states(states: impl Iterator<Item = State>) -> Result<Vec<InvoiceState>> {

@@ -18,9 +18,11 @@ pub mod test_clocks;
 pub mod time;
 pub mod webhook_endpoints;
 
+use std::collections::BTreeMap;
+
 use crate::{
     app::{AppError, Result},
-    domain::version::Version,
+    domain::{labels::Labels, version::Version},
 };
 
 /// The version that an etag tells, if it was sent.
@@ -44,6 +46,11 @@ pub fn needed_etag(field: &str, text: &str) -> Result<Option<Version>> {
         }
         seen => Ok(seen),
     }
+}
+
+/// The labels in a field, if they keep to their bounds.
+pub fn labels(field: &str, words: &BTreeMap<String, String>) -> Result<Labels> {
+    Labels::new(words.clone()).map_err(|bad| AppError::invalid(field, bad.to_string()))
 }
 
 /// A count as the API writes it. Counts of ours stay far below what its numbers hold.

@@ -1,6 +1,6 @@
 //! Plans, their versions, and the effects of changing them.
 
-use super::{money, terms, time};
+use super::{labels, money, terms, time};
 use crate::{
     app::{
         AppError, Result,
@@ -26,6 +26,7 @@ pub fn plan(known: &PlanWithTerms) -> v1::Plan {
         current_version: i32::try_from(plan.current.0).unwrap_or(i32::MAX),
         terms: Some(terms::to_proto(terms)),
         dunning_policy: names::optional_name(plan.dunning_policy),
+        labels: plan.labels.words().clone(),
         etag: plan.version.to_string(),
         create_time: Some(time::timestamp(plan.created_at)),
     }
@@ -66,11 +67,14 @@ pub fn new_plan(request: &v1::CreatePlanRequest) -> Result<NewPlan> {
         required("plan.terms", told.terms.as_ref())
             .and_then(|told| terms::from_proto("plan.terms", told)),
     );
+    let labels = faults.keep(labels("plan.labels", &told.labels));
     let name = told.display_name.clone();
-    faults.finish(policy.zip(terms).map(|(dunning_policy, terms)| NewPlan {
+    let whole = policy.zip(terms).zip(labels);
+    faults.finish(whole.map(|((dunning_policy, terms), labels)| NewPlan {
         name,
         terms,
         dunning_policy,
+        labels,
     }))
 }
 
@@ -87,6 +91,7 @@ pub fn plan_update(told: &v1::Plan, request: &v1::UpdatePlanRequest) -> Result<P
             ("terms.components", !terms.components.is_empty()),
             ("terms.entitlements", !terms.entitlements.is_empty()),
             ("dunning_policy", !told.dunning_policy.is_empty()),
+            ("labels", !told.labels.is_empty()),
         ],
         &["name", "uid", "state", "current_version", "etag", "create_time"],
     )?;
@@ -114,6 +119,9 @@ pub fn plan_update(told: &v1::Plan, request: &v1::UpdatePlanRequest) -> Result<P
     if mask.has("dunning_policy") {
         let field = "plan.dunning_policy";
         update.dunning_policy = faults.keep(names::optional_id(field, &told.dunning_policy));
+    }
+    if mask.has("labels") {
+        update.labels = faults.keep(labels("plan.labels", &told.labels));
     }
     faults.finish(Some(update))
 }

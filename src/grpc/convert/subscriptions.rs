@@ -1,6 +1,6 @@
 //! Subscriptions.
 
-use super::{customers, money, number, time};
+use super::{customers, labels, money, number, time};
 use crate::{
     app::{
         AppError, Result,
@@ -8,12 +8,14 @@ use crate::{
     },
     domain::{
         calendar::Period,
+        labels::Labels,
         subscription::{
             Cancellation, CancellationCause, Subscription, SubscriptionState, lifecycle::EndWhen,
         },
     },
     grpc::{
         faults::{Faults, required},
+        masks::Mask,
         names,
         proto::{
             google::r#type::Date,
@@ -55,6 +57,7 @@ pub fn subscription(known: &Subscription) -> v1::Subscription {
             resume_time: pause.resumes_at.map(time::timestamp),
         }),
         time_zone: zone.name().to_owned(),
+        labels: known.labels.words().clone(),
         etag: known.version.to_string(),
         create_time: Some(time::timestamp(known.started_at)),
         end_time: known.ended_at.map(time::timestamp),
@@ -83,19 +86,57 @@ pub fn new_subscription(request: &v1::CreateSubscriptionRequest) -> Result<NewSu
         "" => Ok(None),
         code => money::currency("subscription.currency_code", code).map(Some),
     });
+    let labels = faults.keep(labels("subscription.labels", &told.labels));
     let trial = if request.skip_trial { Trial::Skipped } else { Trial::AsPlanned };
-    let whole = customer.zip(plan).zip(quantity).zip(payment_method.zip(currency)).map(
-        |(((customer, plan), quantity), (payment_method, currency))| NewSubscription {
+    let parties = customer.zip(plan);
+    let payment = payment_method.zip(currency);
+    let whole = parties.zip(quantity).zip(payment).zip(labels);
+    faults.finish(whole.map(
+        |((((customer, plan), quantity), (payment_method, currency)), labels)| NewSubscription {
             customer,
             plan,
             currency,
             quantity: quantity.unwrap_or(1),
             payment_method,
             trial,
+            labels,
         },
-    );
-    faults.finish(whole)
+    ))
 }
+
+/// The labels that a request wants a subscription to have, if it is about them.
+pub fn new_labels(
+    told: &v1::Subscription,
+    request: &v1::UpdateSubscriptionRequest,
+) -> Result<Option<Labels>> {
+    let writable = [("labels", !told.labels.is_empty())];
+    let mask = Mask::read(request.update_mask.as_ref(), &writable, &OUTPUT_ONLY)?;
+    mask.has("labels").then(|| labels("subscription.labels", &told.labels)).transpose()
+}
+
+/// What no update changes: it is told, or changed by methods of its own.
+const OUTPUT_ONLY: [&str; 20] = [
+    "name",
+    "uid",
+    "customer",
+    "plan",
+    "plan_version",
+    "currency_code",
+    "quantity",
+    "payment_method",
+    "state",
+    "access",
+    "current_period",
+    "next_bill_time",
+    "trial_end_time",
+    "cancellation",
+    "scheduled_change",
+    "pause",
+    "time_zone",
+    "etag",
+    "create_time",
+    "end_time",
+];
 
 /// What a request wants to be changed at the next renewal.
 pub fn change(request: &v1::ChangeSubscriptionRequest) -> Result<Change> {

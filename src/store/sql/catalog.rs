@@ -12,10 +12,10 @@ use super::{
 };
 use crate::{
     domain::{
-        catalog::{Plan, PlanState, PlanVersion, VersionNumber},
+        catalog::{Plan, PlanVersion, VersionNumber},
         ids::{Id, kind},
     },
-    store::{MerchantId, Page, Result},
+    store::{MerchantId, Page, PlanFilter, Result},
 };
 
 static PLAN: Table<Plan> = Table {
@@ -28,6 +28,7 @@ static PLAN: Table<Plan> = Table {
         ("state", Text(|p| name(&p.state))),
         ("current_version", Int(|p| p.current.0.into())),
         ("dunning_policy_id", MaybeId(|p| p.dunning_policy.map(Id::uuid))),
+        ("labels", Json(|p| json(&p.labels))),
         ("created_at", Time(|p| p.created_at)),
         ("version", Int(|p| written(p.version))),
     ],
@@ -65,6 +66,7 @@ impl Stored for Plan {
             state: row.named("state")?,
             current: VersionNumber(row.int("current_version")?),
             dunning_policy: row.maybe_id("dunning_policy_id")?,
+            labels: row.json("labels")?,
             created_at: row.time("created_at")?,
             version: row.version()?,
         })
@@ -127,9 +129,10 @@ pub async fn versions_of_plan(
 pub async fn list(
     connection: &mut Connection,
     merchant: MerchantId,
-    state: Option<PlanState>,
+    filter: &PlanFilter,
     page: Page<kind::Plan>,
 ) -> Result<Vec<Plan>> {
-    let states = state.iter().map(name).collect();
-    List::of(merchant).among("state", states).page(connection, page).await
+    let states = filter.state.iter().map(name).collect();
+    let mut list = List::of(merchant);
+    list.among("state", states).bearing(&filter.labels).page(connection, page).await
 }

@@ -6,8 +6,8 @@ use super::{
     row::{self, Reader, Stored},
     statement::{Statement, statements},
     table::{
-        Cell::{Bool, Id as Uuid, Int, MaybeId, MaybeText, MaybeTime, Text, Time},
-        Made, Rewrite, Table, name, written,
+        Cell::{Bool, Id as Uuid, Int, Json, MaybeId, MaybeText, MaybeTime, Text, Time},
+        Made, Rewrite, Table, json, name, written,
     },
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
         customer::Customer,
         ids::{Id, kind},
     },
-    store::{MerchantId, Page, Result},
+    store::{CustomerFilter, MerchantId, Page, Result},
 };
 
 static TABLE: Table<Customer> = Table {
@@ -33,6 +33,7 @@ static TABLE: Table<Customer> = Table {
         ("backup_method_id", MaybeId(|c| c.backup_method.map(Id::uuid))),
         ("email_suppressed", Bool(|c| c.email_suppressed)),
         ("external_id", MaybeText(|c| c.external_id.as_deref().map(Into::into))),
+        ("labels", Json(|c| json(&c.labels))),
         ("created_at", Time(|c| c.created_at)),
         ("deleted_at", MaybeTime(|c| c.deleted_at)),
         ("version", Int(|c| written(c.version))),
@@ -62,6 +63,7 @@ impl Stored for Customer {
             backup_method: row.maybe_id("backup_method_id")?,
             email_suppressed: row.get("email_suppressed")?,
             external_id: row.get("external_id")?,
+            labels: row.json("labels")?,
             created_at: row.time("created_at")?,
             deleted_at: row.maybe_time("deleted_at")?,
             version: row.version()?,
@@ -89,12 +91,12 @@ pub async fn by_external_id(
 pub async fn list(
     connection: &mut Connection,
     merchant: MerchantId,
-    include_deleted: bool,
+    filter: &CustomerFilter,
     page: Page<kind::Customer>,
 ) -> Result<Vec<Customer>> {
     let mut list = List::of(merchant);
-    if !include_deleted {
+    if !filter.show_deleted {
         list.only("deleted_at is null");
     }
-    list.page(connection, page).await
+    list.bearing(&filter.labels).page(connection, page).await
 }

@@ -34,6 +34,7 @@ static TABLE: Table<Invoice> = Table {
         ("paid_minor", Int(|i| i.paid.minor())),
         ("lines", Json(|i| json(&i.lines))),
         ("entitlements", Json(|i| json(&i.entitlements))),
+        ("labels", Json(|i| json(&i.labels))),
         ("period_start", MaybeTime(|i| i.period.map(Period::start))),
         ("period_end", MaybeTime(|i| i.period.map(Period::end))),
         ("issued_at", Time(|i| i.issued_at)),
@@ -65,6 +66,7 @@ impl Stored for Invoice {
             paid: row.money("paid_minor")?,
             lines: row.json("lines")?,
             entitlements: row.json("entitlements")?,
+            labels: row.json("labels")?,
             period: period(row)?,
             issued_at: row.time("issued_at")?,
             due_at: row.time("due_at")?,
@@ -144,6 +146,7 @@ pub async fn list(
     list.with_id("customer_id", filter.customer)
         .with_id("subscription_id", filter.subscription)
         .among("state", filter.states.iter().map(name).collect())
+        .bearing(&filter.labels)
         .page(connection, page)
         .await
 }

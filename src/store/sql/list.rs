@@ -9,7 +9,10 @@ use super::{
     row::{self, Stored},
 };
 use crate::{
-    domain::ids::{Id, Kind},
+    domain::{
+        ids::{Id, Kind},
+        labels::Labels,
+    },
     store::{MerchantId, Page, Result},
 };
 
@@ -58,6 +61,15 @@ impl<T: Stored> List<T> {
                 list.push_bind(name.into_owned());
             }
             self.query.push(")");
+        }
+        self
+    }
+
+    /// Only those that bear all of these labels, each with its value.
+    pub fn bearing(&mut self, labels: &Labels) -> &mut Self {
+        for (key, value) in labels.words() {
+            self.query.push(" and labels ->> ").push_bind(key.clone());
+            self.query.push(" = ").push_bind(value.clone());
         }
         self
     }

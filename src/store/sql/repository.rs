@@ -15,7 +15,7 @@ use super::{
 use crate::{
     domain::{
         api_key::ApiKey,
-        catalog::{Plan, PlanState, PlanVersion, VersionNumber},
+        catalog::{Plan, PlanVersion, VersionNumber},
         changes::Changes,
         customer::{Customer, PaymentMethod},
         dunning::{DunningCase, DunningPolicy},
@@ -29,9 +29,9 @@ use crate::{
         subscription::Subscription,
     },
     store::{
-        Balance, Check, Claim, EventFilter, Flaw, InboxItem, InvoiceFilter, MerchantId,
-        MonthFigures, Page, PaymentFilter, Repository, Result, SentBefore, StoreError, StoredReply,
-        Stuck, SubscriptionFilter, Times, Work,
+        Balance, Check, Claim, CustomerFilter, EventFilter, Flaw, InboxItem, InvoiceFilter,
+        MerchantId, MonthFigures, Page, PaymentFilter, PlanFilter, Repository, Result, SentBefore,
+        StoreError, StoredReply, Stuck, SubscriptionFilter, Times, Work,
     },
 };
 
@@ -424,19 +424,19 @@ impl Repository for Transaction {
     async fn list_customers(
         &mut self,
         merchant: MerchantId,
-        include_deleted: bool,
+        filter: &CustomerFilter,
         page: Page<kind::Customer>,
     ) -> Result<Vec<Customer>> {
-        customer::list(&mut self.inner, merchant, include_deleted, page).await
+        customer::list(&mut self.inner, merchant, filter, page).await
     }
 
     async fn list_plans(
         &mut self,
         merchant: MerchantId,
-        state: Option<PlanState>,
+        filter: &PlanFilter,
         page: Page<kind::Plan>,
     ) -> Result<Vec<Plan>> {
-        catalog::list(&mut self.inner, merchant, state, page).await
+        catalog::list(&mut self.inner, merchant, filter, page).await
     }
 
     async fn versions_of_plan(

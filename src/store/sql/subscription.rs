@@ -42,6 +42,7 @@ static TABLE: Table<Subscription> = Table {
         ("pause", Json(|s| json(&s.pause))),
         ("payment_method_id", MaybeId(|s| s.payment_method.map(Id::uuid))),
         ("access", Text(|s| name(&s.access))),
+        ("labels", Json(|s| json(&s.labels))),
         ("started_at", Time(|s| s.started_at)),
         ("ended_at", MaybeTime(|s| s.ended_at)),
         ("version", Int(|s| written(s.version))),
@@ -79,6 +80,7 @@ impl Stored for Subscription {
             pause: row.maybe_json("pause")?,
             payment_method: row.maybe_id("payment_method_id")?,
             access: row.named("access")?,
+            labels: row.json("labels")?,
             started_at: row.time("started_at")?,
             ended_at: row.maybe_time("ended_at")?,
             version: row.version()?,
@@ -132,6 +134,7 @@ pub async fn list(
         .with_id("customer_id", filter.customer)
         .with_id("plan_id", filter.plan)
         .among("state", filter.states.iter().map(name).collect())
+        .bearing(&filter.labels)
         .page(connection, page)
         .await
 }

@@ -124,7 +124,7 @@ async fn each_bad_input_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) {
             &[(
                 "update_mask",
                 "must name email, display_name, language_code, time_zone, region_code, \
-                 external_id, or *, not `colour`",
+                 external_id, labels, or *, not `colour`",
             )],
         ),
         fields(

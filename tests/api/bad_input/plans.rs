@@ -322,7 +322,8 @@ async fn each_bad_change_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) 
             &[(
                 "update_mask",
                 "must name display_name, terms.interval, terms.alignment, terms.trial_days, \
-                 terms.components, terms.entitlements, dunning_policy, or *, not `terms.colour`",
+                 terms.components, terms.entitlements, dunning_policy, labels, or *, not \
+                 `terms.colour`",
             )],
         ),
         fields(
