@@ -9,6 +9,7 @@ create table plan (
     dunning_policy_id uuid,
     labels jsonb not null,
     created_at timestamptz not null,
+    deleted_at timestamptz,
     version bigint not null check (version > 0),
     primary key (merchant_id, plan_id)
 );

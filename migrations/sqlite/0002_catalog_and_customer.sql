@@ -9,6 +9,7 @@ create table plan (
     dunning_policy_id blob check (length(dunning_policy_id) = 16),
     labels text not null check (json_valid(labels)),
     created_at integer not null,
+    deleted_at integer,
     version integer not null check (version > 0),
     primary key (merchant_id, plan_id)
 ) strict, without rowid;

@@ -1,14 +1,16 @@
-//! Plans: publishing one, changing it, retiring it, and what becomes of those who have it.
+//! Plans: publishing one, changing it, retiring it, deleting it, and what becomes of those who have it.
 //!
 //! A change and its preview are one operation; a preview is not committed. What a cycle costs is
 //! decided by [`crate::domain::catalog`], when a subscription moves by [`crate::domain::subscription`].
 
 mod cancel;
+mod delete;
 mod effect;
 mod existing;
 mod update;
 
 pub use cancel::{OnCancel, cancel_plan};
+pub use delete::{delete_plan, undelete_plan};
 pub use effect::{Effect, RevenueChange, Treatment};
 pub use update::{OnUpdate, PlanUpdate, update_plan};
 
@@ -66,6 +68,7 @@ pub async fn create_plan(act: &mut Act<'_>, new: NewPlan) -> Result<PlanWithTerm
         dunning_policy: new.dunning_policy,
         labels: new.labels,
         created_at: act.now(),
+        deleted_at: None,
         version: Version::NEW,
     };
     let version = current_version(act, &plan, new.terms);
@@ -118,6 +121,14 @@ pub async fn plan_version(
 async fn plan(act: &mut Act<'_>, id: Id<kind::Plan>) -> Result<Plan> {
     let found = act.repo.plans(act.merchant.id, &[id]).await?;
     found.into_iter().next().ok_or_else(|| AppError::not_found(id))
+}
+
+fn unless_deleted(plan: &Plan) -> Result<()> {
+    if plan.deleted_at.is_some() {
+        let message = "the plan is deleted; undelete it first";
+        return Err(AppError::precondition("PLAN_DELETED", plan.id, message));
+    }
+    Ok(())
 }
 
 fn current_version(act: &Act<'_>, plan: &Plan, terms: Terms) -> PlanVersion {

@@ -41,7 +41,7 @@ pub async fn create_test_clock(
     }
     let all = CustomerFilter { show_deleted: true, ..CustomerFilter::default() };
     let customers = act.repo.list_customers(merchant, &all, Page { after: None, limit: 1 }).await?;
-    let all = PlanFilter::default();
+    let all = PlanFilter { show_deleted: true, ..PlanFilter::default() };
     let plans = act.repo.list_plans(merchant, &all, Page { after: None, limit: 1 }).await?;
     if !customers.is_empty() || !plans.is_empty() {
         return Err(AppError::precondition(

@@ -96,6 +96,10 @@ pub enum EventKind {
     PlanUpdated,
     #[serde(rename = "plan.retired")]
     PlanRetired,
+    #[serde(rename = "plan.deleted")]
+    PlanDeleted,
+    #[serde(rename = "plan.undeleted")]
+    PlanUndeleted,
     #[serde(rename = "subscription.created")]
     SubscriptionCreated,
     #[serde(rename = "subscription.activated")]

@@ -70,6 +70,8 @@ mutations! {
     "/rondo.v1.PaymentsService/RefundPayment" takes RefundPaymentRequest and moves money;
     "/rondo.v1.PlansService/CancelPlan" takes CancelPlanRequest;
     "/rondo.v1.PlansService/CreatePlan" takes CreatePlanRequest;
+    "/rondo.v1.PlansService/DeletePlan" takes DeletePlanRequest;
+    "/rondo.v1.PlansService/UndeletePlan" takes UndeletePlanRequest;
     "/rondo.v1.PlansService/UpdatePlan" takes UpdatePlanRequest;
     "/rondo.v1.SubscriptionsService/CancelSubscription" takes CancelSubscriptionRequest;
     "/rondo.v1.SubscriptionsService/ChangeSubscription" takes ChangeSubscriptionRequest;

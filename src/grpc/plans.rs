@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status};
 use super::{
     Api,
     auth::admitted,
-    convert::{labels, needed_etag, plans as convert},
+    convert::{etag, labels, needed_etag, plans as convert},
     faults::required,
     idempotency::Mutation,
     names,
@@ -112,6 +112,7 @@ impl PlansService for Api {
         let mut act = Act::new(repo.as_mut(), &merchant, self.now(), self.mint());
         let filter = PlanFilter {
             state: convert::wanted_state(request.state()),
+            show_deleted: request.show_deleted,
             labels: labels("labels", &request.labels)?,
         };
         let rows = act.repo.list_plans(merchant.id, &filter, wanted.to_page()).await;
@@ -151,6 +152,34 @@ impl PlansService for Api {
                 let (plan, effect) = cancel.run(act).await?;
                 Ok(v1::CancelPlanResponse { plan: Some(plan), effect: Some(effect) })
             })
+        })
+        .await
+    }
+
+    async fn delete_plan(
+        &self,
+        request: Request<v1::DeletePlanRequest>,
+    ) -> Result<Response<v1::Plan>, Status> {
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
+        let id = names::id("name", &request.name)?;
+        let seen = needed_etag("etag", &request.etag)?;
+        self.mutate(&mutation, |act| {
+            Box::pin(async move { Ok(convert::plan(&plans::delete_plan(act, id, seen).await?)) })
+        })
+        .await
+    }
+
+    async fn undelete_plan(
+        &self,
+        request: Request<v1::UndeletePlanRequest>,
+    ) -> Result<Response<v1::Plan>, Status> {
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
+        let id = names::id("name", &request.name)?;
+        let seen = etag("etag", &request.etag)?;
+        self.mutate(&mutation, |act| {
+            Box::pin(async move { Ok(convert::plan(&plans::undelete_plan(act, id, seen).await?)) })
         })
         .await
     }

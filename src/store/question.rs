@@ -75,6 +75,8 @@ pub struct CustomerFilter {
 #[expect(missing_docs, reason = "each narrows the list to what its name says")]
 pub struct PlanFilter {
     pub state: Option<PlanState>,
+    /// Deleted ones too.
+    pub show_deleted: bool,
     pub labels: Labels,
 }
 

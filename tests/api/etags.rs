@@ -53,6 +53,8 @@ const RULES: &[(&str, Etag)] = &[
     ("PaymentsService/RefundPayment", Welcome),
     ("PlansService/CancelPlan", Needed),
     ("PlansService/CreatePlan", OfNothing),
+    ("PlansService/DeletePlan", Needed),
+    ("PlansService/UndeletePlan", Welcome),
     ("PlansService/UpdatePlan", Needed),
     ("SubscriptionsService/CancelSubscription", Welcome),
     ("SubscriptionsService/ChangeSubscription", Welcome),

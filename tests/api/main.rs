@@ -9,6 +9,7 @@ mod support;
 mod bad_input;
 mod catalogue;
 mod deadlines;
+mod deleted_plans;
 mod dunning;
 mod etags;
 mod gateways;

@@ -91,7 +91,7 @@ async fn what_is_only_validated_leaves_no_trace(#[values(Sqlite, Postgres)] engi
     let request_of = |path: &&str| wire::field(wire::request_of(path), "validate_only").is_some();
     let expected: BTreeSet<_> = API.methods().filter(request_of).map(str::to_owned).collect();
     assert_eq!(all.paths, expected);
-    assert_eq!(all.paths.len(), 38);
+    assert_eq!(all.paths.len(), 40);
 }
 
 async fn administration(all: &mut Tried) {
@@ -207,7 +207,12 @@ async fn catalogue(all: &mut Tried) {
         )),
         ..Default::default()
     };
-    let _: v1::CancelPlanResponse = all.change("PlansService/CancelPlan", &request).await;
+    let canceled: v1::CancelPlanResponse = all.change("PlansService/CancelPlan", &request).await;
+    let v1::Plan { name, etag, .. } = canceled.plan.unwrap();
+    let request = v1::DeletePlanRequest { name, etag, ..Default::default() };
+    let deleted: v1::Plan = all.change("PlansService/DeletePlan", &request).await;
+    let request = v1::UndeletePlanRequest { name: deleted.name, ..Default::default() };
+    let _: v1::Plan = all.change("PlansService/UndeletePlan", &request).await;
 }
 
 async fn people(all: &mut Tried) {

@@ -194,6 +194,7 @@ async fn a_plan_and_its_versions(#[values(Sqlite, Postgres)] engine: Engine) {
     plan.current = VersionNumber(2);
     plan.dunning_policy = Some(shop.id());
     plan.labels = labels();
+    plan.deleted_at = Some(at("2026-05-05"));
     let mut second = shop.terms.clone();
     second.number = VersionNumber(2);
     second.terms.trial_days = 14;

@@ -176,6 +176,7 @@ impl Shop {
             dunning_policy: None,
             labels: Labels::default(),
             created_at: opening,
+            deleted_at: None,
             version: Version::NEW,
         };
         let price = PriceComponent {

@@ -83,12 +83,14 @@ pub async fn delete_policy(
     write(act, policy).await
 }
 
-/// A plan that names the policy, retired ones too: they may still have subscribers.
+/// A plan that names the policy, retired ones too: they may still have subscribers. A deleted one may
+/// come back.
 async fn plan_with(act: &mut Act<'_>, policy: Id<kind::DunningPolicy>) -> Result<Option<Plan>> {
+    let all = PlanFilter { show_deleted: true, ..PlanFilter::default() };
     let mut after = None;
     loop {
         let page = Page { after, limit: PAGE };
-        let plans = act.repo.list_plans(act.merchant.id, &PlanFilter::default(), page).await?;
+        let plans = act.repo.list_plans(act.merchant.id, &all, page).await?;
         let Some(last) = plans.last() else { return Ok(None) };
         after = Some(last.id);
         if let Some(found) = plans.into_iter().find(|plan| plan.dunning_policy == Some(policy)) {

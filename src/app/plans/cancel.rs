@@ -3,12 +3,12 @@
 use super::{
     Effect, PlanWithTerms, Treatment, event,
     existing::{self, Destination, Running, Treated},
-    plan, plan_with_terms,
+    plan, plan_with_terms, unless_deleted,
 };
 use crate::{
     app::{Act, AppError, Result, renew},
     domain::{
-        catalog::{PlanState, Terms},
+        catalog::{Plan, PlanState, Terms},
         changes::Changes,
         event::EventKind,
         ids::{Id, kind},
@@ -43,6 +43,7 @@ pub async fn cancel_plan(
 ) -> Result<(PlanWithTerms, Effect)> {
     let mut plan = plan(act, id).await?;
     AppError::check_etag(id, seen, plan.version)?;
+    unless_deleted(&plan)?;
     let target = match existing {
         OnCancel::MoveTo(target) => Some(target_of(act, id, target).await?),
         OnCancel::RunOn | OnCancel::EndAtPeriodEnd | OnCancel::EndNow => None,
@@ -85,7 +86,7 @@ async fn target_of(
         return Err(AppError::invalid(field, "must be another plan"));
     }
     let found = act.repo.plans(act.merchant_id(), &[target]).await?;
-    if !found.iter().any(|plan| plan.state == PlanState::Active) {
+    if !found.iter().any(Plan::is_sold) {
         return Err(AppError::invalid(field, "must be one of your active plans"));
     }
     plan_with_terms(act, target).await

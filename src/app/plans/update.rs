@@ -4,7 +4,7 @@
 use super::{
     Effect, PlanWithTerms, Treatment, check_policy, current_version, event,
     existing::{self, Destination, Treated},
-    name_faults, plan_with_terms, terms_faults,
+    name_faults, plan_with_terms, terms_faults, unless_deleted,
 };
 use crate::{
     app::{Act, AppError, Result},
@@ -63,6 +63,7 @@ pub async fn update_plan(
 ) -> Result<(PlanWithTerms, Effect)> {
     let PlanWithTerms { mut plan, terms: old } = plan_with_terms(act, id).await?;
     AppError::check_etag(id, seen, plan.version)?;
+    unless_deleted(&plan)?;
     let terms = update.applied_to(old.clone());
     let mut faults = update.name.as_deref().map(name_faults).unwrap_or_default();
     faults.append(&mut terms_faults(&terms));

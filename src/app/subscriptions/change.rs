@@ -5,7 +5,7 @@ use crate::{
     app::{Act, AppError, Result},
     domain::{
         calendar::Period,
-        catalog::{NoPrice, Plan, PlanState, Terms},
+        catalog::{NoPrice, Plan, Terms},
         changes::Changes,
         event::EventKind,
         ids::{Id, kind},
@@ -85,7 +85,7 @@ async fn destination(
     let id = wanted.unwrap_or(subscription.plan);
     let found = act.repo.plans(act.merchant.id, &[id]).await?.into_iter().next();
     found
-        .filter(|plan| plan.state == PlanState::Active || wanted.is_none())
+        .filter(|plan| plan.is_sold() || wanted.is_none())
         .ok_or_else(|| AppError::invalid("plan", "must be one of your active plans"))
 }
 

@@ -6,7 +6,7 @@ use crate::{
     app::{Act, AppError, Result, Violation},
     domain::{
         calendar::BillingAnchor,
-        catalog::{NoPrice, Plan, PlanState},
+        catalog::{NoPrice, Plan},
         changes::Changes,
         customer::{Customer, PaymentMethod},
         event::EventKind,
@@ -130,7 +130,7 @@ async fn sold(
     faults: &mut Faults,
 ) -> Result<Option<(Plan, Terms)>> {
     let found = act.repo.plans(act.merchant.id, &[id]).await?.into_iter().next();
-    let Some(plan) = found.filter(|plan| plan.state == PlanState::Active) else {
+    let Some(plan) = found.filter(Plan::is_sold) else {
         faults.add("plan", "must be one of your active plans");
         return Ok(None);
     };

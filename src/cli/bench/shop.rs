@@ -73,6 +73,7 @@ impl<'a> Shop<'a> {
             dunning_policy: None,
             labels: Labels::default(),
             created_at: began,
+            deleted_at: None,
             version: Version::NEW,
         };
         let price = PriceComponent {

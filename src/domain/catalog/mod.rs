@@ -36,8 +36,20 @@ pub struct Plan {
     pub labels: Labels,
     /// When it was made.
     pub created_at: DateTime<Utc>,
+    /// When it was deleted, softly.
+    pub deleted_at: Option<DateTime<Utc>>,
     /// How often it was written.
     pub version: Version,
+}
+
+impl Plan {
+    /// Whether it can be subscribed to.
+    pub fn is_sold(&self) -> bool {
+        match self.state {
+            PlanState::Active => self.deleted_at.is_none(),
+            PlanState::Retired => false,
+        }
+    }
 }
 
 /// Whether a plan can be subscribed to.

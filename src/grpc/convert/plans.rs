@@ -29,6 +29,7 @@ pub fn plan(known: &PlanWithTerms) -> v1::Plan {
         labels: plan.labels.words().clone(),
         etag: plan.version.to_string(),
         create_time: Some(time::timestamp(plan.created_at)),
+        delete_time: plan.deleted_at.map(time::timestamp),
     }
 }
 
@@ -93,7 +94,7 @@ pub fn plan_update(told: &v1::Plan, request: &v1::UpdatePlanRequest) -> Result<P
             ("dunning_policy", !told.dunning_policy.is_empty()),
             ("labels", !told.labels.is_empty()),
         ],
-        &["name", "uid", "state", "current_version", "etag", "create_time"],
+        &["name", "uid", "state", "current_version", "etag", "create_time", "delete_time"],
     )?;
     let mut faults = Faults::new();
     let field = "plan.terms";

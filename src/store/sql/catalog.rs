@@ -6,7 +6,7 @@ use super::{
     row::{self, Reader, Stored},
     statement::{Statement, statements},
     table::{
-        Cell::{Id as Uuid, Int, Json, MaybeId, Text, Time},
+        Cell::{Id as Uuid, Int, Json, MaybeId, MaybeTime, Text, Time},
         Made, Rewrite, Table, json, name, written,
     },
 };
@@ -30,6 +30,7 @@ static PLAN: Table<Plan> = Table {
         ("dunning_policy_id", MaybeId(|p| p.dunning_policy.map(Id::uuid))),
         ("labels", Json(|p| json(&p.labels))),
         ("created_at", Time(|p| p.created_at)),
+        ("deleted_at", MaybeTime(|p| p.deleted_at)),
         ("version", Int(|p| written(p.version))),
     ],
     rewrite: Rewrite::IfVersionMatches,
@@ -68,6 +69,7 @@ impl Stored for Plan {
             dunning_policy: row.maybe_id("dunning_policy_id")?,
             labels: row.json("labels")?,
             created_at: row.time("created_at")?,
+            deleted_at: row.maybe_time("deleted_at")?,
             version: row.version()?,
         })
     }
@@ -134,5 +136,8 @@ pub async fn list(
 ) -> Result<Vec<Plan>> {
     let states = filter.state.iter().map(name).collect();
     let mut list = List::of(merchant);
+    if !filter.show_deleted {
+        list.only("deleted_at is null");
+    }
     list.among("state", states).bearing(&filter.labels).page(connection, page).await
 }

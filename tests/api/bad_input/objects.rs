@@ -47,7 +47,7 @@ async fn permission_is_asked_before_anything_is_looked_at(
         }
     }
     // Each that changes an object by its name, and the link by which a card may be stored.
-    assert_eq!(refused.len(), 29, "{refused:#?}");
+    assert_eq!(refused.len(), 31, "{refused:#?}");
     let unnamed =
         wire::send(&portal.channel, Request::new(vec![]), "/rondo.v1.PlansService/ListPlans").await;
     assert_eq!(reason(&unnamed.unwrap_err()), "API_KEY_MISSING");
@@ -166,7 +166,7 @@ async fn another_merchants_object_is_as_one_that_is_nowhere(
         assert!(told.starts_with("NotFound RESOURCE_NOT_FOUND: there is no ID"), "{path}: {told}");
         compared += 1;
     }
-    assert_eq!(compared, 44);
+    assert_eq!(compared, 46);
 }
 
 #[rstest]
@@ -241,5 +241,5 @@ async fn an_etag_is_as_it_was_read(#[values(Sqlite, Postgres)] engine: Engine) {
         );
         assert!(stale.message().ends_with("; read it again"), "{stale}");
     }
-    assert_eq!(asked, 21);
+    assert_eq!(asked, 23);
 }
