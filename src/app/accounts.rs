@@ -5,7 +5,10 @@
 //! test clock, whose days are made up.
 
 use super::{AppError, Result, Rondo, Violation};
-use crate::{domain::merchant::Merchant, gateway::Gateway};
+use crate::{
+    domain::merchant::Merchant,
+    gateway::{Gateway, GatewayError},
+};
 
 /// Refuses to give a merchant accounts that are not configured, or one of them twice. To be asked for
 /// administrators alone: the answer names what is configured.
@@ -68,5 +71,18 @@ pub fn usable<'a>(rondo: &'a Rondo, merchant: &Merchant, account: &str) -> Resul
         let message = format!("the gateway account {account} is not configured here");
         let refusal = AppError::precondition("GATEWAY_NOT_CONFIGURED", merchant.id, message);
         refusal.with("gateway", account)
+    })
+}
+
+/// The same for a page on which real cards are entered: that it is not usable is the gateway's failure
+/// to whoever is before it.
+pub fn page_maker<'a>(
+    rondo: &'a Rondo,
+    merchant: &Merchant,
+    account: &str,
+) -> std::result::Result<&'a dyn Gateway, GatewayError> {
+    usable(rondo, merchant, account).map_err(|refusal| {
+        tracing::warn!(merchant = %merchant.id, account, %refusal, "no page can be opened");
+        GatewayError::Unsupported("be reached: it is not configured")
     })
 }

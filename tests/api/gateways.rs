@@ -4,7 +4,7 @@
 //! real money.
 
 use rondo::{
-    domain::api_key::Role,
+    domain::{api_key::Role, changes::Changes, merchant::Merchant},
     grpc::proto::v1::{
         self,
         create_payment_method_request::{Source, Token},
@@ -23,6 +23,9 @@ use crate::{
         world::World,
     },
 };
+
+const MOVES_REAL_MONEY: &str = "FailedPrecondition GATEWAY_MOVES_REAL_MONEY: the gateway account live \
+                                moves real money, which no test clock may; take an account for tests ";
 
 /// Changes the merchant's accounts, as an administrator does.
 async fn give(portal: &Portal, gateway: &str, others: &[&str]) -> Result<v1::Merchant, Status> {
@@ -124,15 +127,9 @@ async fn a_merchant_does_not_choose_its_accounts_itself(
 #[tokio::test]
 async fn no_test_clock_goes_with_real_money(#[values(Sqlite, Postgres)] engine: Engine) {
     let on_clock = Portal::on(engine).await;
-    let refused_for = |merchant: &str| {
-        format!(
-            "FailedPrecondition GATEWAY_MOVES_REAL_MONEY: the gateway account live moves real \
-             money, which no test clock may; take an account for tests {merchant}"
-        )
-    };
     for (gateway, others) in [("live", &[][..]), ("sandbox", &["live"][..])] {
         let refused = give(&on_clock, gateway, others).await.unwrap_err();
-        assert_eq!(told(&refused), refused_for(""));
+        assert_eq!(told(&refused), MOVES_REAL_MONEY);
     }
     assert_eq!(given::merchant(&on_clock).await.gateway, "sandbox");
 
@@ -149,8 +146,42 @@ async fn no_test_clock_goes_with_real_money(#[values(Sqlite, Postgres)] engine: 
     for (gateway, others) in [("live", &[][..]), ("sandbox", &["live"][..])] {
         give(&portal, gateway, others).await.unwrap();
         let refused = clocks.create_test_clock(portal.ask(create())).await.unwrap_err();
-        assert_eq!(told(&refused), refused_for(""));
+        assert_eq!(told(&refused), MOVES_REAL_MONEY);
     }
     give(&portal, "sandbox", &["vendor"]).await.unwrap();
     clocks.create_test_clock(portal.ask(create())).await.unwrap();
+}
+
+/// An operator may put the key of real money under the name of an account that served for tests.
+#[rstest]
+#[tokio::test]
+async fn a_test_clock_stops_when_its_account_becomes_one_of_real_money(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let portal = Portal::on(engine).await;
+    let ana = portal.world.member("Ana", "tok_visa_ok").await;
+    let mut repo = portal.world.rondo.store.begin().await.unwrap();
+    let merchant = repo.merchant(portal.world.merchant_id).await.unwrap().unwrap();
+    let merchants = vec![Merchant { gateway: "live".to_owned(), ..merchant }];
+    repo.write(Changes { merchants, ..Changes::default() }).await.unwrap();
+    repo.commit().await.unwrap();
+
+    let advance = v1::AdvanceTestClockRequest {
+        name: given::merchant(&portal).await.test_clock,
+        target_time: instant("2026-05-01T00:00:00Z"),
+        ..Default::default()
+    };
+    let mut clocks = TestClocksServiceClient::new(portal.channel.clone());
+    let stopped = clocks.advance_test_clock(portal.ask(advance)).await.unwrap_err();
+    assert_eq!(told(&stopped), MOVES_REAL_MONEY);
+    let customer = format!("customers/{}", ana.id);
+    let request = v1::CreateSetupSessionRequest {
+        customer: customer.clone(),
+        return_url: "https://academy.example/back".to_owned(),
+        ..Default::default()
+    };
+    let no_page = portal.methods().create_setup_session(portal.ask(request)).await.unwrap_err();
+    assert_eq!(told(&no_page), MOVES_REAL_MONEY);
+    let no_card = store_card(&portal, &customer, "").await.unwrap_err();
+    assert_eq!(told(&no_card), MOVES_REAL_MONEY);
 }

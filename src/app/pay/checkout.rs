@@ -3,7 +3,7 @@
 //! is one attempt and one page.
 
 use crate::{
-    app::{Act, Result, Rondo, resolve},
+    app::{Act, Result, Rondo, accounts, resolve},
     domain::{
         changes::Changes,
         ids::{Id, kind},
@@ -16,7 +16,7 @@ use crate::{
         },
         version::Version,
     },
-    gateway::{CheckoutOrder, GatewayError, HostedPage, Remedy},
+    gateway::{CheckoutOrder, HostedPage, Remedy},
     store::StoreError,
 };
 
@@ -177,9 +177,9 @@ async fn open_page(
     attempt: &Attempt,
     order: &CheckoutOrder,
 ) -> Result<Started> {
-    let answer = match rondo.gateways.get(&attempt.gateway) {
-        Some(gateway) => gateway.checkout(order).await,
-        None => Err(GatewayError::Unsupported("be reached: it is not configured")),
+    let answer = match accounts::page_maker(rondo, merchant, &attempt.gateway) {
+        Ok(gateway) => gateway.checkout(order).await,
+        Err(error) => Err(error),
     };
     match answer {
         Ok(page) => keep_address(rondo, merchant, attempt.id, page).await,

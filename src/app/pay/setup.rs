@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    app::{Act, AppError, Result, Rondo, dunning},
+    app::{Act, AppError, Result, Rondo, accounts, dunning},
     domain::{
         changes::Changes,
         customer::PaymentMethod,
@@ -62,9 +62,7 @@ pub async fn start_setup(
     let customer = act.customer(customer).await?;
     let known = repo.methods_of_customers(merchant.id, &[customer.id]).await?;
     drop(repo);
-    let Some(gateway) = rondo.gateways.get(&merchant.gateway) else {
-        return Err(GatewayError::Unsupported("be reached: it is not configured").into());
-    };
+    let gateway = accounts::page_maker(rondo, merchant, &merchant.gateway)?;
     let method: Id<kind::PaymentMethod> = rondo.mint.id(times.now);
     let link = PayLink::Setup { merchant: merchant.id, method };
     let order = SetupOrder {
