@@ -125,7 +125,8 @@ fn a_refusal_names_the_source_the_key_and_what_would_be_right() {
             "",
             &[("RONDO_LISTEN", "8080")],
             &[],
-            "environment variable RONDO_LISTEN: `listen` is not valid: invalid socket address",
+            "environment variable RONDO_LISTEN: `listen` must be an IP address and a port like \
+             127.0.0.1:8080; a name like localhost is not looked up",
         ),
         (
             "",

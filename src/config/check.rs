@@ -9,7 +9,7 @@ use axum::http::Uri;
 use secrecy::ExposeSecret;
 use tracing_subscriber::EnvFilter;
 
-use super::{Config, Origin, Smtp, SmtpTls};
+use super::{Config, Origin, Smtp, SmtpTls, Unread};
 use crate::{
     gateway::{AccountConfig, GatewayKind},
     mail,
@@ -80,6 +80,26 @@ pub fn check(config: &Config) -> Vec<Finding> {
     findings.positive("rate_limit.burst", limits.burst);
     findings.positive("rate_limit.pages_per_minute", limits.pages_per_minute);
     findings.0
+}
+
+/// What else is wrong where some settings could not be read: findings that would only repeat what was
+/// told, or that rest on a value nobody knows, are left out.
+pub fn check_rest(config: &Config, unread: &[Unread]) -> Vec<Finding> {
+    let mut findings = check(config);
+    findings.retain(|finding| !unread.iter().any(|unread| rests_on(&finding.key, &unread.key)));
+    findings
+}
+
+/// Whether a finding about `key` may come from `unread` alone: the same, around it or within it, or
+/// judged together with it.
+fn rests_on(key: &str, unread: &str) -> bool {
+    let holds = |outer: &str, inner: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let is_of_tls = holds("tls", unread) && ["listen", "public_url"].contains(&key);
+    let is_of_key = unread == "secret_key" && key == "secret_key_file";
+    let is_of_kind = unread.strip_suffix(".kind").is_some_and(|account| holds(account, key));
+    holds(key, unread) || holds(unread, key) || is_of_tls || is_of_key || is_of_kind
 }
 
 struct Findings(Vec<Finding>);

@@ -109,7 +109,13 @@ fn a_refusal_is_one_line_and_tells_the_next_step() {
         (&["serve", "--tls-cert", "a.pem"], 2, "were not provided: --tls-key <FILE>"),
         (&["migrate", "--config", "absent.toml"], 1, "absent.toml: cannot be read"),
         (&["serve", "--config", "bad.toml"], 1, "`liste` is not a setting here; known are"),
-        (&["serve", "--listen", "8080"], 1, "flag --listen: `listen` is not valid"),
+        (&["serve", "--listen", "8080"], 1, "flag --listen: `listen` must be an IP address and a"),
+        (
+            &["serve", "--listen", "localhost:8080"],
+            1,
+            "must be an IP address and a port like 127.0.0.1:8080; a name like localhost is not \
+             looked up",
+        ),
         (&["serve", "--log-format", "xml"], 1, "`log.format` must be one of `text`, `json`"),
         (&["serve", "--config", "keyless.toml"], 1, "`rondo init` makes a new key"),
         (&["serve", "--database-url", "mysql://db"], 1, "`rondo check-config` lists them"),
@@ -168,7 +174,7 @@ fn check_config_tells_what_cannot_be_read_in_one_line_with_its_place() {
         let shown = room.run(&["check-config"]);
         assert_eq!((shown.code, &*shown.err), (1, ""));
         assert!(shown.out.starts_with(&format!("error: {told}")), "{}", shown.out);
-        assert_eq!(shown.out.lines().count(), 1, "{}", shown.out);
+        assert_eq!(shown.out.matches(told).count(), 1, "{}", shown.out);
         let machine = room.run(&["check-config", "--json"]).json();
         assert_eq!(machine["ok"], false);
         let (place, _) = told.split_once(": ").unwrap();
@@ -176,4 +182,62 @@ fn check_config_tells_what_cannot_be_read_in_one_line_with_its_place() {
     }
     let absent = room.run(&["check-config", "--config", "absent.toml", "--json"]);
     assert_eq!(absent.json()["findings"][0]["where"], "absent.toml");
+}
+
+#[test]
+fn check_config_tells_all_that_is_wrong_in_one_go() {
+    let room = Room::new();
+    room.write(
+        "rondo.toml",
+        "listen = 'localhost:8080'
+secret_key = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8='
+colour = 'blue'
+[smtp]
+port = 'submission'
+tls = 'ssl'
+from = 'Open Academy'
+host = 'relay.example'
+[gateways.main]
+kind = 'stripes'
+calls_per_second = -1
+[gateways.spare]
+webhook_secrets = 'whsec_hidden'
+[engine]
+batch = 0
+lease = 30
+",
+    );
+    let shown = room.run(&["check-config"]);
+    assert_eq!((shown.code, &*shown.err), (1, ""));
+    let told = [
+        "error: rondo.toml:1: `listen` must be an IP address and a port like 127.0.0.1:8080; a name",
+        "error: rondo.toml:3: `colour` is not a setting here; known are `database_url`,",
+        "error: rondo.toml:5: `smtp.port` must be a whole number from 0 to 65535, not this text",
+        "error: rondo.toml:6: `smtp.tls` must be one of `none`, `starttls`, `implicit`, not `ssl`",
+        "error: rondo.toml:9: `gateways.main` needs `secret_key`",
+        "error: rondo.toml:10: `gateways.main.kind` must be one of `sandbox`, `stripe`, not `str",
+        "error: rondo.toml:11: `gateways.main.calls_per_second` must be a whole number from 0 to",
+        "error: rondo.toml:12: `gateways.spare` needs `kind`",
+        "error: rondo.toml:12: `gateways.spare` needs `secret_key`",
+        "error: rondo.toml:13: `gateways.spare.webhook_secrets` must be a list, not this text",
+        "error: rondo.toml:16: `engine.lease` is not a setting here; known are `batch`,",
+        "error: rondo.toml:7: `smtp.from` must be like Open Academy <billing@academy.example>",
+        "error: rondo.toml:15: `engine.batch` must be at least 1",
+    ];
+    let lines: Vec<_> = shown.out.lines().collect();
+    assert_eq!(lines.len(), told.len(), "{}", shown.out);
+    for (line, told) in lines.iter().zip(told) {
+        assert!(line.starts_with(told), "\n told: {line}\nwanted: {told}");
+    }
+    assert!(!shown.out.contains("hidden"), "{}", shown.out);
+
+    let machine = room.run(&["check-config", "--json"]).json();
+    let findings = machine["findings"].as_array().unwrap();
+    assert_eq!(findings.len(), told.len());
+    assert_eq!(findings[3]["key"], "smtp.tls");
+    assert_eq!(findings[3]["where"], "rondo.toml:6");
+    let served = room.run(&["serve"]);
+    let more = "(and 10 more: `rondo check-config` lists them)";
+    assert!(served.err.contains(more), "{}", served.err);
+    assert_eq!(served.err.lines().count(), 1, "{}", served.err);
 }
