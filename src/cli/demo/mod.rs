@@ -22,7 +22,7 @@ use anyhow::bail;
 use clap::Args as ClapArgs;
 
 use self::{portal::Portal, report::Report, stage::Stage};
-use super::{output::say, progress, signals};
+use super::{output::say, progress, settings, signals};
 use crate::grpc::proto::v1;
 
 /// Shows a year of billing in about a minute.
@@ -40,11 +40,11 @@ use crate::grpc::proto::v1;
     With --exit it ends with 1 if the two ledgers differ.")]
 pub struct Args {
     /// How many members join.
-    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=99_999))]
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = settings::whole(1_u32..=99_999))]
     members: u32,
 
     /// How many months pass.
-    #[arg(long, value_name = "N", default_value_t = 13, value_parser = clap::value_parser!(u32).range(1..=120))]
+    #[arg(long, value_name = "N", default_value_t = 13, value_parser = settings::whole(1_u32..=120))]
     months: u32,
 
     /// End after the figures, instead of staying up to be looked at.
@@ -60,7 +60,7 @@ pub struct Args {
     database_url: Option<String>,
 
     /// What members are and do follows from this.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = settings::whole(0..=u64::MAX))]
     seed: u64,
 
     /// The folder for the database, the gateway's ledger and the log; made if it is not there.
@@ -81,7 +81,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     );
     let told = tokio::select! {
         told = tell(&args, &stage) => told,
-        () = stop.cancelled() => Err(anyhow::anyhow!("stopped before the end")),
+        () = stop.cancelled() => Err(anyhow::anyhow!(
+            "stopped before the end; `rondo demo` begins anew, and --members 20 is quicker"
+        )),
     };
     let (report, portal) = match told {
         Ok(told) => told,
