@@ -33,7 +33,7 @@ use serde::de::DeserializeOwned;
 
 use self::{
     form::Form,
-    transport::{Failure, Transport},
+    transport::{Failure, Mode, Transport},
     webhook::Said,
 };
 use super::{
@@ -42,6 +42,12 @@ use super::{
     RefundSighting, Refunds, SetupOrder, SetupState, Sighting, WebhookError, WebhookNews,
     http::Channel,
 };
+
+/// Whether a secret key is one that moves real money, by its beginning: `sk_` or, restricted, `rk_`,
+/// then `live_` or `test_`. None: it is no secret key of Stripe's.
+pub fn is_live(secret_key: &str) -> Option<bool> {
+    Mode::of_key(secret_key).map(|mode| mode == Mode::Live)
+}
 
 /// What Stripe can do.
 pub const CAPABILITIES: Capabilities = Capabilities {
