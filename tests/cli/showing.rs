@@ -57,6 +57,20 @@ fn the_sandbox_stands_by_itself_and_keeps_its_ledger() {
 }
 
 #[test]
+fn the_sandbox_lists_the_words_of_its_tokens() {
+    let room = Room::new();
+    let shown = room.run(&["sandbox", "tokens"]).well().out;
+    for word in
+        ["tok_visa_suspected_fraud", "sepa", "lost_card", "lookup_stale_N", "settles_after_N"]
+    {
+        assert!(shown.contains(word), "{word}: {shown}");
+    }
+    let words = room.run(&["sandbox", "tokens", "--json"]).well().json();
+    let words = words["words"].as_array().unwrap();
+    assert!(words.iter().any(|word| word["word"] == "reply_lost" && word["part"] == "fault"));
+}
+
+#[test]
 fn the_demo_ends_with_ledgers_that_agree() {
     let room = Room::new();
     let told = room.run(&["demo", "--members", "12", "--months", "3", "--exit", "--json"]);

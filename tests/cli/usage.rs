@@ -2,7 +2,7 @@
 
 use super::program::Room;
 
-const COMMANDS: [&[&str]; 17] = [
+const COMMANDS: [&[&str]; 18] = [
     &["serve"],
     &["init"],
     &["migrate"],
@@ -17,6 +17,7 @@ const COMMANDS: [&[&str]; 17] = [
     &["mail"],
     &["mail", "preview"],
     &["sandbox"],
+    &["sandbox", "tokens"],
     &["demo"],
     &["bench"],
     &["bench", "renewals"],
