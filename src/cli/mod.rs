@@ -15,6 +15,7 @@ pub mod backup;
 pub mod bench;
 pub mod check_config;
 pub mod demo;
+mod figures;
 pub mod init;
 pub mod keys;
 pub mod mail;
