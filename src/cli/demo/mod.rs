@@ -1,12 +1,13 @@
 //! `rondo demo`: a learning portal's members live through a year of billing, in about a minute, on
 //! the code that runs in production.
 //!
-//! [`stage`] starts what it runs on, [`portal`] acts as the portal over gRPC, [`members`] and
-//! [`cards`] say who pays with what, [`year`] moves the test clock, [`witness`] compares the books
+//! [`stage`] starts what it runs on, [`portal`] acts as the portal over gRPC, [`members`],
+//! [`cast`] and [`cards`] say who pays with what, [`year`] moves the test clock, [`witness`] compares the books
 //! and [`report`] shows them. Nothing here reaches around the API, but for the sums at the end.
 
 mod calendar;
 mod cards;
+mod cast;
 mod chance;
 mod members;
 mod offers;
@@ -135,7 +136,9 @@ async fn tell(args: &Args, stage: &Stage) -> anyhow::Result<(Report, Portal)> {
     let standing = standing(&portal.all_subscriptions().await?);
     let caught = stage.catcher.counts().values().sum();
     let seconds = began.elapsed().as_secs_f64();
-    let report = Report::read(store, portal.merchant, standing, caught, books, seconds).await?;
+    let open = portal.open_debts().await?;
+    let report =
+        Report::read(store, portal.merchant, standing, open, caught, books, seconds).await?;
     Ok((report, portal))
 }
 
