@@ -55,54 +55,15 @@ fn a_refusal_is_one_line_and_tells_the_next_step() {
         (&["serve", "--lisen", "x"], 2, "unexpected argument '--lisen' found; see `rondo serve"),
         (&["stuck", "retry"], 2, "arguments were not provided: <ID>; see `rondo stuck retry"),
         (&["mail", "preview", "birthday"], 2, "invalid value 'birthday' for '[KIND]'"),
-        (&["mail", "preview", "receipt", "--locale", "fr"], 2, "mails are written in en, de, es"),
-        (&["keys", "revoke", "inv_1"], 2, "must be an id like key_"),
-        (&["demo", "--members", "0"], 2, "must be a whole number from 1 to 99999; see `rondo demo"),
-        (
-            &["demo", "--members", "abc"],
-            2,
-            "'--members <N>': must be a whole number from 1 to 99999",
-        ),
-        (&["demo", "--months", "1.5"], 2, "'--months <N>': must be a whole number from 1 to 120"),
-        (&["demo", "--seed", "x"], 2, "must be a whole number from 0 to"),
-        (
-            &["stuck", "--limit", "0"],
-            2,
-            "must be a whole number from 1 to 100000; see `rondo stuck",
-        ),
-        (&["audit", "--late-after-minutes", "soon"], 2, "must be a whole number from 0 to 525600"),
-        (
-            &["stuck", "--merchant", "mer_1"],
-            2,
-            "must be an id like mer_06ew5kkq3hx3d1qj9w2t7m8c0g, or a name like merchants/mer_…",
-        ),
-        (&["keys", "list", "--merchant", "merchants/portal"], 2, "or a name like merchants/mer_"),
         (&["keys", "create", "--name", " ", "--role", "admin"], 2, "must have 1 to 200 characters"),
-        (&["keys", "create", "--name", "x", "--role", "king"], 2, "[possible values: admin,"),
-        (
-            &["keys", "create", "--name", "x", "--role", "admin", "--expires-in-days", "0"],
-            2,
-            "must be a whole number from 1 to 36500",
-        ),
         (&["mail", "preview", "--all"], 2, "were not provided: --out <DIR>; see"),
         (&["mail", "preview", "receipt", "--all"], 2, "cannot be used with '--all'"),
-        (
-            &["sandbox", "--listen", "8090"],
-            2,
-            "must be an IP address and a port like 127.0.0.1:8080;",
-        ),
-        (
-            &["sandbox", "--mail-listen", "localhost:25"],
-            2,
-            "a name like localhost is not looked up",
-        ),
         (&["sandbox", "--webhook-url", "http://127.0.0.1"], 2, "provided: --webhook-secret"),
         (
             &["sandbox", "--webhook-url", "portal", "--webhook-secret", "x"],
             2,
             "must be like http://127.0.0.1:8080/",
         ),
-        (&["bench", "renewals", "--subscriptions", "0"], 2, "must be a whole number from 1 to"),
         (
             &["bench", "renewals", "--database-url", "mysql://db"],
             2,
@@ -136,13 +97,6 @@ fn a_refusal_is_one_line_and_tells_the_next_step() {
         (&["serve", "--tls-cert", "a.pem"], 2, "were not provided: --tls-key <FILE>"),
         (&["migrate", "--config", "absent.toml"], 1, "absent.toml: cannot be read"),
         (&["serve", "--config", "bad.toml"], 1, "`liste` is not a setting here; known are"),
-        (&["serve", "--listen", "8080"], 1, "flag --listen: `listen` must be an IP address and a"),
-        (
-            &["serve", "--listen", "localhost:8080"],
-            1,
-            "must be an IP address and a port like 127.0.0.1:8080; a name like localhost is not \
-             looked up",
-        ),
         (&["serve", "--log-format", "xml"], 1, "`log.format` must be one of `text`, `json`"),
         (&["serve", "--config", "keyless.toml"], 1, "`rondo init` makes a new key"),
         (&["serve", "--database-url", "mysql://db"], 1, "`rondo check-config` lists them"),
@@ -153,13 +107,77 @@ fn a_refusal_is_one_line_and_tells_the_next_step() {
             "a key with this role needs --merchant",
         ),
     ] {
-        let ended = room.run(line);
-        assert_eq!(ended.code, code, "{line:?}: {}", ended.err);
-        assert_eq!(ended.out, "", "{line:?}");
-        assert!(ended.err.starts_with("error: "), "{line:?}: {}", ended.err);
-        assert_eq!(ended.err.lines().count(), 1, "{line:?}: {}", ended.err);
-        assert!(ended.err.contains(told), "{line:?}\n told: {}wanted: {told}", ended.err);
+        is_refused(&room, line, code, told);
     }
+}
+
+#[test]
+fn a_value_that_is_none_is_refused_with_what_would_be_right() {
+    let room = Room::new();
+    for (line, code, told) in [
+        (
+            &["mail", "preview", "receipt", "--locale", "fr"][..],
+            2,
+            "mails are written in en, de, es",
+        ),
+        (&["keys", "revoke", "inv_1"], 2, "must be an id like key_"),
+        (&["demo", "--members", "0"], 2, "must be a whole number from 1 to 99999; see `rondo demo"),
+        (
+            &["demo", "--members", "abc"],
+            2,
+            "'--members <N>': must be a whole number from 1 to 99999",
+        ),
+        (&["demo", "--months", "1.5"], 2, "'--months <N>': must be a whole number from 1 to 120"),
+        (&["demo", "--seed", "x"], 2, "must be a whole number from 0 to"),
+        (
+            &["stuck", "--limit", "0"],
+            2,
+            "must be a whole number from 1 to 100000; see `rondo stuck",
+        ),
+        (&["audit", "--late-after-minutes", "soon"], 2, "must be a whole number from 0 to 525600"),
+        (
+            &["stuck", "--merchant", "mer_1"],
+            2,
+            "must be an id like mer_06ew5kkq3hx3d1qj9w2t7m8c0g, or a name like merchants/mer_…",
+        ),
+        (&["keys", "list", "--merchant", "merchants/portal"], 2, "or a name like merchants/mer_"),
+        (&["keys", "create", "--name", "x", "--role", "king"], 2, "[possible values: admin,"),
+        (
+            &["keys", "create", "--name", "x", "--role", "admin", "--expires-in-days", "0"],
+            2,
+            "must be a whole number from 1 to 36500",
+        ),
+        (
+            &["sandbox", "--listen", "8090"],
+            2,
+            "must be an IP address and a port like 127.0.0.1:8080;",
+        ),
+        (
+            &["sandbox", "--mail-listen", "localhost:25"],
+            2,
+            "a name like localhost is not looked up",
+        ),
+        (&["bench", "renewals", "--subscriptions", "0"], 2, "must be a whole number from 1 to"),
+        (&["serve", "--listen", "8080"], 1, "flag --listen: `listen` must be an IP address and a"),
+        (
+            &["serve", "--listen", "localhost:8080"],
+            1,
+            "must be an IP address and a port like 127.0.0.1:8080; a name like localhost is not \
+             looked up",
+        ),
+    ] {
+        is_refused(&room, line, code, told);
+    }
+}
+
+#[track_caller]
+fn is_refused(room: &Room, line: &[&str], code: i32, told: &str) {
+    let ended = room.run(line);
+    assert_eq!(ended.code, code, "{line:?}: {}", ended.err);
+    assert_eq!(ended.out, "", "{line:?}");
+    assert!(ended.err.starts_with("error: "), "{line:?}: {}", ended.err);
+    assert_eq!(ended.err.lines().count(), 1, "{line:?}: {}", ended.err);
+    assert!(ended.err.contains(told), "{line:?}\n told: {}wanted: {told}", ended.err);
 }
 
 #[test]
