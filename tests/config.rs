@@ -125,7 +125,8 @@ fn a_refusal_names_the_source_the_key_and_what_would_be_right() {
             "",
             &[("RONDO_LISTEN", "8080")],
             &[],
-            "environment variable RONDO_LISTEN: `listen` is not valid: invalid socket address",
+            "environment variable RONDO_LISTEN: `listen` must be an IP address and a port like \
+             127.0.0.1:8080; a name like localhost is not looked up",
         ),
         (
             "",
@@ -177,13 +178,14 @@ fn a_named_file_must_be_there() {
 }
 
 const SOUND: &str = "
+public_url = 'https://pay.academy.example'
 secret_key = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8='
 [smtp]
 host = 'relay.example'
 from = 'Open Academy <billing@academy.example>'
 [gateways.main]
 kind = 'stripe'
-secret_key = 'sk_test_1'
+secret_key = 'sk_live_1'
 webhook_secrets = ['whsec_1']
 ";
 
@@ -216,6 +218,10 @@ fn check_config_says_what_is_wrong_and_where() {
         ("gateways.main.base_url", "stripe", Error, "gateways.main.base_url", "must be like"),
         ("gateways.main.base_url", "http://a.example", Error, "gateways.main.base_url", "https"),
         ("gateways.main.secret_key", " ", Error, "gateways.main.secret_key", "is empty"),
+        ("gateways.main.secret_key", "hidden", Error, "gateways.main.secret_key", "`rk_test_`"),
+        ("gateways.main.secret_key", "pk_live_hidden", Error, "gateways.main.secret_key", "`pk_…`"),
+        ("gateways.main.secret_key", "sk_test_hidden", Warning, "gateways.main.secret_key", "test"),
+        ("gateways.main.secret_key", "rk_test_hidden", Warning, "gateways.main.secret_key", "test"),
         (
             "gateways.main.webhook_secrets",
             "[]",
@@ -271,6 +277,27 @@ fn check_config_looks_into_the_files_that_are_named() {
 }
 
 #[test]
+fn a_restricted_key_and_any_key_of_the_sandboxs_own_are_sound() {
+    let restricted = load(SOUND, &[], &[("gateways.main.secret_key", "rk_live_1")]);
+    assert_eq!(check(&restricted), []);
+    let sandbox = SOUND.replace("'stripe'", "'sandbox'\nbase_url = 'http://127.0.0.1:8090'");
+    let any = load(&sandbox, &[], &[("gateways.main.secret_key", "anything")]);
+    assert_eq!(check(&any), []);
+}
+
+#[test]
+fn links_that_no_member_could_open_are_told_before_a_mail_leaves() {
+    let local = SOUND.replace("public_url = 'https://pay.academy.example'", "");
+    let [finding] = &check(&load(&local, &[], &[]))[..] else { panic!("not told") };
+    assert_eq!((finding.severity, &*finding.key), (Severity::Warning, "public_url"));
+    let told = "should be set: no member can open a link to http://127.0.0.1:8080";
+    assert_eq!(finding.message, told);
+    // A catcher on this machine is read on this machine.
+    let caught = load(&local, &[], &[("smtp.host", "127.0.0.1"), ("smtp.tls", "none")]);
+    assert_eq!(check(&caught), []);
+}
+
+#[test]
 fn a_relay_on_this_machine_needs_no_tls() {
     for host in ["localhost", "127.0.0.1", "::1"] {
         let config = load(SOUND, &[], &[("smtp.host", host), ("smtp.tls", "none")]);
@@ -286,7 +313,7 @@ fn no_secret_is_printed_with_the_configuration() {
         &[("smtp.password", "hidden-1"), ("database_url", "postgres://rondo:hidden-2@db/rondo")],
     );
     let printed = format!("{config:?} {}", serde_json::to_string(&config).unwrap());
-    for secret in ["hidden-1", "hidden-2", "sk_test_1", "whsec_1", SECRET] {
+    for secret in ["hidden-1", "hidden-2", "sk_live_1", "whsec_1", SECRET] {
         assert!(!printed.contains(secret), "{secret} in {printed}");
     }
 }

@@ -35,15 +35,15 @@ pub struct Args {
     settings: Settings,
 
     /// Only this merchant's books.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = settings::merchant)]
     merchant: Option<MerchantId>,
 
     /// How many objects to name for each claim that does not hold.
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = settings::whole(1_usize..=100_000))]
     limit: usize,
 
     /// Work that has been due for longer is late.
-    #[arg(long, value_name = "MINUTES", default_value_t = 15)]
+    #[arg(long, value_name = "MINUTES", default_value_t = 15, value_parser = settings::whole(0_u32..=525_600))]
     late_after_minutes: u32,
 
     /// Print JSON.
@@ -60,7 +60,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let merchants = match args.merchant {
         Some(merchant) => match repo.merchant(merchant).await? {
             Some(known) => vec![known.id],
-            None => bail!("there is no {merchant}; without --merchant all are audited"),
+            None => bail!("there is no merchant {merchant}; without --merchant all are audited"),
         },
         None => audit::merchants(repo.as_mut()).await?.iter().map(|one| one.id).collect(),
     };

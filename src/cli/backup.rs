@@ -49,7 +49,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let _ = fs::remove_file(&unfinished);
     let copied = store.backup(&unfinished).await;
     store.close().await;
-    copied.with_context(|| format!("cannot copy {} to {}", config.database_url, file.display()))?;
+    copied.with_context(|| {
+        let (url, file) = (&config.database_url, file.display());
+        format!("cannot copy {url} to {file}; see whether its folder is there and has room")
+    })?;
     settle(&unfinished, file).with_context(|| format!("cannot keep {}", file.display()))?;
     let bytes = fs::metadata(file)?.len();
     if args.json {

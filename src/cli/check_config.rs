@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{output::say, settings::Settings};
 use crate::{
     app::whole_reason,
-    config::{self, ConfigError, Finding, Loaded, Origin, Overrides, Severity},
+    config::{self, ConfigError, Finding, Loaded, Origin, Origins, Overrides, Severity, Unread},
 };
 
 /// Says what is wrong with the configuration, and where.
@@ -32,9 +32,8 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let remarks = match args.settings.load_with(Overrides::default()) {
-        Ok(loaded) => findings(&loaded),
-        // The first value that cannot be read ends the reading.
-        Err(error) => vec![unread(&error)],
+        Ok(loaded) => findings(&loaded.origins, config::check(&loaded.config)).collect(),
+        Err(error) => unread(&error),
     };
     let is_refused = remarks.iter().any(|remark| remark.severity == Severity::Error);
     if args.json {
@@ -58,40 +57,61 @@ struct Remark {
     json: Value,
 }
 
-fn findings(loaded: &Loaded) -> Vec<Remark> {
-    let located = |finding: Finding| {
-        let origin = loaded.origins.of(&finding.key);
-        Remark {
-            severity: finding.severity,
-            text: finding.at(&origin),
-            json: json!({
-                "severity": finding.severity.to_string(),
-                "key": finding.key,
-                "where": place(&origin),
-                "message": finding.message,
-            }),
-        }
-    };
-    config::check(&loaded.config).into_iter().map(located).collect()
+impl Remark {
+    fn new(
+        severity: Severity,
+        text: String,
+        key: Option<&str>,
+        place: Option<&str>,
+        message: &str,
+    ) -> Self {
+        let json = json!({
+            "severity": severity.to_string(),
+            "key": key,
+            "where": place,
+            "message": message,
+        });
+        Self { severity, text, json }
+    }
 }
 
-fn unread(error: &ConfigError) -> Remark {
+fn findings(origins: &Origins, findings: Vec<Finding>) -> impl Iterator<Item = Remark> {
+    findings.into_iter().map(|finding| {
+        let origin = origins.of(&finding.key);
+        let text = finding.at(&origin);
+        let Finding { severity, key, message } = finding;
+        Remark::new(severity, text, Some(&key), place(&origin).as_deref(), &message)
+    })
+}
+
+fn unread(error: &ConfigError) -> Vec<Remark> {
     let text = whole_reason(error);
-    let (key, place, message) = match error {
-        ConfigError::Unreadable { path, .. } => (None, Some(path.display().to_string()), &text),
+    let (place, message) = match error {
+        ConfigError::Unreadable { path, .. } => (path.display().to_string(), text.clone()),
         ConfigError::Syntax { path, line, problem } => {
-            (None, Some(format!("{}:{line}", path.display())), problem)
+            (format!("{}:{line}", path.display()), problem.clone())
         }
-        ConfigError::Setting { origin, key, problem } => (Some(&**key), place(origin), problem),
+        ConfigError::Settings { unread, rest } => return settings(unread, rest.as_deref()),
     };
-    let severity = Severity::Error;
-    let json = json!({
-        "severity": severity.to_string(),
-        "key": key,
-        "where": place,
-        "message": message,
+    vec![Remark::new(Severity::Error, text, None, Some(&place), &message)]
+}
+
+/// All that cannot be read, and what is wrong with the rest.
+fn settings(unread: &[Unread], rest: Option<&Loaded>) -> Vec<Remark> {
+    let told = unread.iter().map(|setting| {
+        let Unread { origin, key, problem } = setting;
+        Remark::new(
+            Severity::Error,
+            setting.to_string(),
+            Some(key),
+            place(origin).as_deref(),
+            problem,
+        )
     });
-    Remark { severity, text, json }
+    let rest = rest
+        .into_iter()
+        .flat_map(|rest| findings(&rest.origins, config::check_rest(&rest.config, unread)));
+    told.chain(rest).collect()
 }
 
 /// Where to look: a file and its line, a variable or a flag; nowhere for a default.

@@ -17,7 +17,7 @@ use crate::{
         api_keys::{self, NewApiKey},
         clock::{Clock as _, SystemClock},
     },
-    config::{self, Loaded, Overrides},
+    config::{self, Config, Loaded, Overrides},
     domain::{
         api_key::{ApiKey, Role},
         ids::Mint,
@@ -90,8 +90,25 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     store.close().await;
     eprintln!("The administrator's API key, shown this once:");
     say(key)?;
-    eprintln!("Next: name a gateway in {}, then `rondo serve`.", args.config.display());
+    eprintln!("{}", next_step(&args, &config));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is left to do before members can be billed.
+fn next_step(args: &Args, config: &Config) -> String {
+    if args.new_admin_key {
+        // Whoever asks for another key has a server that may run, and a key that may be lost.
+        "It works from the next call on. Next: `rondo keys list`, and `rondo keys revoke ID` for a key \
+         that was lost."
+            .to_owned()
+    } else if config.gateways.is_empty() {
+        let file = args.config.display();
+        format!(
+            "Next: name a gateway in {file} (`rondo sandbox` is one to try), then `rondo serve`."
+        )
+    } else {
+        "Next: `rondo check-config`, then `rondo serve`.".to_owned()
+    }
 }
 
 async fn has_admin_key(store: &dyn Store) -> anyhow::Result<bool> {
@@ -119,7 +136,10 @@ pub(super) async fn make_admin_key(store: &dyn Store, mint: &Mint) -> anyhow::Re
 /// Writes a file for its owner's eyes alone, on the disk before this returns. `false` if there is
 /// one already, which stays.
 pub(super) fn write_new(path: &Path, text: &str) -> anyhow::Result<bool> {
-    let cannot = || format!("cannot write {}", path.display());
+    let cannot = || {
+        let path = path.display();
+        format!("cannot write {path}: its folder must be there, and open to you")
+    };
     let mut options = File::options();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -155,7 +175,8 @@ listen = "127.0.0.1:8080"
 # Signs links and page tokens. All replicas need the same; keep a copy.
 secret_key_file = "rondo.key"
 
-# Without a relay, mails wait.
+# Without a relay, mails wait. `rondo sandbox --mail` catches them on this machine, and tells what to
+# write here for that.
 # [smtp]
 # host = "smtp.academy.example"
 # from = "Open Academy <billing@academy.example>"

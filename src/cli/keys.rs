@@ -55,7 +55,7 @@ struct List {
     settings: Settings,
 
     /// The merchant; without it, the administrators' keys.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = settings::merchant)]
     merchant: Option<MerchantId>,
 
     /// Print JSON.
@@ -82,11 +82,11 @@ struct Create {
     role: RoleName,
 
     /// The merchant that it speaks for; none for an administrator's.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = settings::merchant)]
     merchant: Option<MerchantId>,
 
     /// After how many days it stops working; never without it.
-    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(i64).range(1..=36_500))]
+    #[arg(long, value_name = "DAYS", value_parser = settings::whole(1_i64..=36_500))]
     expires_in_days: Option<i64>,
 
     /// Print JSON.
@@ -186,9 +186,11 @@ async fn list(args: List) -> anyhow::Result<ExitCode> {
 async fn create(args: Create) -> anyhow::Result<ExitCode> {
     let role = Role::from(args.role);
     match (role, args.merchant) {
-        (Role::Admin, Some(_)) => bail!("an administrator's key takes no --merchant"),
+        (Role::Admin, Some(_)) => bail!(
+            "an administrator's key takes no --merchant: leave it out, or choose --role merchant"
+        ),
         (Role::Merchant | Role::ReadOnly, None) => {
-            bail!("a key with this role needs --merchant: whose is it?")
+            bail!("a key with this role needs --merchant mer_…: whose is it?")
         }
         (Role::Admin, None) | (Role::Merchant | Role::ReadOnly, Some(_)) => {}
     }

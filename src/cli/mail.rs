@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use clap::{Args as ClapArgs, Subcommand};
 
-use super::output::say;
+use super::{output::say, settings};
 use crate::mail::{self, Locale, MessageKind, Overrides, Rendered, words};
 
 /// Shows the mails that members get.
@@ -48,7 +48,7 @@ struct Preview {
     locale: Locale,
 
     /// Which of the kind's made-up cases, from 1: other declines, long names, nothing optional.
-    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "all")]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = settings::whole(1_usize..=100), conflicts_with = "all")]
     sample: usize,
 
     /// A merchant's own words: their folder in the one that `mail_words` names.
@@ -90,8 +90,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn write_all(folder: &Path, words: &Overrides) -> anyhow::Result<()> {
-    fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    fs::create_dir_all(folder).with_context(|| {
+        format!("cannot make the folder {}: name another with --out", folder.display())
+    })?;
     for kind in MessageKind::ALL {
         for locale in Locale::ALL {
             let mail = mail::preview(kind, locale, words, 1)?;

@@ -15,6 +15,7 @@ pub mod backup;
 pub mod bench;
 pub mod check_config;
 pub mod demo;
+mod figures;
 pub mod init;
 pub mod keys;
 pub mod mail;
@@ -195,8 +196,8 @@ mod tests {
             (&["rondo", "sing"], "error: unrecognized subcommand 'sing'; see `rondo --help`"),
             (
                 &["rondo", "stuck", "list", "--limit", "0"],
-                "error: invalid value '0' for '--limit <N>': 0 is not in 1..=100000; see `rondo \
-                 stuck list --help`",
+                "error: invalid value '0' for '--limit <N>': must be a whole number from 1 to \
+                 100000; see `rondo stuck list --help`",
             ),
         ] {
             let error = Cli::try_parse_from(line).unwrap_err();

@@ -12,6 +12,7 @@ use clap::Args as ClapArgs;
 use tokio::net::TcpListener;
 
 use super::{
+    figures,
     output::say,
     service::Service,
     settings::{self, Settings},
@@ -93,6 +94,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         tracing::warn!("{}", warning.at(&origins.of(&warning.key)));
     }
     let metrics = telemetry::count()?;
+    figures::declare(&config);
     let stop = signals::stop_on_signal()?;
 
     let store = tokio::select! {

@@ -110,7 +110,8 @@ pub async fn ports(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<Ron
 
 fn words(config: &Config) -> anyhow::Result<Words> {
     match &config.mail_words {
-        Some(folder) => mail::words::read(folder).context("`mail_words` cannot be used"),
+        Some(folder) => mail::words::read(folder)
+            .context("`mail_words` cannot be used: correct the file, or leave it out"),
         None => Ok(Words::new()),
     }
 }
@@ -134,8 +135,9 @@ fn gateways(config: &Config) -> anyhow::Result<BTreeMap<String, Arc<dyn Gateway>
     let client = http::client(http::Timeouts::default())?;
     let connect = |(name, account)| -> anyhow::Result<_> {
         let name: &String = name;
-        let gateway = gateway::connect(name, account, client.clone())
-            .with_context(|| format!("the gateway account `{name}` cannot be used"))?;
+        let gateway = gateway::connect(name, account, client.clone()).with_context(|| {
+            format!("the gateway account `{name}` cannot be used: correct `gateways.{name}`")
+        })?;
         Ok((name.clone(), gateway))
     };
     config.gateways.iter().map(connect).collect()
@@ -148,7 +150,9 @@ fn sender(smtp: &Smtp) -> anyhow::Result<Address> {
         return Ok("rondo@localhost".parse()?);
     };
     let bare = from.rsplit_once('<').map_or(from.as_str(), |(_, bare)| bare.trim_end_matches('>'));
-    bare.trim().parse().context("`smtp.from` holds no e-mail address")
+    bare.trim().parse().context(
+        "`smtp.from` holds no e-mail address; write it like Academy <billing@academy.example>",
+    )
 }
 
 fn mailer(smtp: &Smtp, mails_in_flight: usize) -> anyhow::Result<Arc<dyn Mailer>> {
@@ -184,7 +188,9 @@ impl Mailer for NoRelay {
 }
 
 fn routes(config: &Config, rondo: &Rondo, metrics: Metrics) -> anyhow::Result<Router> {
-    let rate = |value: u32| NonZeroU32::new(value).context("a rate limit must be at least 1");
+    let rate = |value: u32| {
+        NonZeroU32::new(value).context("a rate limit must be at least 1: correct `rate_limit`")
+    };
     let services = Services {
         rondo: Arc::new(rondo.clone()),
         calls_per_second: rate(config.rate_limit.calls_per_second)?,

@@ -1,7 +1,10 @@
 //! The configuration, as the commands take it: which flags set which keys, the refusal of what cannot
 //! work, and the way to the database.
 
-use std::{path::PathBuf, pin::pin, sync::Arc, time::Duration};
+use std::{
+    fmt::Display, net::SocketAddr, ops::RangeInclusive, path::PathBuf, pin::pin, str::FromStr,
+    sync::Arc, time::Duration,
+};
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -84,7 +87,11 @@ pub async fn open_with(
             | StoreError::Unreachable { .. }
             | StoreError::Unfit(_)),
         ) => Err(error.into()),
-        opened => opened.with_context(|| format!("cannot open the database {url}")),
+        Err(error) if error.is_transient() => Err(error)
+            .with_context(|| format!("cannot open the database {url} now: try again in a moment")),
+        opened => opened.with_context(|| {
+            format!("cannot open the database {url}: look at it, or correct `database_url`")
+        }),
     }
 }
 
@@ -118,6 +125,34 @@ pub async fn open_up_to_date(config: &Config) -> anyhow::Result<(Arc<dyn Store>,
     Ok((store, pending))
 }
 
+/// A merchant on the command line: its id, or its name as the API tells it.
+pub fn merchant(text: &str) -> Result<MerchantId, String> {
+    let id = text.strip_prefix("merchants/").unwrap_or(text);
+    id.parse().map_err(|error| format!("{error}, or a name like merchants/mer_…"))
+}
+
+/// A whole number on the command line, within `range`.
+pub fn whole<N>(range: RangeInclusive<N>) -> impl Fn(&str) -> Result<N, String> + Clone
+where
+    N: FromStr + PartialOrd + Display + Clone,
+{
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| {
+            format!("must be a whole number from {} to {}", range.start(), range.end())
+        })
+    }
+}
+
+/// An address to listen on. A name may have several, so none is looked up.
+pub fn listening(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "must be an IP address and a port like 127.0.0.1:8080; a name like localhost is not looked \
+         up"
+        .to_owned()
+    })
+}
+
 /// Refuses a merchant that is not there: an empty list would tell something else.
 pub async fn refuse_unknown(
     repo: &mut dyn Repository,
@@ -126,7 +161,10 @@ pub async fn refuse_unknown(
     if let Some(merchant) = merchant
         && repo.merchant(merchant).await?.is_none()
     {
-        bail!("there is no merchant {merchant} in this database");
+        bail!(
+            "there is no merchant {merchant} in this database: correct the id, or name the right \
+             database with --database-url"
+        );
     }
     Ok(())
 }

@@ -50,11 +50,11 @@ struct List {
     settings: Settings,
 
     /// Only this merchant's.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = settings::merchant)]
     merchant: Option<MerchantId>,
 
     /// How many at most.
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = settings::whole(1_u32..=100_000))]
     limit: u32,
 
     /// Print JSON.

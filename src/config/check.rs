@@ -9,9 +9,9 @@ use axum::http::Uri;
 use secrecy::ExposeSecret;
 use tracing_subscriber::EnvFilter;
 
-use super::{Config, Origin, Smtp, SmtpTls};
+use super::{Config, Origin, Smtp, SmtpTls, Unread};
 use crate::{
-    gateway::{AccountConfig, GatewayKind},
+    gateway::{AccountConfig, GatewayKind, stripe},
     mail,
     security::tls,
 };
@@ -82,6 +82,32 @@ pub fn check(config: &Config) -> Vec<Finding> {
     findings.0
 }
 
+/// What else is wrong where some settings could not be read: findings that would only repeat what was
+/// told, or that rest on a value nobody knows, are left out.
+pub fn check_rest(config: &Config, unread: &[Unread]) -> Vec<Finding> {
+    let mut findings = check(config);
+    findings.retain(|finding| !unread.iter().any(|unread| rests_on(&finding.key, &unread.key)));
+    findings
+}
+
+/// Whether a finding about `key` may come from `unread` alone: the same, around it or within it, or
+/// judged together with it.
+fn rests_on(key: &str, unread: &str) -> bool {
+    let holds = |outer: &str, inner: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let is_of_tls = holds("tls", unread) && ["listen", "public_url"].contains(&key);
+    let is_of_address = unread == "listen" && key == "public_url";
+    let is_of_key = unread == "secret_key" && key == "secret_key_file";
+    let is_of_kind = unread.strip_suffix(".kind").is_some_and(|account| holds(account, key));
+    holds(key, unread)
+        || holds(unread, key)
+        || is_of_tls
+        || is_of_address
+        || is_of_key
+        || is_of_kind
+}
+
 struct Findings(Vec<Finding>);
 
 impl Findings {
@@ -133,8 +159,11 @@ fn server(config: &Config, findings: &mut Findings) {
                 .warning("public_url", "begins with http: payment links would travel in the clear"),
             Some(_) => {}
         }
-    } else if config.tls.is_some() && config.listen.ip().is_unspecified() {
-        findings.warning("public_url", "should be set: no member can open a link to this `listen`");
+    } else if mails_leave(&config.smtp) || config.listen.ip().is_unspecified() {
+        findings.warning(
+            "public_url",
+            format!("should be set: no member can open a link to {}", config.public_url()),
+        );
     }
     if let Some(files) = &config.tls
         && let Err(problem) = tls::server_config(&files.cert, &files.key)
@@ -203,6 +232,11 @@ fn smtp(config: &Config, findings: &mut Findings) {
     }
 }
 
+/// Whether mails reach anybody but a catcher on this machine.
+fn mails_leave(smtp: &Smtp) -> bool {
+    smtp.host.as_ref().is_some_and(|host| !is_loopback(host))
+}
+
 fn gateways(config: &Config, findings: &mut Findings) {
     if config.gateways.is_empty() {
         findings.warning("gateways", "is empty: nothing can be charged");
@@ -236,8 +270,21 @@ fn gateway(name: &str, account: &AccountConfig, findings: &mut Findings) {
             Some(_) => {}
         }
     }
-    if account.secret_key.expose_secret().trim().is_empty() {
-        findings.error(&key("secret_key"), "is empty");
+    match (account.secret_key.expose_secret().trim(), account.kind) {
+        ("", _) => findings.error(&key("secret_key"), "is empty"),
+        (_, GatewayKind::Sandbox) => {}
+        (secret, GatewayKind::Stripe) => match stripe::is_live(secret) {
+            None => findings.error(
+                &key("secret_key"),
+                "is no secret key of Stripe's: one begins with `sk_live_`, `sk_test_`, `rk_live_` or \
+                 `rk_test_` (publishable keys, `pk_…`, cannot charge)",
+            ),
+            Some(false) => findings.warning(
+                &key("secret_key"),
+                "is a test key: Stripe moves no money, and Rondo takes invoices for paid all the same",
+            ),
+            Some(true) => {}
+        },
     }
     if account.webhook_secrets.is_empty() {
         findings.warning(

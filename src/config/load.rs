@@ -1,13 +1,11 @@
 //! Where settings come from: defaults, then the file, then the environment, then flags.
 //!
-//! Every complaint names the source, the key and what would be right. It never repeats the value,
-//! which may be a secret.
+//! What cannot be read is told by [`super::unread`].
 
 use std::path::{Path, PathBuf};
 
 use figment::{
     Figment, Metadata, Profile, Provider,
-    error::{Actual, Kind},
     providers::{Format, Toml},
     value::{Dict, Map, Value},
 };
@@ -15,7 +13,8 @@ use thiserror::Error;
 
 use super::{
     Config,
-    origin::{Lines, Origin, Origins, PREFIX},
+    origin::{Lines, Origins, PREFIX},
+    unread::{self, Unread},
 };
 
 /// The file that is read when none is named.
@@ -67,9 +66,13 @@ pub fn load_from(sources: Sources) -> Result<Loaded, ConfigError> {
     let keys =
         |settings: &[(String, String)]| settings.iter().map(|(key, _)| key.clone()).collect();
     let origins = Origins::new(lines, keys(&environment.0), keys(&flags.0));
-    match figment.merge(environment).merge(flags).extract_lossy() {
-        Ok(config) => Ok(Loaded { config, origins }),
-        Err(error) => Err(explain(error, &origins)),
+    let (config, unread) = unread::read(&figment.merge(environment).merge(flags), &origins);
+    match config {
+        Some(config) if unread.is_empty() => Ok(Loaded { config, origins }),
+        config => {
+            let rest = config.map(|config| Box::new(Loaded { config, origins }));
+            Err(ConfigError::Settings { unread, rest })
+        }
     }
 }
 
@@ -119,15 +122,13 @@ pub enum ConfigError {
         /// What is wrong, without the text of the line.
         problem: String,
     },
-    /// A setting is not known, or not of its kind.
-    #[error("{origin}: `{key}` {problem}")]
-    Setting {
-        /// Who said it.
-        origin: Origin,
-        /// The key, with dots.
-        key: String,
-        /// What would be right.
-        problem: String,
+    /// Settings are not known, or not of their kind.
+    #[error("{}", unread::shortly(unread))]
+    Settings {
+        /// All of them, in the order of the file.
+        unread: Vec<Unread>,
+        /// The configuration without them, to look for more that is wrong; never to be served.
+        rest: Option<Box<Loaded>>,
     },
 }
 
@@ -183,82 +184,22 @@ fn nested(settings: &[(String, String)]) -> Map<Profile, Dict> {
 }
 
 fn insert(tree: &mut Dict, key: &str, value: Value) {
-    let Some((head, rest)) = key.split_once('.') else {
-        tree.insert(key.to_owned(), value);
-        return;
-    };
-    let mut branch = match tree.remove(head) {
-        Some(Value::Dict(_, branch)) => branch,
-        _ => Dict::new(),
-    };
-    insert(&mut branch, rest, value);
-    tree.insert(head.to_owned(), Value::from(branch));
+    let path: Vec<_> = key.split('.').collect();
+    put(tree, &path, value);
 }
 
-fn explain(error: figment::Error, origins: &Origins) -> ConfigError {
-    let key = error.path.join(".");
-    let origin = origins.of(&key);
-    let problem = match error.kind {
-        Kind::Message(told) => format!("is not valid: {told}"),
-        Kind::InvalidType(found, wanted) | Kind::InvalidValue(found, wanted) => {
-            format!("must be {}, not {}", plainly(&wanted), kind_of(&found))
-        }
-        Kind::InvalidLength(_, wanted) => format!("must be {}", plainly(&wanted)),
-        Kind::UnknownVariant(found, known) => {
-            format!("must be one of {}, not `{found}`", listed(known))
-        }
-        Kind::UnknownField(_, known) => {
-            format!("is not a setting here; known are {}", listed(known))
-        }
-        Kind::MissingField(name) => {
-            let problem = format!("needs `{name}`");
-            let key = if key.is_empty() { name.into_owned() } else { key };
-            return ConfigError::Setting { origin, key, problem };
-        }
-        Kind::DuplicateField(name) => format!("sets `{name}` twice"),
-        Kind::ISizeOutOfRange(_) | Kind::USizeOutOfRange(_) => "is out of range".to_owned(),
-        Kind::Unsupported(found) | Kind::UnsupportedKey(found, _) => {
-            format!("cannot be {}", kind_of(&found))
-        }
-    };
-    ConfigError::Setting { origin, key, problem }
-}
-
-/// What stands where something else should: its kind, never the value.
-fn kind_of(found: &Actual) -> &'static str {
-    match found {
-        Actual::Bool(_) => "a truth value",
-        Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_) => "this number",
-        Actual::Char(_) | Actual::Str(_) | Actual::Bytes(_) => "this text",
-        Actual::Unit | Actual::Option => "nothing",
-        Actual::Seq => "a list",
-        Actual::Map => "a table",
-        Actual::NewtypeStruct
-        | Actual::Enum
-        | Actual::UnitVariant
-        | Actual::NewtypeVariant
-        | Actual::TupleVariant
-        | Actual::StructVariant
-        | Actual::Other(_) => "this",
-    }
-}
-
-/// The schema's types in an operator's words.
-fn plainly(wanted: &str) -> String {
-    match wanted {
-        "u16" => "a whole number from 0 to 65535".to_owned(),
-        "u32" => "a whole number from 0 to 4294967295".to_owned(),
-        "a boolean" => "true or false".to_owned(),
-        "a string" | "path string" => "a text".to_owned(),
-        "socket address" => "an address and port like 127.0.0.1:8080".to_owned(),
-        "a sequence" => "a list".to_owned(),
-        other => {
-            let table = other.strip_prefix("struct ").map(|_| "a table".to_owned());
-            table.unwrap_or_else(|| other.to_owned())
+/// Puts a value where `path` leads to, and makes the tables on the way.
+pub(super) fn put(tree: &mut Dict, path: &[&str], value: Value) {
+    match path {
+        [] => {}
+        [name] => drop(tree.insert((*name).to_owned(), value)),
+        [head, rest @ ..] => {
+            let mut branch = match tree.remove(*head) {
+                Some(Value::Dict(_, branch)) => branch,
+                _ => Dict::new(),
+            };
+            put(&mut branch, rest, value);
+            tree.insert((*head).to_owned(), Value::from(branch));
         }
     }
-}
-
-fn listed(names: &[&str]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

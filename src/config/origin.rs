@@ -7,8 +7,8 @@ use toml_edit::{ImDocument, Item, TableLike, TomlError};
 /// Settings from the environment begin so.
 pub(super) const PREFIX: &str = "RONDO_";
 
-/// Who set a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Who set a key. Sorted, the file comes first, line by line.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     /// The file.
     File {

@@ -30,7 +30,7 @@ pub struct ApiKey {
     pub created_at: DateTime<Utc>,
     /// When it stops working by itself.
     pub expires_at: Option<DateTime<Utc>>,
-    /// When it was last used, to the hour.
+    /// When it was last used, to the hour, and never before it was made.
     pub last_used_at: Option<DateTime<Utc>>,
     /// When it was taken back.
     pub revoked_at: Option<DateTime<Utc>>,

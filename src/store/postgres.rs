@@ -161,23 +161,50 @@ fn unanswered(error: sqlx::Error, options: &PgConnectOptions) -> StoreError {
     );
     let user = options.get_username();
     let code = error.as_database_error().and_then(DatabaseError::code).unwrap_or_default();
+    let database = options.get_database().unwrap_or(user);
+    let names_files = options.get_socket().is_none();
     match (&error, &*code) {
+        (sqlx::Error::Io(told), _) if told.kind() == ErrorKind::InvalidData => {
+            no_tls(error, &place)
+        }
+        (sqlx::Error::Tls(_), _) => no_tls(error, &place),
+        (sqlx::Error::Io(told), _) if names_files && told.kind() == ErrorKind::NotFound => {
+            StoreError::Unfit(format!(
+                "a file that `sslrootcert`, `sslcert` or `sslkey` in `database_url` names is not \
+                 there: correct its path ({})",
+                faults::cause(error)
+            ))
+        }
         (sqlx::Error::Io(_), _) => StoreError::Unreachable { place, source: faults::cause(error) },
-        (sqlx::Error::Tls(_), _) => StoreError::Unfit(format!(
-            "Postgres at {place} and Rondo agree on no TLS (`sslmode` in `database_url`): {}",
-            faults::cause(error)
+        (sqlx::Error::Protocol(_), _) => StoreError::Unfit(format!(
+            "what answers at {place} is no Postgres: correct host and port in `database_url`"
         )),
         (_, "3D000") => StoreError::Unfit(format!(
             "Postgres at {place} has no database {database}: `createdb {database}` makes it, or \
-             correct `database_url`",
-            database = options.get_database().unwrap_or(user)
+             correct `database_url`"
         )),
         (_, "28P01" | "28000") => StoreError::Unfit(format!(
-            "Postgres at {place} lets {user} not in: correct user or password in `database_url` ({})",
+            "Postgres at {place} lets {user} not in: correct user or password in `database_url`, or \
+             the server's pg_hba.conf ({})",
+            faults::cause(error)
+        )),
+        (_, "42501") => StoreError::Unfit(format!(
+            "Postgres at {place} keeps {user} out of the database {database}: `grant connect on \
+             database {database} to {user}` lets them in, or correct `database_url` ({})",
             faults::cause(error)
         )),
         _ => fault(error),
     }
+}
+
+/// Why no TLS came about. What does not speak Postgres at all may look like that too.
+fn no_tls(error: sqlx::Error, place: &str) -> StoreError {
+    StoreError::Unfit(format!(
+        "no TLS comes about with {place}: in `database_url`, `?sslmode=disable`, `require` or \
+         `verify-full` says what is wanted, `sslrootcert=FILE` who vouches for the certificate; or \
+         correct host and port, if no Postgres is there ({})",
+        faults::cause(error)
+    ))
 }
 
 impl Drop for Postgres {

@@ -1,6 +1,11 @@
 //! Who is let in, and that a change is made once.
 
-use rondo::{domain::api_key::Role, grpc::proto::v1};
+use chrono::TimeDelta;
+use rondo::{
+    app::api_keys::{self, NewApiKey},
+    domain::api_key::Role,
+    grpc::proto::v1,
+};
 use rstest::rstest;
 use tonic::{Code, Request};
 
@@ -154,4 +159,31 @@ async fn another_merchants_objects_do_not_exist(#[values(Sqlite, Postgres)] engi
     let get = v1::GetPlanRequest { name: plan.name };
     let refused = portal.plans().get_plan(with_key(get, &foreign)).await.unwrap_err();
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::NotFound, "RESOURCE_NOT_FOUND"));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_key_is_never_seen_to_be_used_before_it_was_made(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let portal = Portal::on(engine).await;
+    let rondo = &portal.world.rondo;
+    // The hour of its first use began before it was made.
+    let made_at = rondo.clock.now() + TimeDelta::seconds(90);
+    let new = NewApiKey {
+        name: "ahead".to_owned(),
+        role: Role::Merchant,
+        merchant: Some(portal.world.merchant_id),
+        expires_at: None,
+    };
+    let mut repo = rondo.store.begin().await.unwrap();
+    let made = api_keys::create_api_key(repo.as_mut(), &rondo.mint, made_at, new).await;
+    let (key, secret) = made.unwrap();
+    repo.commit().await.unwrap();
+
+    let list = || with_key(v1::ListPlansRequest::default(), secret.expose());
+    portal.plans().list_plans(list()).await.unwrap();
+    portal.plans().list_plans(list()).await.unwrap();
+    let known = rondo.store.snapshot().await.unwrap().api_key(key.id).await.unwrap().unwrap();
+    assert_eq!((known.created_at, known.last_used_at), (made_at, Some(made_at)));
 }

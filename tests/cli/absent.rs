@@ -1,6 +1,10 @@
 //! A database that is not there, or is none: one line that says where, and what to do.
 
-use std::fs;
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+};
 
 use super::program::Room;
 
@@ -86,4 +90,108 @@ fn serve_that_waits_for_postgres_can_be_stopped() {
     server.line_in_err("asking again");
     let (code, err) = server.terminate();
     assert_eq!(code, Some(0), "{err}");
+}
+
+/// Something that listens where Postgres should be, and answers everybody as `answer` does.
+fn listening(answer: fn(&mut TcpStream)) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for caller in listener.incoming() {
+            answer(&mut caller.unwrap());
+        }
+    });
+    address
+}
+
+/// The eight bytes with which a client asks for TLS.
+fn asked_for_tls(caller: &mut TcpStream) {
+    caller.read_exact(&mut [0; 8]).unwrap();
+}
+
+/// A Postgres without TLS, that lets nobody in for the reason `code`.
+fn refuse(caller: &mut TcpStream, code: &str, reason: &str) {
+    asked_for_tls(caller);
+    caller.write_all(b"N").unwrap();
+    // The client tells who it is.
+    let _ = caller.read(&mut [0; 1024]).unwrap();
+    let fields = format!("SFATAL\0VFATAL\0C{code}\0M{reason}\0\0");
+    let length = u32::try_from(fields.len() + 4).unwrap();
+    let answer = [b"E", &length.to_be_bytes()[..], fields.as_bytes()].concat();
+    caller.write_all(&answer).unwrap();
+}
+
+fn a_web_server(caller: &mut TcpStream) {
+    asked_for_tls(caller);
+    caller.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+}
+
+fn an_ssh_server(caller: &mut TcpStream) {
+    caller.write_all(b"SSH-2.0-OpenSSH_9.9\r\n").unwrap();
+    // It hangs up once it has heard what is no SSH.
+    let _ = caller.read(&mut [0; 1024]);
+}
+
+fn one_that_hangs_up(caller: &mut TcpStream) {
+    asked_for_tls(caller);
+}
+
+fn a_server_without_tls(caller: &mut TcpStream) {
+    asked_for_tls(caller);
+    caller.write_all(b"N").unwrap();
+}
+
+fn a_server_with_tls_of_its_own(caller: &mut TcpStream) {
+    asked_for_tls(caller);
+    caller.write_all(b"S").unwrap();
+    let _ = caller.read(&mut [0; 1024]);
+    // An alert: the handshake failed.
+    caller.write_all(&[21, 3, 3, 0, 2, 2, 40]).unwrap();
+}
+
+fn one_that_refuses_the_password(caller: &mut TcpStream) {
+    refuse(caller, "28P01", "password authentication failed for user \"rondo\"");
+}
+
+fn one_that_does_not_know_the_host(caller: &mut TcpStream) {
+    refuse(caller, "28000", "no pg_hba.conf entry for host \"10.0.0.7\", user \"rondo\"");
+}
+
+fn one_that_keeps_the_database_to_others(caller: &mut TcpStream) {
+    refuse(caller, "42501", "permission denied for database \"rondo\"");
+}
+
+fn one_that_is_full(caller: &mut TcpStream) {
+    refuse(caller, "53300", "sorry, too many clients already");
+}
+
+#[test]
+fn whoever_else_answers_in_the_place_of_postgres_is_told_with_what_to_do() {
+    let room = Room::new();
+    let no_postgres = "is no Postgres: correct host and port in `database_url`";
+    let no_tls = "in `database_url`, `?sslmode=disable`, `require` or `verify-full` says what is";
+    let not_in = "lets rondo not in: correct user or password in `database_url`, or the server's \
+                  pg_hba.conf (";
+    let verified = "?sslmode=verify-full&sslrootcert=absent.pem";
+    for (answer, query, told) in [
+        (a_web_server as fn(&mut TcpStream), "", no_postgres),
+        (one_that_hangs_up, "", no_postgres),
+        (an_ssh_server, "", no_tls),
+        (a_server_without_tls, "?sslmode=require", no_tls),
+        (a_server_with_tls_of_its_own, "?sslmode=require", no_tls),
+        (a_server_with_tls_of_its_own, verified, "is not there: correct its path"),
+        (one_that_refuses_the_password, "", not_in),
+        (one_that_does_not_know_the_host, "", not_in),
+        (one_that_keeps_the_database_to_others, "", "`grant connect on database rondo to rondo`"),
+        (one_that_is_full, "", "now: try again in a moment: the database is not available just"),
+    ] {
+        let address = listening(answer);
+        let url = format!("postgres://rondo:hidden@{address}/rondo{query}");
+        let ended = room.run(&["keys", "list", "--database-url", &url]);
+        assert_eq!((ended.code, &*ended.out), (1, ""), "{told}");
+        assert!(ended.err.starts_with("error: "), "{}", ended.err);
+        assert_eq!(ended.err.lines().count(), 1, "{}", ended.err);
+        assert!(ended.err.contains(told), "\n told: {}wanted: {told}", ended.err);
+        assert!(!ended.err.contains("hidden"), "{}", ended.err);
+    }
 }

@@ -7,6 +7,7 @@ mod support;
 
 mod absent;
 mod beside;
+mod developing;
 mod looking_after;
 mod program;
 mod showing;

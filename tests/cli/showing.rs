@@ -57,9 +57,23 @@ fn the_sandbox_stands_by_itself_and_keeps_its_ledger() {
 }
 
 #[test]
+fn the_sandbox_lists_the_words_of_its_tokens() {
+    let room = Room::new();
+    let shown = room.run(&["sandbox", "tokens"]).well().out;
+    for word in
+        ["tok_visa_suspected_fraud", "sepa", "lost_card", "lookup_stale_N", "settles_after_N"]
+    {
+        assert!(shown.contains(word), "{word}: {shown}");
+    }
+    let words = room.run(&["sandbox", "tokens", "--json"]).well().json();
+    let words = words["words"].as_array().unwrap();
+    assert!(words.iter().any(|word| word["word"] == "reply_lost" && word["part"] == "fault"));
+}
+
+#[test]
 fn the_demo_ends_with_ledgers_that_agree() {
     let room = Room::new();
-    let told = room.run(&["demo", "--members", "12", "--months", "3", "--exit", "--json"]);
+    let told = room.run(&["demo", "--members", "20", "--months", "3", "--exit", "--json"]);
     let log = fs::read_to_string(room.path("rondo-demo/demo.log")).unwrap_or_default();
     assert_eq!(told.code, 0, "{}\n{}\n{log}", told.out, told.err);
     let figures = told.json();
@@ -71,7 +85,36 @@ fn the_demo_ends_with_ledgers_that_agree() {
         figures["mails"].as_object().unwrap().values().map(|n| n.as_i64().unwrap()).sum();
     assert_eq!(figures["mails_caught"], sent, "each mail arrived once: {figures}");
     let joined = figures["subscriptions"].as_object().unwrap().values();
-    assert_eq!(joined.map(|n| n.as_i64().unwrap()).sum::<i64>(), 12);
+    assert_eq!(joined.map(|n| n.as_i64().unwrap()).sum::<i64>(), 20);
+
+    // However few they are, each way that a debt can go is seen.
+    let all =
+        |column: &str| -> i64 { months.iter().map(|month| month[column].as_i64().unwrap()).sum() };
+    for column in ["failed", "recovered", "given_up", "open"] {
+        assert!(all(column) > 0, "{column}: {figures}");
+    }
+    let (owed, joined) = (&figures["open_invoices"], &figures["subscriptions"]);
+    assert!(owed["past_due"].as_i64().unwrap() > 0, "somebody can still pay: {figures}");
+    let open = ["past_due", "on_their_way"].map(|kind| owed[kind].as_i64().unwrap());
+    assert_eq!(open.iter().sum::<i64>(), all("open"), "{figures}");
+    for state in ["active", "canceled", "past due"] {
+        assert!(joined[state].as_i64().unwrap() > 0, "{state}: {figures}");
+    }
+    for kind in [
+        "welcome",
+        "trial_ending",
+        "receipt",
+        "payment_failed",
+        "authentication_needed",
+        "card_expiring",
+        "recovered",
+        "suspended",
+        "cancelled",
+        "plan_changing",
+        "refund",
+    ] {
+        assert!(figures["mails"][kind].as_i64().unwrap() > 0, "{kind}: {figures}");
+    }
 }
 
 #[test]

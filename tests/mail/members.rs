@@ -6,9 +6,9 @@ use std::{collections::BTreeSet, fs, sync::Arc};
 use chrono::TimeDelta;
 use rondo::{
     app::pay::{NotOpened, PayLink},
-    domain::{changes::Changes, customer::Customer, payment::method::Expiry},
+    domain::{changes::Changes, customer::Customer, merchant::Merchant, payment::method::Expiry},
     engine,
-    grpc::proto::v1::{self, invoice::State::Paid},
+    grpc::proto::v1::{self, cancel_subscription_request::When, invoice::State::Paid},
     mail::{
         catcher::{CaughtMail, Fault},
         words,
@@ -317,4 +317,55 @@ async fn workers_who_send_at_the_same_time_send_each_mail_once(
         assert_eq!(kinds.len(), 2);
     }
     assert_eq!(world.mails.mails().len(), 24);
+}
+
+/// Every address that a mail or a page asks its reader to open.
+fn links_in(html: &str) -> Vec<String> {
+    let hrefs = html.split("href=\"").skip(1);
+    let hrefs = hrefs.map(|rest| rest.split('"').next().unwrap().replace("&#x2f;", "/"));
+    hrefs.filter(|href| href.starts_with("http") || href.starts_with('/')).collect()
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_merchant_without_a_portal_sends_no_link_that_leads_nowhere(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let mut repo = world.rondo.store.snapshot().await.unwrap();
+    let merchant = repo.merchant(world.merchant_id).await.unwrap().unwrap();
+    drop(repo);
+    let merchant = Merchant { portal_url: None, ..merchant };
+    world.write(Changes { merchants: vec![merchant], ..Changes::default() }).await;
+
+    let monthly = world.plan("Monthly", "20.00 EUR").create().await;
+    let trial = world.plan("Trial", "20.00 EUR").with_trial(14).create().await;
+    let ana = world.member("Ana", "tok_visa_ok_x1_then_insufficient_funds_x1_then_ok").await;
+    let anas = world.subscribe(&ana, &monthly).await;
+    let eva = world.member("Eva", cards::LOST).await;
+    world.subscribe(&eva, &trial).await;
+    world.advance_to("2026-03-20").await;
+    gets_money_back(&world, &anas).await;
+    anas.cancel(When::PeriodEnd).await;
+    world.settle().await;
+
+    let browser = world.browser();
+    let (mut kinds, mut opened) = (BTreeSet::new(), 0);
+    for mail in world.mails.mails() {
+        kinds.insert(mail.kind.clone().unwrap());
+        for link in links_in(&mail.html().unwrap()) {
+            let page = browser.open(&link).await;
+            assert!(page.status.is_success(), "{link} of {:?}: {}", mail.kind, page.html);
+            opened += 1;
+            for onward in links_in(&page.html) {
+                let there = browser.open(&onward).await;
+                assert!(there.status.is_success(), "{onward} on {link}");
+            }
+        }
+    }
+    let wanted = ["cancelled", "payment_failed", "receipt", "recovered", "refund", "suspended"];
+    assert!(wanted.iter().all(|kind| kinds.contains(*kind)), "{kinds:?}");
+    assert!(opened > 2, "the mails that ask for something have links still");
+    // Where the portal's button would be, a person is offered.
+    says(&mail_to(&world, "Ana", "cancelled"), "reply to this mail; a person at Open Academy");
 }

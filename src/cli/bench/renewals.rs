@@ -59,7 +59,7 @@ const SHOPS: usize = 8;
     On Postgres it makes two databases of its own beside the one that is named, and removes them.")]
 pub struct Args {
     /// How many subscriptions are due.
-    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = settings::whole(1_u32..=10_000_000))]
     subscriptions: u32,
 
     /// The Postgres server; SQLite files without it.

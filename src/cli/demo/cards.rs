@@ -19,9 +19,6 @@ pub struct Card {
     pub expiry: Option<(i32, i32)>,
 }
 
-/// The date that every card without one of its own shows.
-const FAR_AWAY: (i32, i32) = (2034, 12);
-
 /// How often each kind is met, in thousandths. Nothing here takes another amount than was ordered:
 /// money that differs is for a person, not for a demo.
 const KINDS: &[(u32, Kind)] = &[
@@ -74,28 +71,31 @@ const CARD_NETWORKS: &[(u32, (&str, Network))] = &[
 ];
 
 impl Card {
+    /// The date that every card without one of its own shows.
+    pub const FAR_AWAY: (i32, i32) = (2034, 12);
+
     /// A card for a member who joins in `month`, 1 to 12, and is charged at most `charges` times
     /// before trouble comes. Its own `name` keeps its turns apart from those of its like.
     pub fn draw(rng: &mut ChaCha20Rng, month: u32, charges: u32, name: &str) -> Self {
         let (word, network) = weighted(rng, CARD_NETWORKS);
         let good = rng.random_range(1..=charges);
         let (script, network, expiry) = match weighted(rng, KINDS) {
-            Kind::Good => (format!("tok_{word}"), network, Some(FAR_AWAY)),
-            Kind::Slow => (format!("tok_{word}_slow_120"), network, Some(FAR_AWAY)),
+            Kind::Good => (format!("tok_{word}"), network, Some(Self::FAR_AWAY)),
+            Kind::Slow => (format!("tok_{word}_slow_120"), network, Some(Self::FAR_AWAY)),
             Kind::BankDebit => ("tok_sepa_settles_after_1".to_owned(), Network::Sepa, None),
             // Advice codes are Mastercard's own.
             Kind::Turns(what) if what.starts_with("mac_") => (
                 format!("tok_mastercard_ok_x{good}_then_{what}"),
                 Network::Mastercard,
-                Some(FAR_AWAY),
+                Some(Self::FAR_AWAY),
             ),
             Kind::Turns(what) => {
-                (format!("tok_{word}_ok_x{good}_then_{what}"), network, Some(FAR_AWAY))
+                (format!("tok_{word}_ok_x{good}_then_{what}"), network, Some(Self::FAR_AWAY))
             }
             Kind::Advises(what) => (
                 format!("tok_mastercard_ok_x{good}_then_{what}"),
                 Network::Mastercard,
-                Some(FAR_AWAY),
+                Some(Self::FAR_AWAY),
             ),
             Kind::Expires => {
                 let last = (month + good - 1).min(12);
@@ -111,7 +111,7 @@ impl Card {
     /// A new card that pays.
     pub fn good(name: &str) -> Self {
         let token = format!("tok_visa.{name}");
-        Self { token, network: Network::Visa, expiry: Some(FAR_AWAY) }
+        Self { token, network: Network::Visa, expiry: Some(Self::FAR_AWAY) }
     }
 
     /// What is shown of it: the brand, and the last four digits as the sandbox tells them.

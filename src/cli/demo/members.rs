@@ -1,5 +1,5 @@
 //! Who the demo's members are, and what each of them is going to do: all of it follows from the
-//! seed.
+//! seed, but for the first, whose parts [`super::cast`] has.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
@@ -7,6 +7,7 @@ use rand_chacha::ChaCha20Rng;
 use super::{
     calendar::{STEPS_A_MONTH, month_of},
     cards::Card,
+    cast,
     chance::{happens, one_of, weighted},
 };
 
@@ -92,7 +93,10 @@ pub enum Act {
 /// The members that follow from `seed`, for a story of so many steps.
 pub fn invite(seed: u64, count: usize, steps: usize) -> Vec<Member> {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    (1..=count).map(|number| Member::draw(&mut rng, number, steps)).collect()
+    let mut members: Vec<_> =
+        (1..=count).map(|number| Member::draw(&mut rng, number, steps)).collect();
+    cast::give(&mut members, steps);
+    members
 }
 
 const fn home(

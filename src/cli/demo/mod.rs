@@ -1,12 +1,13 @@
 //! `rondo demo`: a learning portal's members live through a year of billing, in about a minute, on
 //! the code that runs in production.
 //!
-//! [`stage`] starts what it runs on, [`portal`] acts as the portal over gRPC, [`members`] and
-//! [`cards`] say who pays with what, [`year`] moves the test clock, [`witness`] compares the books
+//! [`stage`] starts what it runs on, [`portal`] acts as the portal over gRPC, [`members`],
+//! [`cast`] and [`cards`] say who pays with what, [`year`] moves the test clock, [`witness`] compares the books
 //! and [`report`] shows them. Nothing here reaches around the API, but for the sums at the end.
 
 mod calendar;
 mod cards;
+mod cast;
 mod chance;
 mod members;
 mod offers;
@@ -22,7 +23,7 @@ use anyhow::bail;
 use clap::Args as ClapArgs;
 
 use self::{portal::Portal, report::Report, stage::Stage};
-use super::{output::say, progress, signals};
+use super::{output::say, progress, settings, signals};
 use crate::grpc::proto::v1;
 
 /// Shows a year of billing in about a minute.
@@ -40,11 +41,11 @@ use crate::grpc::proto::v1;
     With --exit it ends with 1 if the two ledgers differ.")]
 pub struct Args {
     /// How many members join.
-    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=99_999))]
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = settings::whole(1_u32..=99_999))]
     members: u32,
 
     /// How many months pass.
-    #[arg(long, value_name = "N", default_value_t = 13, value_parser = clap::value_parser!(u32).range(1..=120))]
+    #[arg(long, value_name = "N", default_value_t = 13, value_parser = settings::whole(1_u32..=120))]
     months: u32,
 
     /// End after the figures, instead of staying up to be looked at.
@@ -60,7 +61,7 @@ pub struct Args {
     database_url: Option<String>,
 
     /// What members are and do follows from this.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = settings::whole(0..=u64::MAX))]
     seed: u64,
 
     /// The folder for the database, the gateway's ledger and the log; made if it is not there.
@@ -81,7 +82,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     );
     let told = tokio::select! {
         told = tell(&args, &stage) => told,
-        () = stop.cancelled() => Err(anyhow::anyhow!("stopped before the end")),
+        () = stop.cancelled() => Err(anyhow::anyhow!(
+            "stopped before the end; `rondo demo` begins anew, and --members 20 is quicker"
+        )),
     };
     let (report, portal) = match told {
         Ok(told) => told,
@@ -133,7 +136,9 @@ async fn tell(args: &Args, stage: &Stage) -> anyhow::Result<(Report, Portal)> {
     let standing = standing(&portal.all_subscriptions().await?);
     let caught = stage.catcher.counts().values().sum();
     let seconds = began.elapsed().as_secs_f64();
-    let report = Report::read(store, portal.merchant, standing, caught, books, seconds).await?;
+    let open = portal.open_debts().await?;
+    let report =
+        Report::read(store, portal.merchant, standing, open, caught, books, seconds).await?;
     Ok((report, portal))
 }
 

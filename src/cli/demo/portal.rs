@@ -87,6 +87,15 @@ pub struct Portal {
     pub key: String,
 }
 
+/// Debts that are not paid at the end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OpenDebts {
+    /// The charge came to nothing, and the member is still asked.
+    pub past_due: usize,
+    /// The charge was sent and is not answered yet: a bank debit takes days.
+    pub on_their_way: usize,
+}
+
 /// A member who has joined, as Rondo names them.
 #[derive(Debug, Clone)]
 pub struct Enrolled {
@@ -370,6 +379,34 @@ impl Portal {
         let request = v1::GetPayLinkRequest { name: open.name };
         let link = invoices.get_pay_link(request).await.map_err(refused("GetPayLink"))?;
         Ok(Some((customer.into_inner().display_name, link.into_inner().url)))
+    }
+
+    /// What is open: debts that are past due, and debts whose charge was sent and not answered yet.
+    pub async fn open_debts(&self) -> anyhow::Result<OpenDebts> {
+        use v1::payment::State::{Collecting, Scheduled, Waiting};
+        let mut client = PaymentsServiceClient::new(self.line.clone());
+        let mut open = OpenDebts::default();
+        let mut page_token = String::new();
+        loop {
+            let request = v1::ListPaymentsRequest {
+                page_size: PAGE,
+                page_token,
+                states: [Scheduled, Collecting, Waiting].map(i32::from).to_vec(),
+                ..v1::ListPaymentsRequest::default()
+            };
+            let page = client.list_payments(request).await;
+            let page = page.map_err(refused("ListPayments"))?.into_inner();
+            for payment in page.payments {
+                match payment.state() {
+                    Collecting => open.on_their_way += 1,
+                    _ => open.past_due += 1,
+                }
+            }
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return Ok(open);
+            }
+        }
     }
 
     /// The open dunning cases: the customer, and since when.

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use comfy_table::Table;
 use serde_json::{Value, json};
 
-use super::witness::Comparison;
+use super::{portal::OpenDebts, witness::Comparison};
 use crate::{
     cli::output::{Column, table},
     domain::money::{Currency, Money},
@@ -26,6 +26,7 @@ pub struct Report {
     mails: BTreeMap<String, i64>,
     mails_caught: u64,
     subscriptions: BTreeMap<String, usize>,
+    open: OpenDebts,
     stuck: usize,
     books: Comparison,
     seconds: f64,
@@ -80,6 +81,7 @@ impl Report {
         store: &dyn Store,
         merchant: MerchantId,
         subscriptions: BTreeMap<String, usize>,
+        open: OpenDebts,
         mails_caught: u64,
         books: Comparison,
         seconds: f64,
@@ -95,7 +97,7 @@ impl Report {
             *mails.entry(kind).or_default() += count;
         }
         let stuck = repo.stuck(Some(merchant), STUCK_MAX).await?.len();
-        Ok(Self { months, mails, mails_caught, subscriptions, stuck, books, seconds })
+        Ok(Self { months, mails, mails_caught, subscriptions, open, stuck, books, seconds })
     }
 
     /// Whether the books agree.
@@ -135,7 +137,7 @@ impl Report {
         "failed     the first charge came to nothing",
         "recovered  failed at first, and paid by now: a retry or a new card did it",
         "given up   failed, and nobody asks any more: void or written off, as the ladder ends",
-        "open       not paid yet, and still asked for",
+        "open       not paid yet: past due and still asked for, or a bank debit on its way",
     ];
 
     /// The table of mails by kind.
@@ -162,6 +164,10 @@ impl Report {
             .collect();
         let mut lines = vec![
             format!("subscriptions: {}", standing.join(", ")),
+            format!(
+                "open invoices: {} past due, {} on their way",
+                self.open.past_due, self.open.on_their_way
+            ),
             format!(
                 "mails: {} sent, {} arrived",
                 self.mails.values().sum::<i64>(),
@@ -193,6 +199,10 @@ impl Report {
             "mails": self.mails,
             "mails_caught": self.mails_caught,
             "subscriptions": self.subscriptions,
+            "open_invoices": {
+                "past_due": self.open.past_due,
+                "on_their_way": self.open.on_their_way,
+            },
             "stuck": self.stuck,
             "charges": self.books.charges,
             "taken_minor": self.books.taken,

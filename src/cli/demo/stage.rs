@@ -66,7 +66,12 @@ impl Files {
         for path in [&self.database, &beside("-wal"), &beside("-shm"), &lock, &self.ledger] {
             match fs::remove_file(path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(error).with_context(|| format!("cannot remove {}", path.display()));
+                    return Err(error).with_context(|| {
+                        let path = path.display();
+                        format!(
+                            "cannot remove {path}: remove it, or name another folder with --dir"
+                        )
+                    });
                 }
                 Ok(()) | Err(_) => {}
             }
@@ -94,8 +99,9 @@ pub struct Stage {
 impl Stage {
     /// Sets the stage in `folder`, on a new SQLite file there or on the database at `url`.
     pub async fn set(folder: &Path, url: Option<&str>, seed: u64) -> anyhow::Result<Self> {
-        fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        fs::create_dir_all(folder).with_context(|| {
+            format!("cannot make the folder {}: name another with --dir", folder.display())
+        })?;
         let files = Files::of(folder);
         files.clear()?;
         let url = url.map_or_else(|| format!("sqlite:{}", files.database.display()), str::to_owned);

@@ -43,6 +43,12 @@ use super::{
     http::Channel,
 };
 
+/// Whether a secret key is one that moves real money, by its beginning: `sk_` or, restricted, `rk_`,
+/// then `live_` or `test_`. None: it is no secret key of Stripe's.
+pub fn is_live(secret_key: &str) -> Option<bool> {
+    Mode::of_key(secret_key).map(|mode| mode == Mode::Live)
+}
+
 /// What Stripe can do.
 pub const CAPABILITIES: Capabilities = Capabilities {
     off_session: OffSession::Charge,

@@ -32,7 +32,7 @@ impl Mode {
         livemode.is_none_or(|live| live == (self == Self::Live))
     }
 
-    fn of_key(key: &str) -> Option<Self> {
+    pub fn of_key(key: &str) -> Option<Self> {
         let is = |word: &str| {
             ["sk", "rk"].iter().any(|kind| key.starts_with(&format!("{kind}_{word}_")))
         };

@@ -89,10 +89,11 @@ statements! {
         order by api_key_id
         limit $2";
 
-    /// Not a new version: being used does not change a key.
+    /// Not a new version: being used does not change a key. The hour of its first use may begin before
+    /// it was made.
     TOUCH = "
         update api_key
-        set last_used_at = $2
+        set last_used_at = case when created_at > $2 then created_at else $2 end
         where api_key_id = $1 and (last_used_at is null or last_used_at < $2)";
 }
 

@@ -35,9 +35,11 @@ mod line;
 mod pages;
 mod refunding;
 mod script;
+pub mod tokens;
 mod webhooks;
 mod wire;
 mod witness;
+mod words;
 
 use std::{fmt, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 

@@ -10,37 +10,17 @@
 //! and `.bob` of one script do not use up each other's turns. Only a charge that arrives anew
 //! counts; the replay of a known idempotency key does not.
 //!
-//! | result | what happens |
-//! | --- | --- |
-//! | `ok` | paid |
-//! | a word of the reasons in [`super::cards`] | declined so |
-//! | `rc_41`, `mac_03`, `rc_79_mac_01` | declined with these raw codes |
-//! | `authentication_required` | off-session declined with 1A; on a page the customer is asked |
-//! | `action_required` | answered with a page on which the customer must confirm |
-//! | `settles_after_N`, `fails_after_N` | pending; the N-th look-up finds it paid, or declined |
-//! | `late_success_after_N` | declined; the N-th look-up (0: the next moment) finds it paid |
-//!
-//! | fault | what happens |
-//! | --- | --- |
-//! | `request_lost` | nothing is done, the connection closes |
-//! | `error_before` | nothing is done, 500 |
-//! | `rate_limited` | nothing is done, 429 |
-//! | `reply_lost` | done, the connection closes |
-//! | `error_after` | done, 500, and 500 again for the same key |
-//! | `malformed` | done, 200 with half a body |
-//! | `duplicate` | done, answered as declined with 94 |
-//! | `wrong_amount` | one minor unit less is taken, and told |
-//! | `key_forgotten` | done, and the idempotency key is not kept |
-//! | `slow`, `slow_N` | done, then the answer takes 300 (N) milliseconds |
-//! | `lookup_stale_N` | the first N look-ups do not find it |
-//! | `lookup_down_N` | the first N look-ups fail with 500 |
-//! | `refund_refused`, `refund_late_N`, `refund_lost` | its refunds fail; are pending for N look-ups; are done, and the connection closes |
+//! The words are [`NETWORKS`], [`REASONS`], [`RESULTS`] and [`FAULTS`]; `rondo sandbox tokens` lists
+//! them.
 //!
 //! For example `tok_visa_insufficient_funds_x2_then_ok`, `tok_visa_reply_lost_lookup_stale_2`.
 
 use serde::{Deserialize, Serialize};
 
-use super::cards::{NETWORKS, Network, REASONS, Reason};
+use super::{
+    cards::{NETWORKS, Network, REASONS, Reason},
+    words::{FAULTS, Number, RESULTS},
+};
 
 /// A card, as its token tells it.
 #[derive(Debug, PartialEq, Eq)]
@@ -123,7 +103,6 @@ pub(super) struct Spoken {
     pub message: &'static str,
 }
 
-const DEFAULT_DELAY_MS: u32 = 300;
 const DEFAULT_EXPIRY: (u8, u16) = (12, 2034);
 const MAX_TOKEN_LEN: usize = 200;
 
@@ -223,7 +202,7 @@ fn step(words: &[&str]) -> Option<(Step, Option<u32>)> {
     let mut step = Step::default();
     let mut rest = words;
     while !rest.is_empty() {
-        let Some(after) = fault(rest, &mut step) else {
+        let Some(after) = take_fault(rest, &mut step) else {
             step.result = verdict(rest)?;
             break;
         };
@@ -233,87 +212,42 @@ fn step(words: &[&str]) -> Option<(Step, Option<u32>)> {
 }
 
 /// Takes one fault off the front of `words` into `step`.
-fn fault<'a>(words: &'a [&'a str], step: &mut Step) -> Option<&'a [&'a str]> {
-    let rest = match words {
-        ["request", "lost", rest @ ..] => {
-            step.arrival = Arrival::Lost;
-            rest
-        }
-        ["error", "before", rest @ ..] => {
-            step.arrival = Arrival::Failed;
-            rest
-        }
-        ["rate", "limited", rest @ ..] => {
-            step.arrival = Arrival::RateLimited;
-            rest
-        }
-        ["reply", "lost", rest @ ..] => {
-            step.telling = Telling::Lost;
-            rest
-        }
-        ["error", "after", rest @ ..] => {
-            step.telling = Telling::Failed;
-            rest
-        }
-        ["malformed", rest @ ..] => {
-            step.telling = Telling::Malformed;
-            rest
-        }
-        ["duplicate", rest @ ..] => {
-            step.telling = Telling::AsDuplicate;
-            rest
-        }
-        ["wrong", "amount", rest @ ..] => {
-            step.takes_too_little = true;
-            rest
-        }
-        ["key", "forgotten", rest @ ..] => {
-            step.forgets_key = true;
-            rest
-        }
-        ["lookup", "stale", n, rest @ ..] => {
-            step.stale_lookups = n.parse().ok()?;
-            rest
-        }
-        ["lookup", "down", n, rest @ ..] => {
-            step.failing_lookups = n.parse().ok()?;
-            rest
-        }
-        ["refund", "refused", rest @ ..] => {
-            step.refunds = Refunds::Refused;
-            rest
-        }
-        ["refund", "late", n, rest @ ..] => {
-            step.refunds = Refunds::LateBy(n.parse().ok()?);
-            rest
-        }
-        ["refund", "lost", rest @ ..] => {
-            step.refunds = Refunds::AnswerLost;
-            rest
-        }
-        ["slow", rest @ ..] => {
-            let given = rest.first().and_then(|n| n.parse().ok());
-            step.delay_ms = given.unwrap_or(DEFAULT_DELAY_MS);
-            if given.is_some() { &rest[1..] } else { rest }
-        }
-        _ => return None,
-    };
-    Some(rest)
+fn take_fault<'a>(words: &'a [&'a str], step: &mut Step) -> Option<&'a [&'a str]> {
+    FAULTS.iter().find_map(|fault| {
+        let (number, rest) = spelled(words, fault.word, fault.number)?;
+        (fault.does)(step, number);
+        Some(rest)
+    })
 }
 
 fn verdict(words: &[&str]) -> Option<Verdict> {
-    Some(match words {
-        ["ok"] => Verdict::Paid,
-        ["authentication", "required"] => Verdict::AuthenticationRequired,
-        ["action", "required"] => Verdict::ActionRequired,
-        ["settles", "after", n] => Verdict::SettlesAfter(n.parse().ok()?),
-        ["fails", "after", n] => Verdict::FailsAfter(n.parse().ok()?),
-        ["late", "success", "after", n] => Verdict::LateSuccessAfter(n.parse().ok()?),
-        _ => {
-            let words = words.join("_");
-            reason(&words).map(|_| Verdict::Declined(words))?
-        }
+    let known = RESULTS.iter().find_map(|result| {
+        let (number, rest) = spelled(words, result.word, result.number)?;
+        rest.is_empty().then(|| (result.is)(number))
+    });
+    known.or_else(|| {
+        let words = words.join("_");
+        reason(&words).map(|_| Verdict::Declined(words))
     })
+}
+
+/// Takes `word` off the front of `words`, with the number behind it. `None` if it does not stand there.
+fn spelled<'a>(words: &'a [&'a str], word: &str, number: Number) -> Option<(u32, &'a [&'a str])> {
+    let mut rest = words;
+    for part in word.split('_') {
+        let (first, more) = rest.split_first()?;
+        if *first != part {
+            return None;
+        }
+        rest = more;
+    }
+    let given = rest.first().and_then(|n| n.parse().ok());
+    match (number, given) {
+        (Number::None, _) => Some((0, rest)),
+        (Number::Needed | Number::Or(_), Some(given)) => Some((given, &rest[1..])),
+        (Number::Or(without), None) => Some((without, rest)),
+        (Number::Needed, None) => None,
+    }
 }
 
 fn counted(word: &str) -> Option<u32> {
