@@ -73,6 +73,7 @@ create index attempt_lease on attempt (merchant_id, leased_until) where leased_u
 -- Gateways do not know merchants.
 create index attempt_reference on attempt (gateway, reference) where reference is not null;
 create index attempt_anywhere on attempt (attempt_id);
+create index attempt_taken on attempt (gateway, key_born_at) where state = 'succeeded';
 
 create table refund (
     merchant_id blob not null check (length(merchant_id) = 16),

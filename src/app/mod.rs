@@ -28,6 +28,7 @@ pub mod pay;
 pub mod payment_methods;
 pub mod payments;
 pub mod plans;
+pub mod reconcile;
 mod record;
 pub mod refunds;
 pub mod remind;

@@ -149,13 +149,7 @@ async fn inquire(rondo: &Rondo, inquiry: Inquiry, times: Times) -> Heard {
     {
         return order::send(rondo, errand).await;
     }
-    let known = inquiry.attempt.credential.as_ref();
-    let trace = ChargeTrace {
-        attempt,
-        reference: inquiry.attempt.reference.clone(),
-        customer_reference: known.and_then(|told| told.customer_reference.clone()),
-        first_sent_at: inquiry.attempt.key_born_at,
-    };
+    let trace = ChargeTrace::of(&inquiry.attempt);
     let can_end = gateway.capabilities().can_cancel && inquiry.attempt.is_abandoned(times.now);
     let answer = if can_end {
         gateway.cancel_charge(&trace).await

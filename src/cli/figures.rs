@@ -3,10 +3,12 @@
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 
-use crate::{config::Config, mail::MessageKind, store::Work};
+use crate::{
+    config::Config, domain::payment::reconcile::Difference, mail::MessageKind, store::Work,
+};
 
 /// Counters, with what one more of each means.
-const COUNTERS: [(&str, &str); 14] = [
+const COUNTERS: [(&str, &str); 15] = [
     ("rondo_renewals_total", "Invoices that renewals issued."),
     ("rondo_attempts_total", "Charges that came to this state."),
     ("rondo_mails_total", "Mails handed to the relay, or not."),
@@ -17,6 +19,7 @@ const COUNTERS: [(&str, &str); 14] = [
     ("rondo_work_done_total", "Objects that a loop decided."),
     ("rondo_rounds_failed_total", "Rounds of a loop that are taken again."),
     ("rondo_set_aside_total", "Objects set aside for a person: see `rondo stuck`."),
+    ("rondo_differences_total", "Differences from what a gateway took: see `rondo reconcile`."),
     ("rondo_told_staff_total", "Things told to staff: see `rondo stuck`."),
     ("rondo_mail_override_fault_total", "Words of a merchant's that could not be filled."),
     ("rondo_mail_missing_message_total", "Words of ours that a language lacks, in mails."),
@@ -74,6 +77,9 @@ pub fn declare(config: &Config) {
             counter!("rondo_mails_total", "kind" => kind.name(), "result" => result).absolute(0);
         }
         counter!("rondo_mail_override_fault_total", "kind" => kind.name()).absolute(0);
+    }
+    for difference in Difference::NAMES {
+        counter!("rondo_differences_total", "difference" => difference).absolute(0);
     }
     for outcome in WEBHOOKS_OUT {
         counter!("rondo_webhooks_out_total", "outcome" => outcome).absolute(0);

@@ -22,6 +22,7 @@ pub mod mail;
 pub mod migrate;
 mod output;
 mod progress;
+pub mod reconcile;
 pub mod sandbox;
 pub mod serve;
 mod service;
@@ -66,6 +67,7 @@ enum Command {
     CheckConfig(check_config::Args),
     Stuck(stuck::Args),
     Audit(audit::Args),
+    Reconcile(reconcile::Args),
     Backup(backup::Args),
     Keys(keys::Args),
     Mail(mail::Args),
@@ -99,6 +101,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Stuck(args) => stuck::run(args).await,
         Command::Audit(args) => audit::run(args).await,
+        Command::Reconcile(args) => reconcile::run(args).await,
         Command::Backup(args) => backup::run(args).await,
         Command::Keys(args) => keys::run(args).await,
         Command::Mail(args) => mail::run(args),

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::round;
 use crate::{
-    app::{Rondo, whole_reason},
+    app::{Rondo, reconcile, whole_reason},
     store::{StoreError, Work},
 };
 
@@ -97,7 +97,8 @@ impl Engine {
         }
         scheduler.add(measuring(rondo.clone())?).await?;
         scheduler.add(keeping_time(rondo.clone())?).await?;
-        scheduler.add(forgetting(rondo)?).await?;
+        scheduler.add(forgetting(rondo.clone())?).await?;
+        scheduler.add(reconciling(rondo)?).await?;
         scheduler.start().await?;
         bells.ring_all();
         Ok(Self { scheduler, loops, stop })
@@ -222,6 +223,34 @@ fn forgetting(rondo: Rondo) -> Result<Job, JobSchedulerError> {
         Box::pin(async move {
             if let Err(error) = forget(&rondo).await {
                 tracing::warn!(reason = whole_reason(&error), "old replies were not forgotten");
+            }
+        })
+    })
+}
+
+/// Holds the gateways' lists against ours, each night. Every replica may: it changes nothing twice.
+fn reconciling(rondo: Rondo) -> Result<Job, JobSchedulerError> {
+    Job::new_async("0 41 2 * * *", move |_, _| {
+        let rondo = rondo.clone();
+        Box::pin(async move {
+            let window = TimeDelta::hours(reconcile::WINDOW_HOURS.into());
+            for account in reconcile::accounts(&rondo) {
+                match reconcile::account(&rondo, account, window).await {
+                    Ok(found) => {
+                        let differences = found.differences.len();
+                        tracing::info!(
+                            account,
+                            found.listed,
+                            found.recorded,
+                            differences,
+                            "reconciled"
+                        );
+                    }
+                    Err(error) => {
+                        let reason = whole_reason(&error);
+                        tracing::warn!(account, reason, "the account was not reconciled");
+                    }
+                }
             }
         })
     })

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Outcome, StoredMethod};
+use super::{Outcome, StoredMethod, Taking};
 
 /// A page of the gateway's to send the customer to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,15 @@ pub enum Sighting {
     Found(Outcome),
     /// No such charge, as far as the gateway's index reaches.
     NotFound,
+}
+
+/// One page of a gateway's own list of what it took (RULES REC-1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// What it took, in its own order.
+    pub takings: Vec<Taking>,
+    /// Gets the next page; none at the end.
+    pub next: Option<String>,
 }
 
 /// How a refund stands.

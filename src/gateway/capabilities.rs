@@ -25,6 +25,8 @@ pub struct Capabilities {
     pub webhooks_cover_declines: bool,
     /// Whether an open charge can be cancelled.
     pub can_cancel: bool,
+    /// Whether it lists what it took.
+    pub has_statement: bool,
     /// The longest that a charge call is known to take.
     pub max_latency: Duration,
     /// A charge must be ordered this long before it is due (mandates with a pre-debit notice).

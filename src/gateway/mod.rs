@@ -21,6 +21,7 @@ use chrono::{DateTime, Utc};
 pub use account::{AccountConfig, GatewayKind};
 pub use answer::{
     GatewayError, HostedPage, RefundOutcome, RefundSighting, Remedy, SetupState, Sighting,
+    Statement,
 };
 pub use capabilities::{Capabilities, Idempotency, Lookup, OffSession, Refunds};
 pub use order::{ChargeOrder, ChargeTrace, CheckoutOrder, RefundOrder, SetupOrder};
@@ -30,6 +31,7 @@ pub use crate::domain::payment::{
     attempt::Initiator,
     method::{Expiry, StoredMethod},
     outcome::{Outcome, Paid},
+    reconcile::Taking,
 };
 
 /// A payment gateway's account, ready to be called.
@@ -54,6 +56,14 @@ pub trait Gateway: Send + Sync + fmt::Debug {
     /// how it stands then: it may have been paid a moment before. For gateways that
     /// [can](Capabilities::can_cancel).
     async fn cancel_charge(&self, trace: &ChargeTrace) -> Result<Sighting, GatewayError>;
+
+    /// One page of the gateway's own list of what it took for charges begun since `since`; the first
+    /// one, or the one after. For gateways that [have](Capabilities::has_statement) one.
+    async fn statement(
+        &self,
+        since: DateTime<Utc>,
+        after: Option<&str>,
+    ) -> Result<Statement, GatewayError>;
 
     /// Sends money of a charge back, in full or in part.
     async fn refund(&self, order: &RefundOrder) -> Result<RefundOutcome, GatewayError>;

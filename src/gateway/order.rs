@@ -8,6 +8,7 @@ use super::Initiator;
 use crate::domain::{
     ids::{Id, kind},
     money::Money,
+    payment::attempt::Attempt,
 };
 
 /// One charge, complete. Everything in it was committed before the first byte leaves (RULES CHG-2).
@@ -83,6 +84,19 @@ pub struct ChargeTrace {
     pub reference: Option<String>,
     /// The gateway's reference of the customer, where it has one.
     pub customer_reference: Option<String>,
-    /// When it was first sent; some look-ups go by time.
+    /// When it was first sent, by the world's clock; some look-ups go by time.
     pub first_sent_at: DateTime<Utc>,
+}
+
+impl ChargeTrace {
+    /// What we know of `attempt`.
+    pub fn of(attempt: &Attempt) -> Self {
+        let told = attempt.credential.as_ref();
+        Self {
+            attempt: attempt.id,
+            reference: attempt.reference.clone(),
+            customer_reference: told.and_then(|told| told.customer_reference.clone()),
+            first_sent_at: attempt.key_born_at,
+        }
+    }
 }

@@ -412,6 +412,22 @@ pub trait Repository: Send {
         reference: &str,
     ) -> Result<Option<Attempt>>;
 
+    /// Of these attempts those that went through the account `gateway`, whosever they are.
+    async fn attempts_through(
+        &mut self,
+        gateway: &str,
+        attempts: &[Id<kind::Attempt>],
+    ) -> Result<Vec<Attempt>>;
+
+    /// The attempts through the account `gateway` that have succeeded, of those first sent from
+    /// `since` to `until` by the world's clock, whosever they are.
+    async fn taken_through(
+        &mut self,
+        gateway: &str,
+        since: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<Id<kind::Attempt>>>;
+
     /// The refund that a gateway's webhook speaks of, whosever it is.
     async fn refund_by_id(&mut self, refund: Id<kind::Refund>) -> Result<Option<Refund>>;
 

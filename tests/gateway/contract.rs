@@ -1,10 +1,13 @@
 //! Charges, look-ups and refunds: what the engine relies on at every gateway.
 
+use chrono::TimeDelta;
 use rondo::gateway::{
-    GatewayError, Idempotency, Lookup, Outcome, RefundOutcome, RefundSighting, Sighting,
+    GatewayError, Idempotency, Lookup, Outcome, RefundOutcome, RefundSighting, Sighting, Taking,
 };
 
-use crate::provider::{Card, all, charge, eur, find, id, is_paid, is_unknown, paid_amount, refund};
+use crate::provider::{
+    Card, all, charge, eur, find, id, is_paid, is_unknown, now, paid_amount, refund,
+};
 
 #[tokio::test]
 async fn a_good_card_is_charged_the_amount_of_the_order() {
@@ -198,6 +201,44 @@ async fn a_decline_can_turn_out_paid_where_the_gateway_says_so() {
         let outcome = provider.gateway().charge(&order).await.unwrap();
         assert!(matches!(outcome, Outcome::Declined { .. }), "{outcome:?}");
         assert!(is_paid(&find(&*provider, order.attempt).await));
+    }
+}
+
+#[tokio::test]
+async fn what_was_taken_is_listed_with_what_went_back_of_it() {
+    for provider in all().await {
+        let gateway = provider.gateway();
+        if !gateway.capabilities().has_statement {
+            continue;
+        }
+        let mut paid = Vec::new();
+        for number in 1..=3 {
+            let order = charge(number, &provider.card(Card::Pays).unwrap());
+            let Outcome::Paid(told) = gateway.charge(&order).await.unwrap() else {
+                panic!("it is paid")
+            };
+            paid.push((order, told));
+        }
+        let (declining, _) = provider.declining_cards().remove(0);
+        gateway.charge(&charge(4, &declining)).await.unwrap();
+        let back = eur(500);
+        gateway.refund(&refund(9, &paid[1].1.reference, back)).await.unwrap();
+
+        let since = now() - TimeDelta::days(1);
+        let statement = gateway.statement(since, None).await.unwrap();
+        assert_eq!(statement.next, None);
+        let expected: Vec<_> = paid
+            .iter()
+            .map(|(order, told)| Taking {
+                attempt: Some(order.attempt),
+                reference: told.reference.clone(),
+                amount: order.amount,
+                returned: if told.reference == paid[1].1.reference { back } else { eur(0) },
+            })
+            .collect();
+        assert_eq!(statement.takings, expected);
+        let later = gateway.statement(now() + TimeDelta::days(1), None).await.unwrap();
+        assert_eq!(later.takings, []);
     }
 }
 

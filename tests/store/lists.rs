@@ -8,7 +8,7 @@ use rondo::{
         customer::{Customer, PaymentMethod},
         dunning::{DunningCase, DunningPolicy},
         invoice::{Invoice, InvoiceState},
-        notice::Notice,
+        notice::{Notice, NoticeState},
         payment::{
             PaymentState,
             attempt::{Attempt, AttemptState},
@@ -158,6 +158,9 @@ async fn cases_policies_and_notices_are_listed(#[values(Sqlite, Postgres)] engin
     assert_eq!(repo.list_dunning_cases(merchant, false, of, cases).await.unwrap().len(), 2);
     let of_invoice = repo.open_cases_of_invoices(merchant, &[owed.invoice.id]).await.unwrap();
     assert_eq!(of_invoice, open_cases);
+    let ana = shop.customer.id;
+    assert_eq!(repo.open_cases_of_customers(merchant, &[ana]).await.unwrap(), open_cases);
+    assert_eq!(repo.open_cases_of_customers(merchant, &[shop.id()]).await.unwrap(), []);
     let policies = Page { after: None, limit: 9 };
     let listed = repo.list_dunning_policies(merchant, false, policies).await.unwrap();
     assert_eq!(listed.iter().map(|policy| policy.id).collect::<Vec<_>>(), [kept.id]);
@@ -354,6 +357,61 @@ async fn a_thread_starts_with_its_first_mail_sent(#[values(Sqlite, Postgres)] en
     let mut repo = store.snapshot().await.unwrap();
     let starts = repo.thread_starts(shop.merchant.id, &[case, silent]).await.unwrap();
     assert_eq!(starts, [(case, first.id)]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn who_was_dunned_last_is_who_got_or_will_get_the_latest_of_those_mails(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let store = open(engine).await;
+    let shop = Shop::opened(&*store).await;
+    let mail = |fact, state, sent: Option<&str>, due: Option<&str>| Notice {
+        thread: Some(shop.id()),
+        state,
+        sent_at: sent.map(at),
+        due_at: due.map(at),
+        ..shop.notice(fact)
+    };
+    let notices = vec![
+        mail("sent", NoticeState::Sent, Some("2026-01-05"), None),
+        mail("to come", NoticeState::Queued, None, Some("2026-01-06")),
+        mail("never sent", NoticeState::Superseded, None, Some("2026-01-08")),
+        Notice { due_at: Some(at("2026-01-09")), ..shop.notice("a receipt") },
+    ];
+    write(&*store, Changes { notices, ..Changes::default() }).await.unwrap();
+    let mut repo = store.snapshot().await.unwrap();
+    let (merchant, ana) = (shop.merchant.id, shop.customer.id);
+    let dunned = repo.last_dunning_mails(merchant, &[ana, shop.id()]).await.unwrap();
+    assert_eq!(dunned, [(ana, at("2026-01-06"))]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_went_through_an_account_is_found_by_id_and_by_time(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let store = open(engine).await;
+    let shop = Shop::opened(&*store).await;
+    let owed = shop.owes(&*store).await;
+    let attempt =
+        |state, day| Attempt { key_born_at: at(day), ..shop.settled(&owed.payment, state) };
+    let paid = attempt(AttemptState::Succeeded, "2026-01-10");
+    let older = attempt(AttemptState::Succeeded, "2026-01-08");
+    let declined = attempt(AttemptState::Declined, "2026-01-10");
+    let attempts = vec![paid.clone(), older.clone(), declined.clone()];
+    write(&*store, Changes { attempts, ..Changes::default() }).await.unwrap();
+
+    let mut repo = store.snapshot().await.unwrap();
+    let account = paid.gateway.as_str();
+    let (since, until) = (at("2026-01-09"), at("2026-01-11"));
+    assert_eq!(repo.taken_through(account, since, until).await.unwrap(), [paid.id]);
+    assert_eq!(repo.taken_through("another", since, until).await.unwrap(), []);
+    let named = [paid.id, declined.id, shop.id()];
+    let mut found = repo.attempts_through(account, &named).await.unwrap();
+    found.sort_by_key(|attempt| attempt.id);
+    assert_eq!(found.iter().map(|a| a.id).collect::<Vec<_>>(), [paid.id, declined.id]);
+    assert_eq!(repo.attempts_through("another", &named).await.unwrap(), []);
 }
 
 #[rstest]

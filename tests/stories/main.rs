@@ -16,6 +16,7 @@ mod misbehaviour;
 mod new_cards;
 mod pages;
 mod plans;
+mod reconciliation;
 mod refunds;
 mod refused_orders;
 mod renewals;

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use rondo::gateway::{
     Capabilities, ChargeOrder, ChargeTrace, CheckoutOrder, Delivery, Gateway, GatewayError,
     HostedPage, Outcome, RefundOrder, RefundOutcome, RefundSighting, SetupOrder, SetupState,
-    Sighting, WebhookError, WebhookNews,
+    Sighting, Statement, WebhookError, WebhookNews,
 };
 use tokio::sync::Notify;
 
@@ -146,6 +146,14 @@ impl Gateway for Line {
 
     async fn cancel_charge(&self, trace: &ChargeTrace) -> Result<Sighting, GatewayError> {
         self.leave(Call::CancelCharge).await.cancel_charge(trace).await
+    }
+
+    async fn statement(
+        &self,
+        since: DateTime<Utc>,
+        after: Option<&str>,
+    ) -> Result<Statement, GatewayError> {
+        self.gateway.statement(since, after).await
     }
 
     async fn refund(&self, order: &RefundOrder) -> Result<RefundOutcome, GatewayError> {

@@ -26,7 +26,7 @@ use super::{
     AccountConfig, Capabilities, ChargeOrder, ChargeTrace, CheckoutOrder, Delivery, Gateway,
     GatewayError, HostedPage, Idempotency, Initiator, Lookup, OffSession, Outcome, Paid,
     RefundOrder, RefundOutcome, RefundSighting, Refunds, SetupOrder, SetupState, Sighting,
-    StoredMethod, WebhookError, WebhookNews,
+    Statement, StoredMethod, Taking, WebhookError, WebhookNews,
     http::{Channel, NoAnswer, Reply, unknown},
 };
 use crate::domain::{
@@ -46,6 +46,7 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     late_success: true,
     webhooks_cover_declines: true,
     can_cancel: true,
+    has_statement: true,
     max_latency: Duration::from_secs(5),
     lead_time: Duration::ZERO,
     refunds: Refunds { partial: true, after_settlement_only: false },
@@ -155,6 +156,26 @@ impl Gateway for Sandbox {
             self.send(self.channel.client().post(url)).await?;
         }
         self.find_charge(trace).await
+    }
+
+    async fn statement(
+        &self,
+        since: DateTime<Utc>,
+        after: Option<&str>,
+    ) -> Result<Statement, GatewayError> {
+        let since = since.to_rfc3339();
+        let mut query = vec![("since", since.as_str()), ("limit", "1000")];
+        query.extend(after.map(|id| ("after", id)));
+        let list: wire::Listed = accepted(&self.get("/v1/charges", &query).await?)?;
+        let last = list.charges.last().map(|charge| charge.id.clone());
+        let taken = list.charges.into_iter().filter(|c| c.status == wire::ChargeStatus::Succeeded);
+        let taking = |charge: wire::Charge| Taking {
+            attempt: charge.reference.parse().ok(),
+            reference: charge.id,
+            amount: Money::new(charge.amount, charge.currency),
+            returned: Money::new(charge.amount_refunded, charge.currency),
+        };
+        Ok(Statement { takings: taken.map(taking).collect(), next: last.filter(|_| list.has_more) })
     }
 
     async fn refund(&self, order: &RefundOrder) -> Result<RefundOutcome, GatewayError> {

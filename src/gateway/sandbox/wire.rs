@@ -50,6 +50,8 @@ pub(super) struct Charge {
     pub reference: String,
     pub status: ChargeStatus,
     pub amount: i64,
+    #[serde(default)]
+    pub amount_refunded: i64,
     pub currency: Currency,
     pub decline: Option<Decline>,
     pub action_url: Option<String>,
@@ -128,6 +130,13 @@ pub(super) enum PageStatus {
     Stored,
     Paid,
     Failed,
+}
+
+/// A stretch of all charges.
+#[derive(Debug, Deserialize)]
+pub(super) struct Listed {
+    pub charges: Vec<Charge>,
+    pub has_more: bool,
 }
 
 /// What a look-up by reference tells.

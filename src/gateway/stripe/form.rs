@@ -137,6 +137,14 @@ pub fn payments_since(trace: &ChargeTrace) -> Form {
         .expanding(&["data.latest_charge", "data.payment_method"])
 }
 
+/// All payments since then, whosever they are.
+pub fn taken_since(since: DateTime<Utc>) -> Form {
+    Form::default()
+        .with("created[gte]", since.timestamp().to_string())
+        .with("limit", PAGE_SIZE)
+        .expanding(&["data.latest_charge"])
+}
+
 fn session(mode: &str, return_url: &str) -> Form {
     Form::default()
         .with("mode", mode)

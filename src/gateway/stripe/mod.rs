@@ -39,8 +39,8 @@ use self::{
 use super::{
     AccountConfig, Capabilities, ChargeOrder, ChargeTrace, CheckoutOrder, Delivery, Gateway,
     GatewayError, HostedPage, Idempotency, Lookup, OffSession, Outcome, RefundOrder, RefundOutcome,
-    RefundSighting, Refunds, SetupOrder, SetupState, Sighting, WebhookError, WebhookNews,
-    http::Channel,
+    RefundSighting, Refunds, SetupOrder, SetupState, Sighting, Statement, WebhookError,
+    WebhookNews, http::Channel,
 };
 
 /// Whether a secret key is one that moves real money, by its beginning: `sk_` or, restricted, `rk_`,
@@ -59,6 +59,7 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     late_success: true,
     webhooks_cover_declines: true,
     can_cancel: true,
+    has_statement: true,
     // Stripe's own clients wait this long before they give up.
     max_latency: Duration::from_secs(80),
     lead_time: Duration::ZERO,
@@ -188,6 +189,21 @@ impl Gateway for Stripe {
             Ok(_) | Err(Failure::Refused(_)) => self.find_charge(trace).await,
             Err(failure) => Err(failure.into()),
         }
+    }
+
+    async fn statement(
+        &self,
+        since: DateTime<Utc>,
+        after: Option<&str>,
+    ) -> Result<Statement, GatewayError> {
+        let query = form::taken_since(since).after(after.map(str::to_owned).as_ref());
+        let page: wire::List<wire::PaymentIntent> =
+            self.transport.get(&["payment_intents"], &query).await?;
+        let last = page.data.last().map(|intent| intent.id.clone());
+        let mode = self.transport.mode();
+        let takings = page.data.iter().filter_map(|intent| outcome::taking(intent, mode));
+        let takings = takings.collect::<Result<_, _>>()?;
+        Ok(Statement { takings, next: last.filter(|_| page.has_more) })
     }
 
     async fn refund(&self, order: &RefundOrder) -> Result<RefundOutcome, GatewayError> {

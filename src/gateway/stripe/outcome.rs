@@ -10,7 +10,7 @@ use super::{
     wire::{self, Expandable, IntentStatus, SessionMode, SessionStatus},
 };
 use crate::gateway::{
-    GatewayError, HostedPage, Outcome, Paid, RefundOutcome, SetupState, StoredMethod,
+    GatewayError, HostedPage, Outcome, Paid, RefundOutcome, SetupState, StoredMethod, Taking,
 };
 
 /// How a payment stands.
@@ -59,6 +59,25 @@ pub fn weightiest(intents: &[wire::PaymentIntent]) -> Option<&wire::PaymentInten
         | IntentStatus::Unheard => 1,
         IntentStatus::RequiresPaymentMethod | IntentStatus::Canceled => 2,
     })
+}
+
+/// What a payment in Stripe's list took, if it took anything in this mode.
+pub fn taking(intent: &wire::PaymentIntent, mode: Mode) -> Option<Result<Taking, GatewayError>> {
+    if intent.status != IntentStatus::Succeeded || !mode.admits(intent.livemode) {
+        return None;
+    }
+    let charge = intent.latest_charge.as_ref().and_then(Expandable::object);
+    let returned = charge.and_then(|charge| charge.amount_refunded).unwrap_or_default();
+    let returned = amount::decode(returned, &intent.currency)
+        .ok_or_else(|| unreadable("an amount in a currency that we cannot hold"));
+    Some(paid(intent).and_then(|paid| {
+        Ok(Taking {
+            attempt: own_id(&intent.metadata, wire::ATTEMPT),
+            reference: paid.reference,
+            amount: paid.amount,
+            returned: returned?,
+        })
+    }))
 }
 
 /// How a payment stands that Stripe refused in the call's own answer. The refused payment stays

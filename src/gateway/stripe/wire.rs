@@ -90,6 +90,7 @@ pub enum IntentStatus {
 
 #[derive(Debug, Clone, Deserialize)]
 pub struct Charge {
+    pub amount_refunded: Option<i64>,
     pub payment_method_details: Option<ChargeMethod>,
 }
 

@@ -134,6 +134,17 @@ statements! {
         from attempt
         where attempt_id = $1 and gateway = $2";
 
+    THROUGH = "
+        select {attempt}
+        from attempt
+        where attempt_id in (select {id 0} from {rows $2}) and gateway = $1";
+
+    TAKEN_THROUGH = "
+        select attempt_id
+        from attempt
+        where gateway = $1 and key_born_at >= $2 and key_born_at <= $3 and state = 'succeeded'
+        order by key_born_at, attempt_id";
+
     BY_REFERENCE = "
         select {attempt}
         from attempt
@@ -187,6 +198,26 @@ pub async fn sent_on_cards(
         })
     };
     rows.iter().map(read).collect()
+}
+
+pub async fn through(
+    connection: &mut Connection,
+    gateway: &str,
+    attempts: &[Id<kind::Attempt>],
+) -> Result<Vec<Attempt>> {
+    let attempts = ids_json(attempts.iter().map(|id| id.uuid()));
+    row::all(connection, sqlx::query(THROUGH.text()).bind(gateway.to_owned()).bind(attempts)).await
+}
+
+pub async fn taken_through(
+    connection: &mut Connection,
+    gateway: &str,
+    since: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<Vec<Id<kind::Attempt>>> {
+    let query = sqlx::query(TAKEN_THROUGH.text()).bind(gateway.to_owned());
+    let rows = query.bind(Ts(since)).bind(Ts(until)).fetch_all(connection).await.map_err(fault)?;
+    rows.iter().map(|row| Reader::of::<Attempt>(row).id("attempt_id")).collect()
 }
 
 pub async fn by_gateway(

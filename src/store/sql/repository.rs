@@ -413,6 +413,23 @@ impl Repository for Transaction {
         attempt::by_gateway(&mut self.inner, gateway, attempt, reference).await
     }
 
+    async fn attempts_through(
+        &mut self,
+        gateway: &str,
+        attempts: &[Id<kind::Attempt>],
+    ) -> Result<Vec<Attempt>> {
+        attempt::through(&mut self.inner, gateway, attempts).await
+    }
+
+    async fn taken_through(
+        &mut self,
+        gateway: &str,
+        since: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<Id<kind::Attempt>>> {
+        attempt::taken_through(&mut self.inner, gateway, since, until).await
+    }
+
     async fn refund_by_id(&mut self, refund: Id<kind::Refund>) -> Result<Option<Refund>> {
         refund::anywhere(&mut self.inner, refund).await
     }

@@ -136,6 +136,28 @@ async fn what_stripe_does_not_end_because_it_is_paid_is_paid() {
 }
 
 #[tokio::test]
+async fn stripes_list_tells_what_was_taken_and_goes_on() {
+    let taken = edited(PAID, |intent| intent["latest_charge"]["amount_refunded"] = json!(500));
+    let attempt = taken["metadata"]["rondo_attempt"].as_str().unwrap().to_owned();
+    let declined = edited(PAID, |intent| intent["status"] = json!("requires_payment_method"));
+    let last = edited(&declined.to_string(), |intent| intent["id"] = json!("pi_last"));
+    let peer = Peer::answering([list(&[taken, last], true), list(&[], false)]).await;
+    let gateway = stripe(&peer.url);
+    let since = at("2026-08-01T00:00:00Z");
+
+    let first = gateway.statement(since, None).await.unwrap();
+    let [taking] = &first.takings[..] else { panic!("{first:?}") };
+    assert_eq!(taking.attempt.unwrap().to_string(), attempt);
+    assert_eq!((taking.amount, taking.returned), (dollars(1999), dollars(500)));
+    assert_eq!(first.next.as_deref(), Some("pi_last"));
+    let second = gateway.statement(since, first.next.as_deref()).await.unwrap();
+    assert_eq!((second.takings, second.next), (Vec::new(), None));
+    let call = &peer.calls()[1];
+    assert_eq!(call.value("starting_after"), Some("pi_last"));
+    assert_eq!(call.value("created[gte]"), Some(since.timestamp().to_string().as_str()));
+}
+
+#[tokio::test]
 async fn an_amount_that_stripe_cannot_charge_is_not_sent() {
     let peer = Peer::answering([]).await;
     let mut order = renewal("cus_1", "pm_1");

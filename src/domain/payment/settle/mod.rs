@@ -22,6 +22,7 @@ use super::{
     decline::{Decline, DeclineClass},
     network::SentAttempt,
     probe::{self, Absence},
+    reconcile::Difference,
     rules::{Reading, RuleBook, Signals},
 };
 use crate::domain::{
@@ -97,8 +98,9 @@ pub fn settle(
     mint: &Mint,
 ) -> Result<Settled, WrongAmount> {
     match (standing.attempt.state.hear(&news), news) {
-        (Step::Nothing, _) if !standing.attempt.state.is_open() => {
-            Ok(Settled { changes: Changes::default(), for_staff: None })
+        (Step::Nothing, news) if !standing.attempt.state.is_open() => {
+            let for_staff = taken_again(&standing.attempt, &news);
+            Ok(Settled { changes: Changes::default(), for_staff })
         }
         // Another sending of its key was refused; what became of the first is still open.
         (Step::Nothing, News::Rejected { reason }) => {
@@ -149,6 +151,17 @@ pub fn settle(
             Ok(waiting(standing, AttemptState::ActionRequired, now, mint))
         }
     }
+}
+
+/// What staff must know of news that an attempt was paid which is paid already: under another reference
+/// it is another charge.
+fn taken_again(attempt: &Attempt, news: &News) -> Option<String> {
+    let News::Paid(paid) = news else { return None };
+    let reference = Some(&paid.reference);
+    let is_another =
+        attempt.state == AttemptState::Succeeded && attempt.reference.as_ref() != reference;
+    let (attempt, reference) = (attempt.id, paid.reference.clone());
+    is_another.then(|| Difference::TakenTwice { attempt, reference }.to_string())
 }
 
 /// Whether the customer let pass what their bank had asked of them: no issuer spoke, the challenge is

@@ -10,6 +10,7 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -105,15 +106,17 @@ async fn look_up(State(desk): State<Arc<Desk>>, Query(by): Query<Reference>) -> 
 #[derive(Debug, Deserialize)]
 struct Stretch {
     after: Option<String>,
+    since: Option<DateTime<Utc>>,
     limit: Option<usize>,
 }
 
 async fn list_charges(State(desk): State<Arc<Desk>>, Query(stretch): Query<Stretch>) -> Told {
     desk.commit(|pen| {
         let book = pen.book();
-        let from = match stretch.after {
-            Some(id) => book.place_of(&id).ok_or(Refusal::NotFound)? + 1,
-            None => 0,
+        let from = match (stretch.after, stretch.since) {
+            (Some(id), _) => book.place_of(&id).ok_or(Refusal::NotFound)? + 1,
+            (None, Some(since)) => book.charges().partition_point(|c| c.created_at < since),
+            (None, None) => 0,
         };
         let limit = stretch.limit.unwrap_or(100).clamp(1, 1_000);
         let rest = &book.charges()[from..];

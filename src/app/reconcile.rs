@@ -1,0 +1,203 @@
+//! Daily reconciliation: a gateway's own list of what it took, held against what we have recorded, both
+//! ways (RULES REC-1). News that was lost is made up for; all else is told to staff.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::TimeDelta;
+use thiserror::Error;
+
+use super::{
+    Rondo, audit,
+    index::by_id,
+    order::Word,
+    record::{self, Heard},
+    turn::{self, TurnError},
+};
+use crate::{
+    domain::{
+        merchant::Merchant,
+        payment::{
+            attempt::{Attempt, News},
+            outcome::Paid,
+            reconcile::{Difference, Taking, of_taking},
+        },
+    },
+    gateway::{ChargeTrace, GatewayError, Outcome, Sighting},
+    store::{MerchantId, StoreError},
+};
+
+/// How far back it looks each night, in hours.
+pub const WINDOW_HOURS: u32 = 72;
+
+/// What was begun so shortly before is left to the next time: the gateway's list may not have it yet.
+const SETTLES_WITHIN: TimeDelta = TimeDelta::hours(1);
+
+/// What came of it for one account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reconciliation {
+    /// The gateway account, by its name in the configuration.
+    pub gateway: String,
+    /// Charges that the gateway listed.
+    pub listed: usize,
+    /// Charges that we have recorded as paid.
+    pub recorded: usize,
+    /// Where the two differ, as they did before what follows from it was done.
+    pub differences: Vec<Difference>,
+}
+
+/// Why an account could not be reconciled.
+#[derive(Debug, Error)]
+pub enum ReconcileError {
+    /// No such account is configured.
+    #[error("no gateway account is called {0}")]
+    NoAccount(String),
+    /// The gateway has no list, or did not answer.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What followed could not be recorded.
+    #[error(transparent)]
+    Record(#[from] TurnError),
+}
+
+/// The accounts that can be reconciled: those whose gateway has a list.
+pub fn accounts(rondo: &Rondo) -> impl Iterator<Item = &str> {
+    let has_list = rondo.gateways.iter().filter(|(_, g)| g.capabilities().has_statement);
+    has_list.map(|(name, _)| name.as_str())
+}
+
+/// Reconciles what `account` took within `window` before now.
+pub async fn account(
+    rondo: &Rondo,
+    account: &str,
+    window: TimeDelta,
+) -> Result<Reconciliation, ReconcileError> {
+    let gateway = rondo.gateways.get(account).cloned();
+    let gateway = gateway.ok_or_else(|| ReconcileError::NoAccount(account.to_owned()))?;
+    let until = rondo.clock.now() - SETTLES_WITHIN;
+    let since = rondo.clock.now() - window;
+    let mut found = Reconciliation {
+        gateway: account.to_owned(),
+        listed: 0,
+        recorded: 0,
+        differences: Vec::new(),
+    };
+    let mut seen = BTreeSet::new();
+    let mut after = None;
+    loop {
+        let page = gateway.statement(since, after.as_deref()).await?;
+        found.listed += page.takings.len();
+        seen.extend(page.takings.iter().filter_map(|taking| taking.attempt));
+        let differing = compare(rondo, account, &page.takings).await?;
+        for (taking, attempt, difference) in differing {
+            follow(rondo, account, &taking, attempt, &difference).await?;
+            found.differences.push(difference);
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let mut repo = rondo.store.snapshot().await?;
+    let mut unlisted = repo.taken_through(account, since, until).await?;
+    found.recorded = unlisted.len();
+    unlisted.retain(|attempt| !seen.contains(attempt));
+    let unlisted = repo.attempts_through(account, &unlisted).await?;
+    drop(repo);
+    for attempt in unlisted {
+        // A list may be short of what a look-up still finds.
+        match gateway.find_charge(&ChargeTrace::of(&attempt)).await? {
+            Sighting::Found(Outcome::Paid(_)) => {}
+            Sighting::Found(_) | Sighting::NotFound => {
+                let difference = Difference::NotThere { attempt: attempt.id };
+                tell(rondo, Some(attempt.merchant), account, &difference).await?;
+                found.differences.push(difference);
+            }
+        }
+    }
+    for difference in &found.differences {
+        let name = difference.name();
+        metrics::counter!("rondo_differences_total", "difference" => name).increment(1);
+    }
+    Ok(found)
+}
+
+/// The takings of a page that differ from what we have recorded.
+async fn compare(
+    rondo: &Rondo,
+    account: &str,
+    takings: &[Taking],
+) -> Result<Vec<(Taking, Option<Attempt>, Difference)>, StoreError> {
+    let ids: Vec<_> = takings.iter().filter_map(|taking| taking.attempt).collect();
+    let mut repo = rondo.store.snapshot().await?;
+    let attempts = repo.attempts_through(account, &ids).await?;
+    let mut refunds = Vec::new();
+    let mut payments: BTreeMap<MerchantId, Vec<_>> = BTreeMap::new();
+    for attempt in &attempts {
+        payments.entry(attempt.merchant).or_default().push(attempt.payment);
+    }
+    for (merchant, payments) in payments {
+        refunds.append(&mut repo.refunds_of_payments(merchant, &payments).await?);
+    }
+    let attempts = by_id(attempts, |attempt| attempt.id);
+    Ok(takings
+        .iter()
+        .filter_map(|taking| {
+            let attempt = taking.attempt.and_then(|id| attempts.get(&id));
+            let difference = of_taking(taking, attempt, &refunds)?;
+            Some((taking.clone(), attempt.cloned(), difference))
+        })
+        .collect())
+}
+
+/// Makes up for lost news, and tells staff of the rest.
+async fn follow(
+    rondo: &Rondo,
+    account: &str,
+    taking: &Taking,
+    attempt: Option<Attempt>,
+    difference: &Difference,
+) -> Result<(), ReconcileError> {
+    let is_news = matches!(difference, Difference::NotHeard { .. });
+    let merchant = attempt.as_ref().map(|attempt| attempt.merchant);
+    let Some(attempt) = attempt.filter(|_| is_news) else {
+        return Ok(tell(rondo, merchant, account, difference).await?);
+    };
+    let mut repo = rondo.store.snapshot().await?;
+    let merchant = repo.merchant(attempt.merchant).await?;
+    drop(repo);
+    let Some(merchant) = merchant else { return Ok(()) };
+    let paid = Paid {
+        reference: taking.reference.clone(),
+        amount: taking.amount,
+        network_transaction: None,
+        method: None,
+    };
+    let heard = Heard { attempt: attempt.id, word: Word::News(News::Paid(paid)) };
+    Ok(record::record(rondo, &merchant, vec![heard]).await?)
+}
+
+/// Tells staff: of the merchant whose attempt it is, else of one that goes by the account.
+async fn tell(
+    rondo: &Rondo,
+    merchant: Option<MerchantId>,
+    account: &str,
+    difference: &Difference,
+) -> Result<(), StoreError> {
+    let mut repo = rondo.store.begin().await?;
+    let merchants: Vec<Merchant> = audit::merchants(repo.as_mut()).await?;
+    let is_concerned = |known: &&Merchant| match merchant {
+        Some(merchant) => known.id == merchant,
+        None => known.gateways().any(|name| name == account),
+    };
+    let Some(merchant) = merchants.iter().find(is_concerned) else {
+        tracing::error!(account, %difference, "nobody goes by this gateway account");
+        return Ok(());
+    };
+    let times = rondo.times(merchant);
+    let (object, reason) = (difference.object(), difference.to_string());
+    turn::tell_staff(repo.as_mut(), merchant, times, &object, &reason).await?;
+    repo.commit().await
+}

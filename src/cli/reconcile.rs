@@ -1,0 +1,104 @@
+//! `rondo reconcile`: whether the gateways took what we have recorded, no more and no less.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use chrono::TimeDelta;
+use clap::Args as ClapArgs;
+use serde_json::json;
+
+use super::{
+    output::{Column, say, table},
+    progress, service,
+    settings::{self, Settings},
+};
+use crate::{
+    app::reconcile::{self, Reconciliation},
+    domain::payment::reconcile::Difference,
+};
+
+/// Holds each gateway's own list of what it took against what is recorded here, both ways.
+///
+/// A server does this each night by itself. Payments whose news was lost are recorded; all else is
+/// told to staff (`rondo stuck`). It may run beside a server.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  \
+    rondo reconcile\n  \
+    rondo reconcile --hours 720 --gateway stripe --json\n\n\
+    It ends with 1 if the two differ.")]
+pub struct Args {
+    #[command(flatten)]
+    settings: Settings,
+
+    /// Only this gateway account, by its name in the configuration.
+    #[arg(long, value_name = "NAME")]
+    gateway: Option<String>,
+
+    /// How far back.
+    #[arg(long, value_name = "HOURS", default_value_t = reconcile::WINDOW_HOURS, value_parser = settings::whole(2_u32..=26_280))]
+    hours: u32,
+
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let config = args.settings.load()?;
+    let store = settings::open_migrated(&config).await?;
+    let rondo = service::ports(&config, store).await?;
+    let accounts: Vec<_> = match args.gateway {
+        Some(name) => vec![name],
+        None => reconcile::accounts(&rondo).map(str::to_owned).collect(),
+    };
+    let bar = progress::bar(accounts.len() as u64, "reconciling");
+    let mut all = Vec::new();
+    for account in &accounts {
+        let window = TimeDelta::hours(args.hours.into());
+        let found = reconcile::account(&rondo, account, window).await;
+        all.push(found.with_context(|| format!("the account `{account}` was not reconciled"))?);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    rondo.store.close().await;
+
+    let is_alike = all.iter().all(|account| account.differences.is_empty());
+    if args.json {
+        say(json!({ "accounts": all.iter().map(as_json).collect::<Vec<_>>() }))?;
+    } else {
+        show(&all)?;
+    }
+    Ok(if is_alike { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn show(all: &[Reconciliation]) -> anyhow::Result<()> {
+    let figures = ["listed", "recorded", "differences"].map(|name| (name, Column::Figures));
+    let mut accounts = table(&[&[("account", Column::Words)][..], &figures].concat());
+    for account in all {
+        let counts = [account.listed, account.recorded, account.differences.len()];
+        let cells = counts.map(|count| count.to_string());
+        accounts.add_row([&account.gateway, &cells[0], &cells[1], &cells[2]]);
+    }
+    say(accounts)?;
+    for difference in all.iter().flat_map(|account| &account.differences) {
+        say(difference)?;
+    }
+    Ok(())
+}
+
+fn as_json(account: &Reconciliation) -> serde_json::Value {
+    let difference = |difference: &Difference| {
+        json!({
+            "difference": difference.name(),
+            "object": difference.object(),
+            "reason": difference.to_string(),
+        })
+    };
+    json!({
+        "gateway": account.gateway,
+        "listed": account.listed,
+        "recorded": account.recorded,
+        "differences": account.differences.iter().map(difference).collect::<Vec<_>>(),
+    })
+}

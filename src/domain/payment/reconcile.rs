@@ -1,0 +1,246 @@
+//! What a gateway says that it took, held against what we have recorded (RULES REC-1).
+
+use std::fmt;
+
+use super::{
+    attempt::{Attempt, AttemptState},
+    refund::{Refund, RefundState},
+};
+use crate::domain::{
+    ids::{Id, kind},
+    money::Money,
+};
+
+/// Money that a gateway says it took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taking {
+    /// Our attempt, by the reference that we had sent along.
+    pub attempt: Option<Id<kind::Attempt>>,
+    /// The gateway's own reference.
+    pub reference: String,
+    /// How much.
+    pub amount: Money,
+    /// What went back of it.
+    pub returned: Money,
+}
+
+/// Where the two differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Difference {
+    /// The gateway took money for no attempt of ours.
+    NotOurs {
+        /// The gateway's reference.
+        reference: String,
+        /// How much.
+        amount: Money,
+    },
+    /// The gateway took money for an attempt that we do not know to have succeeded: its news was
+    /// lost. It counts as evidence from now on (RULES CHG-7).
+    NotHeard {
+        /// The attempt.
+        attempt: Id<kind::Attempt>,
+    },
+    /// The gateway took another amount than was ordered.
+    WrongAmount {
+        /// The attempt.
+        attempt: Id<kind::Attempt>,
+        /// What was ordered.
+        ordered: Money,
+        /// What was taken.
+        taken: Money,
+    },
+    /// The gateway took the money of one attempt a second time.
+    TakenTwice {
+        /// The attempt.
+        attempt: Id<kind::Attempt>,
+        /// The gateway's reference of the second charge.
+        reference: String,
+    },
+    /// We have it that an attempt succeeded; the gateway has no such charge.
+    NotThere {
+        /// The attempt.
+        attempt: Id<kind::Attempt>,
+    },
+    /// More, or less, went back than we have sent back.
+    ReturnedOtherwise {
+        /// The attempt.
+        attempt: Id<kind::Attempt>,
+        /// What went back, by the gateway's word.
+        returned: Money,
+        /// What we have sent back.
+        recorded: Money,
+    },
+}
+
+impl Difference {
+    /// The names of all kinds.
+    pub const NAMES: [&str; 6] =
+        ["not_ours", "not_heard", "wrong_amount", "taken_twice", "not_there", "returned_otherwise"];
+
+    /// What it is about: an attempt, or the gateway's reference where we know of none.
+    pub fn object(&self) -> String {
+        match self {
+            Self::NotOurs { reference, .. } => reference.clone(),
+            Self::NotHeard { attempt }
+            | Self::WrongAmount { attempt, .. }
+            | Self::TakenTwice { attempt, .. }
+            | Self::NotThere { attempt }
+            | Self::ReturnedOtherwise { attempt, .. } => attempt.to_string(),
+        }
+    }
+
+    /// The name in figures and JSON.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::NotOurs { .. } => "not_ours",
+            Self::NotHeard { .. } => "not_heard",
+            Self::WrongAmount { .. } => "wrong_amount",
+            Self::TakenTwice { .. } => "taken_twice",
+            Self::NotThere { .. } => "not_there",
+            Self::ReturnedOtherwise { .. } => "returned_otherwise",
+        }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotOurs { reference, amount } => {
+                write!(f, "the gateway took {amount} as {reference}, for no attempt of ours")
+            }
+            Self::NotHeard { attempt } => {
+                write!(f, "the gateway took the money of {attempt}, and its news was lost")
+            }
+            Self::WrongAmount { attempt, ordered, taken } => {
+                write!(f, "{ordered} was ordered for {attempt}, and the gateway took {taken}")
+            }
+            Self::TakenTwice { attempt, reference } => write!(
+                f,
+                "the gateway took the money of {attempt} a second time, as {reference}: give that back"
+            ),
+            Self::NotThere { attempt } => {
+                write!(f, "{attempt} is recorded as paid, and the gateway has no such charge")
+            }
+            Self::ReturnedOtherwise { attempt, returned, recorded } => write!(
+                f,
+                "{returned} of {attempt} went back by the gateway's word, and {recorded} by ours"
+            ),
+        }
+    }
+}
+
+/// Holds one taking against the attempt that it names, with that attempt's refunds.
+pub fn of_taking(
+    taking: &Taking,
+    attempt: Option<&Attempt>,
+    refunds: &[Refund],
+) -> Option<Difference> {
+    let Some(attempt) = attempt else {
+        let (reference, amount) = (taking.reference.clone(), taking.amount);
+        return Some(Difference::NotOurs { reference, amount });
+    };
+    let id = attempt.id;
+    if taking.amount != attempt.amount {
+        let (ordered, taken) = (attempt.amount, taking.amount);
+        return Some(Difference::WrongAmount { attempt: id, ordered, taken });
+    }
+    if attempt.state != AttemptState::Succeeded {
+        return Some(Difference::NotHeard { attempt: id });
+    }
+    if attempt.reference.as_ref() != Some(&taking.reference) {
+        let reference = taking.reference.clone();
+        return Some(Difference::TakenTwice { attempt: id, reference });
+    }
+    // What is on its way back may or may not have arrived.
+    let sum = |counts: fn(RefundState) -> bool| {
+        let ours = refunds.iter().filter(|refund| refund.attempt == id && counts(refund.state));
+        ours.map(|refund| refund.amount.minor()).sum::<i64>()
+    };
+    let surely = sum(|state| state == RefundState::Succeeded);
+    let at_most = sum(|state| state != RefundState::Failed);
+    let returned = taking.returned;
+    (!(surely..=at_most).contains(&returned.minor())).then(|| {
+        let recorded = Money::new(surely, returned.currency());
+        Difference::ReturnedOtherwise { attempt: id, returned, recorded }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::domain::payment::{
+        attempt::Initiator,
+        refund::RefundOrigin,
+        settle::given::{START, at, attempt, eur, mint},
+    };
+
+    fn paid() -> Attempt {
+        Attempt {
+            state: AttemptState::Succeeded,
+            reference: Some("ch_1".to_owned()),
+            ..attempt(8, Initiator::Merchant, at(START))
+        }
+    }
+
+    fn taking() -> Taking {
+        Taking {
+            attempt: Some(paid().id),
+            reference: "ch_1".to_owned(),
+            amount: eur(2_000),
+            returned: eur(0),
+        }
+    }
+
+    fn refund(minor: i64, state: RefundState) -> Refund {
+        let (reason, origin) = (String::new(), RefundOrigin::Requested);
+        let refund = Refund::of(&paid(), eur(minor), reason, origin, at(START), &mint());
+        Refund { state, ..refund }
+    }
+
+    fn name(taking: &Taking, attempt: Option<&Attempt>, refunds: &[Refund]) -> &'static str {
+        of_taking(taking, attempt, refunds).map_or("none", |difference| difference.name())
+    }
+
+    #[test]
+    fn what_both_know_alike_is_no_difference() {
+        assert_eq!(of_taking(&taking(), Some(&paid()), &[]), None);
+    }
+
+    #[rstest]
+    #[case(AttemptState::Declined)]
+    #[case(AttemptState::NotExecuted)]
+    #[case(AttemptState::Unknown)]
+    fn money_for_an_attempt_that_is_not_paid_is_news(#[case] state: AttemptState) {
+        let attempt = Attempt { state, ..paid() };
+        assert_eq!(name(&taking(), Some(&attempt), &[]), "not_heard");
+    }
+
+    #[test]
+    fn money_that_nobody_ordered_or_otherwise_or_twice_is_told_apart() {
+        assert_eq!(name(&taking(), None, &[]), "not_ours");
+        let less = Taking { amount: eur(1_999), ..taking() };
+        assert_eq!(name(&less, Some(&paid()), &[]), "wrong_amount");
+        let second = Taking { reference: "ch_2".to_owned(), ..taking() };
+        assert_eq!(name(&second, Some(&paid()), &[]), "taken_twice");
+    }
+
+    #[rstest]
+    #[case::nothing_of_nothing(0, &[], "none")]
+    #[case::at_the_gateway_alone(500, &[], "returned_otherwise")]
+    #[case::as_we_sent_it(500, &[(500, RefundState::Succeeded)], "none")]
+    #[case::less_than_we_sent(200, &[(500, RefundState::Succeeded)], "returned_otherwise")]
+    #[case::on_its_way(0, &[(500, RefundState::Queued)], "none")]
+    #[case::arrived_before_we_knew(500, &[(500, RefundState::Pending)], "none")]
+    #[case::refused(500, &[(500, RefundState::Failed)], "returned_otherwise")]
+    fn what_went_back_is_what_we_sent_back(
+        #[case] returned: i64,
+        #[case] sent: &[(i64, RefundState)],
+        #[case] expected: &str,
+    ) {
+        let refunds: Vec<_> = sent.iter().map(|&(minor, state)| refund(minor, state)).collect();
+        let taking = Taking { returned: eur(returned), ..taking() };
+        assert_eq!(name(&taking, Some(&paid()), &refunds), expected);
+    }
+}

@@ -1,0 +1,122 @@
+//! The gateway's own list of what it took, held against what is recorded.
+
+use chrono::TimeDelta;
+use reqwest::Client;
+use rondo::{
+    app::reconcile,
+    grpc::proto::v1::{
+        attempt::State::{Declined, Succeeded},
+        invoice::State::{Open, Paid},
+    },
+};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::support::{
+    Engine::{self, Postgres, Sqlite},
+    cards,
+    served::SANDBOX_KEY,
+    world::World,
+};
+
+/// The differences found in the last three days, by name.
+async fn differences(world: &World) -> Vec<&'static str> {
+    let found = reconcile::account(&world.rondo, "sandbox", TimeDelta::hours(72)).await.unwrap();
+    found.differences.iter().map(|difference| difference.name()).collect()
+}
+
+/// An order to the gateway behind our back, under a key of its own.
+async fn behind_our_back(world: &World, path: &str, key: &str, order: Value) -> Value {
+    let url = format!("{}{path}", world.sandbox.base_url());
+    let request = Client::builder().no_proxy().build().unwrap().post(url).json(&order);
+    let request = request.bearer_auth(SANDBOX_KEY).header("idempotency-key", key);
+    let answer = request.send().await.unwrap();
+    assert!(answer.status().is_success(), "{answer:?}");
+    answer.json().await.unwrap()
+}
+
+fn charge(reference: &str) -> Value {
+    json!({
+        "reference": reference, "invoice": "inv_1", "amount": 2000, "currency": "EUR",
+        "method": "tok_visa_ok.somebody", "initiator": "merchant", "description": "by hand",
+    })
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_was_taken_and_recorded_is_no_difference(#[values(Sqlite, Postgres)] engine: Engine) {
+    let world = World::on(engine, "2026-01-31").without_test_clock().await;
+    for (name, card) in [("Ana", cards::GOOD), ("Bo", cards::EMPTY), ("Cem", cards::LOST)] {
+        let member = world.member(name, card).await;
+        world.subscription(&member).monthly("20.00 EUR").create().await;
+    }
+    world.time_passes(TimeDelta::hours(2));
+    let found = reconcile::account(&world.rondo, "sandbox", TimeDelta::hours(72)).await.unwrap();
+    assert_eq!((found.listed, found.recorded, found.differences), (1, 1, Vec::new()));
+}
+
+#[rstest]
+#[tokio::test]
+async fn money_whose_news_was_lost_is_recorded(#[values(Sqlite, Postgres)] engine: Engine) {
+    let world = World::on(engine, "2026-01-31").without_test_clock().await;
+    // Told to be declined, and taken all the same a moment later; no webhook comes.
+    let ana = world.member("Ana", "tok_visa_late_success_after_0").await;
+    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
+    course.assert().has_invoices([Open]).was_tried([Declined]).await;
+    let attempt = course.payment().await.attempts.remove(0).uid;
+    world.told(&format!("/v1/lookup?reference={attempt}")).await;
+
+    assert_eq!(differences(&world).await, ["not_heard"]);
+    course.assert().is_active().has_invoices([Paid]).was_tried([Succeeded]).await;
+    assert_eq!(differences(&world).await, [""; 0], "it is made up for");
+    world.assert_books_agree().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_nobody_here_has_ordered_is_told_to_staff(#[values(Sqlite, Postgres)] engine: Engine) {
+    let world = World::on(engine, "2026-01-31").without_test_clock().await;
+    let ana = world.member("Ana", cards::GOOD).await;
+    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
+    let attempt = course.payment().await.attempts.remove(0);
+    let taken = world.told(&format!("/v1/lookup?reference={}", attempt.uid)).await;
+    let known = taken["charges"][0]["id"].as_str().unwrap().to_owned();
+
+    let foreign = behind_our_back(&world, "/v1/charges", "by hand", charge("by hand")).await;
+    let back = json!({
+        "reference": "by hand", "charge": known, "amount": 500, "currency": "EUR",
+    });
+    behind_our_back(&world, "/v1/refunds", "back by hand", back).await;
+    assert_eq!(differences(&world).await, ["returned_otherwise", "not_ours"]);
+
+    let told = world.stuck().await;
+    let objects: Vec<_> = told.iter().map(|task| task.object.as_str()).collect();
+    assert!(objects.contains(&foreign["id"].as_str().unwrap()), "{objects:?}");
+    assert!(objects.contains(&attempt.uid.as_str()), "{objects:?}");
+    course.assert().is_active().has_invoices([Paid]).was_tried([Succeeded]).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn one_attempt_that_was_taken_twice_is_told_to_staff(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").without_test_clock().await;
+    let ana = world.member("Ana", cards::GOOD).await;
+    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
+    let attempt = course.payment().await.attempts.remove(0).uid;
+
+    let second = behind_our_back(&world, "/v1/charges", "another key", charge(&attempt)).await;
+    assert_eq!(differences(&world).await, ["taken_twice"]);
+    let [task] = &world.stuck().await[..] else { panic!("staff is told once") };
+    assert_eq!(task.object, attempt);
+    assert!(task.reason.contains(second["id"].as_str().unwrap()), "{}", task.reason);
+
+    // Its webhook says so too.
+    let news = json!({ "id": "evt_1", "type": "charge.succeeded", "object": second });
+    assert_eq!(world.hook(&news.to_string(), 0).await.status(), 200);
+    world.settle().await;
+    let [task] = &world.stuck().await[..] else { panic!("it is one task") };
+    assert!(task.reason.contains(second["id"].as_str().unwrap()), "{}", task.reason);
+    course.assert().is_active().has_invoices([Paid]).was_tried([Succeeded]).await;
+}
