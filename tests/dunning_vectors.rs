@@ -81,6 +81,7 @@ fn run(failed_on: NaiveDate, ladder: &Ladder, class: DeclineClass) -> Vec<(Naive
             amount,
             primary: MethodFacts {
                 card: CardMark::default(),
+                consented_at: now,
                 network: Network::Visa,
                 history: &history,
             },
@@ -90,9 +91,11 @@ fn run(failed_on: NaiveDate, ladder: &Ladder, class: DeclineClass) -> Vec<(Naive
             rules: RuleBook::newest(),
         };
         let decision = match case {
-            None => Case::open(&decline, ladder.clone(), &around),
+            None => Case::open(&decline, CardMark::default(), ladder.clone(), &around),
             Some(case) if case.is_over() => return told,
-            Some(case) if answers => case.after_decline(&decline, &around).unwrap(),
+            Some(case) if answers => {
+                case.after_decline(&decline, CardMark::default(), &around).unwrap()
+            }
             Some(case) => case.step_due(&around).unwrap(),
         };
         told.push((now.date_naive(), decision.clone()));

@@ -61,4 +61,5 @@ create table notice (
 ) strict, without rowid;
 create index notice_due on notice (merchant_id, due_at) where due_at is not null;
 create index notice_thread on notice (merchant_id, thread_id) where thread_id is not null;
-create index notice_dunning on notice (merchant_id, customer_id) where thread_id is not null;
+create index notice_dunning on notice (merchant_id, customer_id)
+    where kind in ('payment_failed', 'authentication_needed', 'suspended', 'cancelled');

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{AppError, Result, Violation};
+use super::{AppError, Result, Violation, line};
 use crate::{
     domain::{
         api_key::{ApiKey, Role},
@@ -101,8 +101,8 @@ fn check(new: &NewApiKey, now: DateTime<Utc>) -> Result<()> {
     let mut fault = |field: &str, message: String| {
         faults.push(Violation { field: format!("api_key.{field}"), message });
     };
-    if !(1..=NAME_MAX_CHARS).contains(&new.name.trim().chars().count()) {
-        fault("display_name", format!("must have 1 to {NAME_MAX_CHARS} characters"));
+    if let Some(message) = line::fault(&new.name, NAME_MAX_CHARS) {
+        fault("display_name", message);
     }
     match (new.role, new.merchant) {
         (Role::Admin, Some(_)) => {

@@ -62,7 +62,7 @@ async fn start(
     let objects = claim.rows.iter().map(|payment| payment.id.to_string()).collect();
 
     let mut changes = Changes::default();
-    let mut without_method = Vec::new();
+    let mut without_method: Vec<Payment> = Vec::new();
     let mut errands = Vec::new();
     let leased_until = rondo.lease_until(times.world);
     let mut cards_in_use = BTreeSet::new();
@@ -84,10 +84,14 @@ async fn start(
                 payment.collect_at = Some(at);
                 changes.payments.push(payment);
             }
-            Start::NoMethod(payment) => without_method.push(payment.id),
+            Start::NoMethod(payment) => without_method.push(payment),
             Start::NextTurn => {}
         }
     }
+    // Whose other payment is being tried waits for the next turn: what follows could end that one too.
+    let tried: BTreeSet<_> = changes.attempts.iter().map(|attempt| attempt.customer).collect();
+    without_method.retain(|payment| !tried.contains(&payment.customer));
+    let without_method = ids_of(&without_method, |payment| payment.id);
     changes.append(
         record::nothing_to_charge(rondo, repo.as_mut(), merchant, times, &without_method).await?,
     );
@@ -191,21 +195,32 @@ async fn load(
     let subscriptions: Vec<_> = invoices.values().filter_map(|i| i.subscription).collect();
     let subscriptions = repo.subscriptions(merchant.id, &subscriptions).await?;
     let subscriptions = by_id(subscriptions, |subscription| subscription.id);
-    let chosen = |payment: &Payment| {
+    let billed = |payment: &Payment| {
         let subscription = invoices[&payment.invoice].subscription;
-        let subscription = subscription.and_then(|id| subscriptions.get(&id));
-        standing::next_charged(payment, subscription, &customers[&payment.customer])
+        subscription.and_then(|id| subscriptions.get(&id))
     };
-    let methods: Vec<_> = payments.iter().filter_map(chosen).collect();
+    let methods: BTreeSet<_> = payments
+        .iter()
+        .flat_map(|payment| {
+            standing::choices(payment, billed(payment), &customers[&payment.customer])
+        })
+        .collect();
+    let methods: Vec<_> = methods.into_iter().collect();
     let methods = repo.payment_methods(merchant.id, &methods).await?;
     let methods = by_id(methods, |method| method.id);
+    // An account that the merchant does not go by any more is charged for it no more.
+    let goes_by = |method: &PaymentMethod| merchant.gateways().any(|name| name == method.gateway);
+    let chosen = |payment: &Payment| {
+        let customer = &customers[&payment.customer];
+        standing::next_charged(payment, billed(payment), customer, &methods)
+    };
     let cards: Vec<_> = methods.values().map(|method| method.card_key().to_owned()).collect();
     repo.lock_cards(merchant.id, &cards).await?;
     let sent = Sent::load(repo, merchant, &payments, methods.values(), times.now).await?;
     Ok(payments
         .into_iter()
         .map(|payment| {
-            let method = chosen(&payment).and_then(|id| methods.get(&id));
+            let method = chosen(&payment).filter(|method| goes_by(method));
             DuePayment {
                 invoice: invoices[&payment.invoice].clone(),
                 sent_before: sent.before(&payment, method),

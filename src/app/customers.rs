@@ -2,7 +2,7 @@
 //!
 //! What they pay with is in [`super::payment_methods`]; what they may see is decided elsewhere.
 
-use super::{Act, AppError, Result, Violation};
+use super::{Act, AppError, Result, Violation, line};
 use crate::{
     domain::{
         calendar::Zone,
@@ -10,12 +10,13 @@ use crate::{
         customer::Customer,
         event::{Event, EventKind, Subject},
         ids::{Id, kind},
+        invoice::InvoiceState,
         labels::Labels,
         subscription::SubscriptionState,
         version::Version,
     },
     mail::Address,
-    store::{Page, SubscriptionFilter},
+    store::{InvoiceFilter, Page, SubscriptionFilter},
 };
 
 /// The longest name and the longest id of the portal's, in characters.
@@ -148,6 +149,17 @@ pub async fn delete_customer(
         let refusal = AppError::precondition("SUBSCRIPTION_RUNNING", id, message);
         return Err(refusal.with("subscription", subscription.id.to_string()));
     }
+    let open = InvoiceFilter {
+        customer: Some(id),
+        states: vec![InvoiceState::Open],
+        ..InvoiceFilter::default()
+    };
+    let one = Page { after: None, limit: 1 };
+    if let Some(invoice) = act.repo.list_invoices(act.merchant.id, &open, one).await?.first() {
+        let message = format!("{} is open; void it first, or wait for its payment", invoice.id);
+        let refusal = AppError::precondition("INVOICE_OPEN", id, message);
+        return Err(refusal.with("invoice", invoice.id.to_string()));
+    }
     customer.deleted_at = Some(act.now());
     write(act, customer, EventKind::CustomerDeleted, None).await
 }
@@ -229,9 +241,8 @@ fn check(customer: &NewCustomer) -> Result<Option<Zone>> {
     if customer.email.len() > EMAIL_MAX_BYTES || customer.email.parse::<Address>().is_err() {
         fault("email", "must be an address like ana@example.org".to_owned());
     }
-    let name_length = customer.name.trim().chars().count();
-    if !(1..=TEXT_MAX_CHARS).contains(&name_length) {
-        fault("display_name", format!("must have 1 to {TEXT_MAX_CHARS} characters"));
+    if let Some(message) = line::fault(&customer.name, TEXT_MAX_CHARS) {
+        fault("display_name", message);
     }
     if let Some(tag) = &customer.locale
         && !is_language_tag(tag)

@@ -23,6 +23,8 @@ pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<us
     let count = claim.rows.len() + claim.broken.len();
     let objects = claim.rows.iter().map(|case| case.id.to_string()).collect();
     let payments = ids_of(&claim.rows, |case| case.payment);
+    let concerned = ids_of(&claim.rows, |case| case.customer);
+    repo.lock_customers(merchant.id, &concerned).await?;
 
     let mut changes = Changes::default();
     let mut customers = BTreeSet::new();

@@ -200,9 +200,8 @@ async fn apply(rondo: &Rondo, item: &InboxItem) -> Result<(), NotApplied> {
                 money_back(rondo, &item.gateway, refund, outcome).await?;
             }
             News::Setup { reference } => {
-                if pay::finish_setup_page(rondo, &item.gateway, &reference).await?.is_none() {
-                    return Err(NotApplied::because("no page of ours is known by its reference"));
-                }
+                // A portal's own set-up session is asked after when the portal says that it is done.
+                pay::finish_setup_page(rondo, &item.gateway, &reference).await?;
             }
             News::MethodUpdated(stored) => updated(rondo, &item.gateway, &stored).await?,
         }

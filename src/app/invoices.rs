@@ -199,11 +199,12 @@ async fn relieved(
     };
     let open = renew::open_of_subscriptions(act.repo, act.merchant, &[id]).await?;
     let others: Vec<_> = open.iter().filter(|open| open.invoice.id != invoice.id).collect();
-    if was_given_up && !others.is_empty() {
+    if was_given_up && others.iter().any(|other| other.case.is_none()) {
         return Ok(None);
     }
     let cases = others.iter().filter_map(|other| other.case.as_ref());
-    if let Some(left_open) = cases.map(|file| file.case.access()).min() {
+    let left_open = cases.map(|file| file.case.access()).min();
+    if let Some(left_open) = left_open.filter(|_| !was_given_up) {
         subscription.access = left_open.into();
         return Ok(Some((subscription, None)));
     }
@@ -211,6 +212,13 @@ async fn relieved(
     let kind = subscription.reopen(&terms, act.now()).map_err(|error| {
         AppError::precondition("BEYOND_CALENDAR", id, format!("it cannot go on: {error}"))
     })?;
+    let kind = match left_open {
+        Some(left_open) => {
+            subscription.owes(left_open.into());
+            Some(EventKind::SubscriptionPastDue)
+        }
+        None => kind,
+    };
     let customer = act.customer(subscription.customer).await?;
     let expiry = match subscription.payment_method.or(customer.default_method) {
         Some(method) => act.payment_method(method).await?.expiry,
@@ -244,8 +252,8 @@ fn faults(new: &NewInvoice, now: DateTime<Utc>) -> Vec<Violation> {
     let currency: Option<Currency> = new.lines.first().map(|line| line.unit.currency());
     for (index, line) in new.lines.iter().enumerate() {
         let field = |name: &str| format!("invoice.lines[{index}].{name}");
-        if !(1..=LABEL_MAX_CHARS).contains(&line.label.trim().chars().count()) {
-            fault(field("label"), format!("must have 1 to {LABEL_MAX_CHARS} characters"));
+        if let Some(message) = super::line::fault(&line.label, LABEL_MAX_CHARS) {
+            fault(field("label"), message);
         }
         if line.unit.minor() < 0 {
             fault(field("unit_price"), "must not be negative".to_owned());

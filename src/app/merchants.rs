@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{
     AppError, Result, Rondo, Violation, accounts,
     customers::{ZONE, is_language_tag},
+    line,
 };
 use crate::{
     domain::{
@@ -168,10 +169,10 @@ fn check(terms: &MerchantTerms) -> Result<Zone> {
     let mut fault = |field: &str, message: String| {
         faults.push(Violation { field: format!("merchant.{field}"), message });
     };
-    if terms.name.trim() != terms.name
-        || !(1..=NAME_MAX_CHARS).contains(&terms.name.chars().count())
-    {
+    if terms.name.trim() != terms.name {
         let message = format!("must have 1 to {NAME_MAX_CHARS} characters, no spaces around them");
+        fault("display_name", message);
+    } else if let Some(message) = line::fault(&terms.name, NAME_MAX_CHARS) {
         fault("display_name", message);
     }
     if !is_language_tag(&terms.locale) {

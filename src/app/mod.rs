@@ -21,6 +21,7 @@ mod index;
 pub mod invoices;
 pub mod labels;
 mod letter;
+mod line;
 pub mod merchants;
 mod order;
 mod papers;

@@ -12,7 +12,7 @@ use crate::{
         customer::{Customer, PaymentMethod},
         event::EventKind,
         ids::{Id, kind},
-        payment::method::StoredMethod,
+        payment::method::{Expiry, StoredMethod},
         subscription::Subscription,
         version::Version,
     },
@@ -74,6 +74,8 @@ pub async fn attach(act: &mut Act<'_>, new: NewPaymentMethod) -> Result<PaymentM
         ..fresh
     };
     let id = method.id;
+    let is_agreed_anew =
+        known.is_some_and(|known| known.blocked.is_some() && method.blocked.is_none());
     let mut changes = Changes {
         events: vec![method.event(event, now, act.mint)],
         payment_methods: vec![method],
@@ -85,7 +87,7 @@ pub async fn attach(act: &mut Act<'_>, new: NewPaymentMethod) -> Result<PaymentM
         changes.events.push(changed(act, &customer));
         changes.customers.push(customer);
     }
-    let is_charged_now = is_another_card || !changes.customers.is_empty();
+    let is_charged_now = is_another_card || is_agreed_anew || !changes.customers.is_empty();
     act.write(changes).await?;
     if is_charged_now {
         dunning::method_replaced(act, new.customer).await?;
@@ -114,6 +116,7 @@ pub async fn detach(
         payment_methods: vec![method],
         ..Changes::default()
     };
+    let mut has_new_default = false;
     let was_used = [customer.default_method, customer.backup_method].contains(&Some(id));
     if was_used {
         if customer.backup_method == Some(id) {
@@ -121,12 +124,17 @@ pub async fn detach(
         }
         if customer.default_method == Some(id) {
             customer.default_method = customer.backup_method.take();
+            has_new_default = customer.default_method.is_some();
         }
         changes.events.push(changed(act, &customer));
         changes.customers.push(customer);
     }
     changes.subscriptions = unnamed(act, customer_id, id).await?;
     act.write(changes).await?;
+    if has_new_default {
+        // It may pay at once what this one could not.
+        dunning::method_replaced(act, customer_id).await?;
+    }
     act.payment_method(id).await
 }
 
@@ -260,6 +268,11 @@ fn check(new: &NewPaymentMethod, now: DateTime<Utc>) -> Result<()> {
     if new.stored.brand.chars().count() > BRAND_MAX_CHARS {
         let message = format!("must have at most {BRAND_MAX_CHARS} characters");
         fault("payment_method.brand", message);
+    }
+    if let Some(expiry) = new.stored.expiry.filter(|expiry| expiry.is_over_at(now)) {
+        let Expiry { year, month } = expiry;
+        let message = format!("must not be over; the card expired with {month:02}/{year}");
+        fault("payment_method.expiry_year", message);
     }
     if new.consented_at.is_some_and(|consent| consent > now) {
         fault("payment_method.consent_time", "must not lie in the future".to_owned());

@@ -14,7 +14,7 @@ pub use delete::{delete_plan, undelete_plan};
 pub use effect::{Effect, RevenueChange, Treatment};
 pub use update::{OnUpdate, PlanUpdate, update_plan};
 
-use super::{Act, AppError, Result, Violation, entitlements};
+use super::{Act, AppError, Result, Violation, entitlements, line};
 use crate::domain::{
     catalog::{Plan, PlanState, PlanVersion, Terms, VersionNumber},
     changes::Changes,
@@ -151,13 +151,9 @@ fn event(act: &Act<'_>, plan: &Plan, kind: EventKind) -> Event {
 }
 
 fn name_faults(name: &str) -> Vec<Violation> {
-    let length = name.trim().chars().count();
-    if (1..=NAME_MAX_CHARS).contains(&length) {
-        Vec::new()
-    } else {
-        let message = format!("must have 1 to {NAME_MAX_CHARS} characters");
-        vec![Violation { field: "plan.display_name".to_owned(), message }]
-    }
+    let fault = line::fault(name, NAME_MAX_CHARS);
+    let field = "plan.display_name".to_owned();
+    fault.map(|message| Violation { field, message }).into_iter().collect()
 }
 
 /// All that is wrong with terms, as the fields of a request name it.

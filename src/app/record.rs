@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Rondo,
+    Act, Rondo, dunning,
+    index::ids_of,
     order::Word,
     renew::given_up_with,
     standing,
@@ -15,6 +16,7 @@ use super::{
 use crate::{
     domain::{
         changes::Changes,
+        event::EventKind,
         ids::{Id, Mint, kind},
         merchant::Merchant,
         payment::{
@@ -94,6 +96,10 @@ async fn record_once(
     let times = rondo.times(merchant);
     let mut repo = rondo.store.begin().await?;
     let ids: Vec<_> = group.iter().map(|heard| heard.attempt).collect();
+    let bad_news = group.iter().filter(|heard| !matches!(heard.word, Word::News(News::Paid(_))));
+    let bad_news: Vec<_> = bad_news.map(|heard| heard.attempt).collect();
+    let dunned = repo.attempts(merchant.id, &bad_news).await?;
+    repo.lock_customers(merchant.id, &ids_of(&dunned, |attempt| attempt.customer)).await?;
     let mut standings = standing::load(repo.as_mut(), merchant, &ids, times.now).await?;
     let known: BTreeSet<_> = standings.keys().copied().collect();
     let mut customers = BTreeSet::new();
@@ -117,10 +123,13 @@ async fn record_once(
         if let Some(reason) = settled.for_staff {
             let planned = settled.changes.payments.first().filter(|p| p.collect_at.is_some());
             let is_asked_on = settled.changes.attempts.iter().any(|a| a.probe_at.is_some());
-            for_staff.push(match planned {
-                Some(payment) => (Task::Stop(Work::Collect), payment.id.to_string(), reason),
-                None if is_asked_on => (Task::Look, attempt.to_string(), reason),
-                None => (Task::Stop(Work::Resolve), attempt.to_string(), reason),
+            let mut cases = settled.changes.dunning_cases.iter();
+            let waiting = cases.find(|file| file.case.waits_for_staff());
+            for_staff.push(match (planned, waiting) {
+                (Some(payment), _) => (Task::Stop(Work::Collect), payment.id.to_string(), reason),
+                (None, Some(file)) => (Task::Stop(Work::Dun), file.id.to_string(), reason),
+                (None, None) if is_asked_on => (Task::Look, attempt.to_string(), reason),
+                (None, None) => (Task::Stop(Work::Resolve), attempt.to_string(), reason),
             });
         }
         changes.append(settled.changes);
@@ -130,7 +139,19 @@ async fn record_once(
     observe(&changes);
     let objects: Vec<_> = ids.iter().map(ToString::to_string).collect();
     let poisoned = |error: StoreError| TurnError::of(objects.clone(), error.into());
+    let stored: Vec<_> = changes
+        .events
+        .iter()
+        .filter(|event| event.kind == EventKind::PaymentMethodAttached)
+        .filter_map(|event| event.customer)
+        .collect();
     repo.write(changes).await.map_err(poisoned)?;
+    for customer in stored {
+        // A card that was kept on a page pays their other debts too.
+        let mut act = Act { repo: repo.as_mut(), merchant, times, mint: &rondo.mint };
+        let told = dunning::method_replaced(&mut act, customer).await;
+        told.map_err(|error| TurnError::of(objects.clone(), error))?;
+    }
     for (task, object, reason) in for_staff {
         let repo = repo.as_mut();
         match task {
@@ -214,8 +235,14 @@ pub(super) async fn nothing_to_charge(
     payments: &[Id<kind::Payment>],
 ) -> Result<Changes, StoreError> {
     let mut changes = Changes::default();
+    let mut customers = BTreeSet::new();
+    let concerned = repo.payments(merchant.id, payments).await?;
+    repo.lock_customers(merchant.id, &ids_of(&concerned, |payment| payment.customer)).await?;
     for owed in standing::load_owed(repo, merchant, payments, times.now).await? {
-        changes.append(settle::without_method(owed, times.now, &rondo.mint));
+        // A customer's second one waits for the next turn, to see what the first one did.
+        if customers.insert(owed.customer.id) {
+            changes.append(settle::without_method(owed, times.now, &rondo.mint));
+        }
     }
     let more = given_up_with(repo, merchant, &changes, times.now, &rondo.mint).await?;
     changes.append(more);

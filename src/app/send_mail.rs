@@ -1,5 +1,7 @@
 //! Sends the mails that are due. A dead mail server delays mails and nothing else.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt;
 
@@ -13,9 +15,10 @@ use crate::{
         changes::Changes,
         merchant::Merchant,
         notice::{Notice, NoticeState},
+        payment::rules::RuleBook,
     },
     mail::{self, MailError, Outgoing, Overrides, Remedy},
-    store::{Times, Work},
+    store::{Repository, StoreError, Times, Work},
 };
 
 /// Mails of a batch that are sent one after the other.
@@ -49,8 +52,9 @@ async fn claim(
     let count = claim.rows.len() + claim.broken.len();
     let objects = claim.rows.iter().map(|notice| notice.id.to_string()).collect();
     let papers = Papers::load(repo.as_mut(), merchant, &claim.rows).await?;
-    let leased: Vec<_> = claim
-        .rows
+    let (now, later) = spaced(repo.as_mut(), merchant, claim.rows, times).await?;
+    repo.write(Changes { notices: later, ..Changes::default() }).await?;
+    let leased: Vec<_> = now
         .into_iter()
         .map(|notice| Notice {
             leased_until: Some(rondo.mail_lease_until(times.world)),
@@ -63,6 +67,38 @@ async fn claim(
     repo.commit().await?;
     let read = leased.into_iter().map(Notice::as_written).collect();
     Ok((count, read, papers))
+}
+
+/// What leaves now, and what is put off: no dunning mail within a day of another one to the same member,
+/// however long the mail server was away (RULES EML-5).
+async fn spaced(
+    repo: &mut dyn Repository,
+    merchant: &Merchant,
+    due: Vec<Notice>,
+    times: Times,
+) -> Result<(Vec<Notice>, Vec<Notice>), StoreError> {
+    let spacing = RuleBook::at(times.now.date_naive()).mail_spacing();
+    let customers: BTreeSet<_> = due.iter().map(|notice| notice.customer).collect();
+    let customers: Vec<_> = customers.into_iter().collect();
+    let dunned = repo.last_dunning_mails(merchant.id, &customers).await?;
+    let mut last: BTreeMap<_, _> =
+        dunned.into_iter().filter_map(|dunned| Some((dunned.customer, dunned.sent_at?))).collect();
+    let (mut now, mut later) = (Vec::new(), Vec::new());
+    for mut notice in due {
+        if !notice.facts.is_dunning() {
+            now.push(notice);
+            continue;
+        }
+        let free_at = last.get(&notice.customer).map_or(times.now, |last| *last + spacing);
+        if free_at > times.now {
+            notice.due_at = Some(free_at);
+            later.push(notice);
+        } else {
+            last.insert(notice.customer, times.now);
+            now.push(notice);
+        }
+    }
+    Ok((now, later))
 }
 
 /// What became of a mail, and whether its address takes no more.

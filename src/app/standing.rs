@@ -56,28 +56,51 @@ pub(super) async fn load_owed(
     owed(repo, merchant, payments, BTreeMap::new(), now).await
 }
 
-/// What a payment is charged to, unless the ladder orders the backup.
-fn primary(
+/// What a payment may be charged to, best first: what was said for it, for its subscription, for its
+/// customer.
+fn named(
     payment: &Payment,
     subscription: Option<&Subscription>,
     customer: &Customer,
-) -> Option<Id<kind::PaymentMethod>> {
-    payment
-        .method
-        .or_else(|| subscription.and_then(|subscription| subscription.payment_method))
-        .or(customer.default_method)
+) -> [Option<Id<kind::PaymentMethod>>; 3] {
+    let of_subscription = subscription.and_then(|subscription| subscription.payment_method);
+    [payment.method, of_subscription, customer.default_method]
+}
+
+/// All that a payment may come to charge.
+pub(super) fn choices(
+    payment: &Payment,
+    subscription: Option<&Subscription>,
+    customer: &Customer,
+) -> impl Iterator<Item = Id<kind::PaymentMethod>> {
+    let named = named(payment, subscription, customer);
+    named.into_iter().chain([customer.backup_method]).flatten()
+}
+
+/// What a payment is charged to, unless the ladder orders the backup: the best that can be charged; or
+/// the best, if none can.
+fn primary<'m>(
+    payment: &Payment,
+    subscription: Option<&Subscription>,
+    customer: &Customer,
+    methods: &'m BTreeMap<Id<kind::PaymentMethod>, PaymentMethod>,
+) -> Option<&'m PaymentMethod> {
+    let named = named(payment, subscription, customer);
+    let known = || named.into_iter().flatten().filter_map(|id| methods.get(&id));
+    known().find(|method| method.is_chargeable()).or_else(|| known().next())
 }
 
 /// What the next attempt at a payment charges.
-pub(super) fn next_charged(
+pub(super) fn next_charged<'m>(
     payment: &Payment,
     subscription: Option<&Subscription>,
     customer: &Customer,
-) -> Option<Id<kind::PaymentMethod>> {
+    methods: &'m BTreeMap<Id<kind::PaymentMethod>, PaymentMethod>,
+) -> Option<&'m PaymentMethod> {
     if payment.on_backup {
-        customer.backup_method
+        customer.backup_method.and_then(|backup| methods.get(&backup))
     } else {
-        primary(payment, subscription, customer)
+        primary(payment, subscription, customer, methods)
     }
 }
 
@@ -111,7 +134,8 @@ async fn owed(
     let customer_ids: Vec<_> = customers.keys().copied().collect();
     let cases = repo.open_cases_of_customers(merchant.id, &customer_ids).await?;
     let dunned = repo.last_dunning_mails(merchant.id, &customer_ids).await?;
-    let dunned: BTreeMap<_, _> = dunned.into_iter().collect();
+    let dunned: BTreeMap<_, _> =
+        dunned.into_iter().map(|dunned| (dunned.customer, dunned.told_at)).collect();
     let subscription_ids: Vec<_> = subscriptions.keys().copied().collect();
     let overdue = repo.overdue_invoices(merchant.id, &subscription_ids).await?;
 
@@ -119,22 +143,18 @@ async fn owed(
         let subscription = invoices[&payment.invoice].subscription?;
         subscriptions.get(&subscription)
     };
-    let primary =
-        |payment: &Payment| primary(payment, billed(payment), &customers[&payment.customer]);
-    let charged = |payment: &Payment| {
-        let next = || next_charged(payment, billed(payment), &customers[&payment.customer]);
-        charged.get(&payment.id).copied().unwrap_or_else(next)
-    };
-    let backups = customers.values().filter_map(|customer| customer.backup_method);
     let methods: BTreeSet<_> = payments
         .iter()
-        .flat_map(|payment| [primary(payment), charged(payment)])
-        .flatten()
-        .chain(backups)
+        .flat_map(|payment| choices(payment, billed(payment), &customers[&payment.customer]))
+        .chain(charged.values().copied().flatten())
         .collect();
     let methods: Vec<_> = methods.into_iter().collect();
     let methods = by_id(repo.payment_methods(merchant.id, &methods).await?, |method| method.id);
     let method = |id: Option<Id<kind::PaymentMethod>>| methods.get(&id?);
+    let charged = |payment: &Payment| match charged.get(&payment.id) {
+        Some(charged) => method(*charged),
+        None => next_charged(payment, billed(payment), &customers[&payment.customer], &methods),
+    };
     let sent = Sent::load(repo, merchant, &payments, methods.values(), now).await?;
 
     Ok(payments
@@ -149,15 +169,18 @@ async fn owed(
                 .or(merchant.dunning_policy)
                 .and_then(|id| policies.get(&id));
             let zone = customer.zone.unwrap_or(merchant.zone);
-            let primary = method(primary(payment));
+            let primary = primary(payment, subscription, &customer, &methods);
             let is_another = |backup: &&PaymentMethod| primary.is_none_or(|m| m.id != backup.id);
             let backup = method(customer.backup_method)
                 .filter(|backup| backup.is_chargeable())
                 .filter(is_another);
+            let others = overdue.iter().filter(|(subscription, overdue)| {
+                invoice.subscription == Some(*subscription) && *overdue != invoice.id
+            });
+            let has_case = |overdue| cases.iter().any(|case| case.invoice == overdue);
             Owed {
-                other_overdue: overdue.iter().any(|(subscription, overdue)| {
-                    invoice.subscription == Some(*subscription) && *overdue != invoice.id
-                }),
+                other_overdue: others.clone().next().is_some(),
+                others_given_up: others.clone().any(|(_, overdue)| !has_case(*overdue)),
                 case: cases.iter().find(|case| case.invoice == invoice.id).cloned(),
                 other_cases: cases
                     .iter()
@@ -172,7 +195,7 @@ async fn owed(
                 sent_on_primary: sent.before(payment, primary),
                 sent_on_backup: sent.before(payment, backup),
                 attempts: sent.attempts(payment),
-                charged: method(charged(payment)).cloned(),
+                charged: charged(payment).cloned(),
                 primary: primary.cloned(),
                 backup: backup.cloned(),
                 payment: payment.clone(),

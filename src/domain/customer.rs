@@ -131,6 +131,7 @@ impl PaymentMethod {
             token: self.token.clone(),
             customer_reference: self.customer_reference.clone(),
             original_transaction: self.original_transaction.clone(),
+            card: self.mark(),
         }
     }
 

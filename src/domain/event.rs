@@ -144,6 +144,8 @@ pub enum EventKind {
     PaymentSucceeded,
     #[serde(rename = "payment.declined")]
     PaymentDeclined,
+    #[serde(rename = "payment.rejected")]
+    PaymentRejected,
     #[serde(rename = "payment.pending")]
     PaymentPending,
     #[serde(rename = "payment.action_required")]

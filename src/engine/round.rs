@@ -64,6 +64,10 @@ async fn serve(rondo: &Rondo, work: Work, merchant: &Merchant) -> Result<usize, 
     let batch = rondo.pace.batch;
     match turn(rondo, work, merchant, batch).await {
         Ok(count) => Ok(count),
+        // Someone was faster, or two of the batch touched one object: that must not go on for ever.
+        Err(TurnError::Later(StoreError::Conflict { .. })) => {
+            one_by_one(rondo, work, merchant, batch).await
+        }
         Err(TurnError::Later(error)) => {
             let reason = whole_reason(&error);
             tracing::debug!(work = work.name(), reason, "the turn is taken later");

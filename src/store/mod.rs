@@ -41,7 +41,7 @@ pub use due::{Broken, Claim, Stuck, Times, Work};
 pub use error::StoreError;
 pub use open::{Access, Durability, OpenOptions, open};
 pub use question::{
-    Balance, CustomerFilter, EventFilter, InboxItem, InvoiceFilter, MonthFigures, Page,
+    Balance, CustomerFilter, Dunned, EventFilter, InboxItem, InvoiceFilter, MonthFigures, Page,
     PaymentFilter, PlanFilter, SentBefore, StoredReply, SubscriptionFilter,
 };
 
@@ -380,13 +380,21 @@ pub trait Repository: Send {
         customers: &[Id<kind::Customer>],
     ) -> Result<Vec<DunningCase>>;
 
-    /// When these customers were last written to because of dunning, or will be; of each to whom
-    /// that ever happened.
+    /// When these customers were last written to because of dunning; of each to whom that ever
+    /// happened.
     async fn last_dunning_mails(
         &mut self,
         merchant: MerchantId,
         customers: &[Id<kind::Customer>],
-    ) -> Result<Vec<(Id<kind::Customer>, DateTime<Utc>)>>;
+    ) -> Result<Vec<Dunned>>;
+
+    /// Until this transaction ends, nobody else decides about these customers: two loops at one instant
+    /// would each see one mail less than there is (RULES EML-5).
+    async fn lock_customers(
+        &mut self,
+        merchant: MerchantId,
+        customers: &[Id<kind::Customer>],
+    ) -> Result<()>;
 
     /// The first sent notice of each of these cases, for threading.
     async fn thread_starts(

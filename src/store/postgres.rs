@@ -286,24 +286,24 @@ async fn commit(
     transaction.commit().await.map_err(fault)
 }
 
-/// Waits its turn for each of these cards, always in the same order, so that two never wait for each
+/// Waits its turn for each of these cards or customers, always in the same order, so that two never wait for each
 /// other.
-async fn lock_cards(
+async fn lock_keys(
     connection: &mut Connection,
     merchant: MerchantId,
-    card_keys: &[String],
+    keys: &[String],
 ) -> Result<()> {
     sqlx::query(
-        "select pg_advisory_xact_lock(card)
+        "select pg_advisory_xact_lock(place)
         from (
-            select distinct hashtextextended($1::text || card_key, 0) as card
-            from unnest($2::text[]) as charged (card_key)
-            order by card
+            select distinct hashtextextended($1::text || key, 0) as place
+            from unnest($2::text[]) as wanted (key)
+            order by place
             offset 0
         ) as in_order",
     )
     .bind(merchant.uuid().to_string())
-    .bind(card_keys)
+    .bind(keys)
     .execute(connection)
     .await
     .map_err(fault)?;

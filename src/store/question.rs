@@ -15,6 +15,17 @@ use crate::domain::{
     subscription::SubscriptionState,
 };
 
+/// When a customer was written to because of dunning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dunned {
+    /// The customer.
+    pub customer: Id<kind::Customer>,
+    /// When the last of those mails left, or is to leave.
+    pub told_at: DateTime<Utc>,
+    /// When the last one left.
+    pub sent_at: Option<DateTime<Utc>>,
+}
+
 /// A page of a list in the order of ids, which is the order of making.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page<K: Kind> {

@@ -284,7 +284,7 @@ async fn commit(
 }
 
 /// There is one writer: whoever decides here is alone anyway.
-fn lock_cards(_: &mut Connection, _: MerchantId, _: &[String]) -> Ready<Result<()>> {
+fn lock_keys(_: &mut Connection, _: MerchantId, _: &[String]) -> Ready<Result<()>> {
     ready(Ok(()))
 }
 

@@ -15,7 +15,9 @@ use rondo::{
         },
         subscription::{Subscription, SubscriptionState},
     },
-    store::{CustomerFilter, InvoiceFilter, Page, PaymentFilter, PlanFilter, SubscriptionFilter},
+    store::{
+        CustomerFilter, Dunned, InvoiceFilter, Page, PaymentFilter, PlanFilter, SubscriptionFilter,
+    },
 };
 use rstest::rstest;
 
@@ -371,7 +373,7 @@ async fn who_was_dunned_last_is_who_got_or_will_get_the_latest_of_those_mails(
         state,
         sent_at: sent.map(at),
         due_at: due.map(at),
-        ..shop.notice(fact)
+        ..shop.dunning(fact)
     };
     let notices = vec![
         mail("sent", NoticeState::Sent, Some("2026-01-05"), None),
@@ -383,7 +385,8 @@ async fn who_was_dunned_last_is_who_got_or_will_get_the_latest_of_those_mails(
     let mut repo = store.snapshot().await.unwrap();
     let (merchant, ana) = (shop.merchant.id, shop.customer.id);
     let dunned = repo.last_dunning_mails(merchant, &[ana, shop.id()]).await.unwrap();
-    assert_eq!(dunned, [(ana, at("2026-01-06"))]);
+    let (told_at, sent_at) = (at("2026-01-06"), Some(at("2026-01-05")));
+    assert_eq!(dunned, [Dunned { customer: ana, told_at, sent_at }]);
 }
 
 #[rstest]

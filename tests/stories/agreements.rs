@@ -120,3 +120,19 @@ async fn another_plan_begins_with_the_next_period_at_its_own_pace(
     let (totals, days) = (["20.00 EUR", "180.00 EUR"], ["2026-01-31", "2026-02-28"]);
     course.assert().has_totals(totals).has_periods_from(days).is_billed_next_on("2027-02-28").await;
 }
+
+#[rstest]
+#[tokio::test]
+async fn a_paused_trial_that_is_cancelled_runs_to_its_end(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let plan = world.plan("Membership", "20.00 EUR").with_trial(14).create().await;
+    let bo = world.member("Bo", cards::GOOD).await;
+    let course = world.subscribe(&bo, &plan).await;
+    world.advance_to("2026-02-02").await;
+    course.pause(None).await;
+    assert_eq!(bo.access().await, (v1::Access::Full, Reason::Trial));
+    course.cancel(When::PeriodEnd).await;
+    assert_eq!(bo.access().await, (v1::Access::Full, Reason::Trial));
+}

@@ -2,6 +2,7 @@
 //! under a payment that is still on its way.
 
 use rondo::grpc::proto::v1::{
+    self, Access,
     attempt::State::{Declined, Pending, Succeeded},
     cancel_subscription_request::When,
     invoice::State::{Open, Paid, Void},
@@ -16,6 +17,7 @@ use crate::{
     support::{
         Engine::{self, Postgres, Sqlite},
         cards,
+        offer::monthly,
         world::World,
     },
 };
@@ -120,4 +122,90 @@ async fn a_first_payment_whose_success_is_told_after_the_end_is_given_back(
     assert_eq!(back.state(), refund::State::Succeeded);
     assert_eq!(world.captured().await.len(), 0, "nothing is kept");
     world.assert_books_agree().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_short_first_cycle_paid_late_buys_no_whole_month(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-30").await;
+    let terms = v1::PlanTerms {
+        alignment: v1::plan_terms::Alignment::Calendar.into(),
+        ..monthly("31.00 EUR")
+    };
+    let plan =
+        v1::Plan { display_name: "Calendar".to_owned(), terms: Some(terms), ..Default::default() };
+    let request = v1::CreatePlanRequest {
+        plan: Some(plan),
+        request_id: world.api.request_id(),
+        ..Default::default()
+    };
+    let plan = world.api.plans().create_plan(request).await.unwrap().into_inner();
+    let ana = world.member("Ana", "tok_sepa_settles_after_3").await;
+    let course = world.subscribe(&ana, &plan).await;
+    course.assert().has_totals(["2.00 EUR"]).await;
+    world.advance_to("2026-02-27").await;
+    // Two days were bought.
+    let totals: Vec<_> = course.invoices().await.iter().map(|i| i.total.clone()).collect();
+    assert!(
+        totals.len() > 1 || ana.access().await.0 != Access::Full,
+        "full access on the 26th day, for {totals:?}; billed next {:?}",
+        course.get().await.next_bill_time
+    );
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_good_card_pays_what_the_first_one_did_not(
+    #[values(
+        cards::LOST,
+        "tok_visa_insufficient_funds",
+        "tok_visa_invalid_merchant",
+        "tok_vsia",
+        ""
+    )]
+    first: &str,
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let ana = world.customer("Ana").create().await;
+    if !first.is_empty() {
+        ana.adds_card(first).await;
+    }
+    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
+    course.assert().is(Incomplete).has_invoices([Open]).await;
+    let told = ana.events().await;
+    let told: Vec<_> = told.iter().map(|event| event.r#type.as_str()).collect();
+    assert!(told.contains(&"payment.declined") || told.contains(&"payment.rejected"), "{told:?}");
+
+    ana.replaces_card(cards::GOOD).await;
+    for task in world.stuck().await {
+        world.put_back(&task.object).await;
+    }
+    world.settle().await;
+    course.assert().is_active().has_invoices([Paid]).await;
+    assert_eq!(world.stuck().await.len(), 0, "what went on is not stuck");
+    world.assert_charged(&ana, "20.00 EUR", 1).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_was_paid_in_another_way_is_not_stuck_any_more(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let ana = world.member("Ana", "tok_vsia").await;
+    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
+    let [task] = &world.stuck().await[..] else { panic!("the order was refused") };
+    assert!(task.reason.contains("rondo stuck retry"), "{}", task.reason);
+    let payment = course.payment().await;
+    let decline = payment.attempts[0].decline.clone().unwrap();
+    assert!(decline.message.contains("no such card"), "{decline:?}");
+
+    let good = ana.adds_card(cards::GOOD).await;
+    course.pays_with(&good).await.unwrap();
+    world.settle().await;
+    course.assert().is_active().has_invoices([Paid]).await;
+    assert_eq!(world.stuck().await.len(), 0);
 }

@@ -4,10 +4,10 @@ use rondo::grpc::proto::v1::{
     Access,
     attempt::State::{ActionRequired, Declined, Succeeded},
     dunning_case,
-    dunning_ladder::{FinalAction, Step},
+    dunning_ladder::{FinalAction, Mail, Step},
     invoice::State::{Paid, Uncollectible},
     payment::State::Waiting,
-    subscription::State::Canceled,
+    subscription::State::{self, Canceled},
 };
 use rstest::rstest;
 
@@ -196,4 +196,68 @@ async fn a_payment_by_link_takes_the_planned_retry_away_at_once(
     course.assert().was_tried([Declined, Succeeded]).await;
     assert_eq!(world.mail_kinds("Bo")[3..], ["recovered"]);
     world.assert_charged(&bo, "20.00 EUR", 1).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_page_that_is_closed_leaves_the_quick_retry_of_a_first_payment(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let bo = world.member("Bo", "tok_visa_issuer_down_x1_then_ok").await;
+    let course = world.subscription(&bo).monthly("20.00 EUR").create().await;
+    let before = course.payment().await.collect_time;
+    let browser = world.browser();
+    let page = browser.open(&course.pay_link().await).await;
+    let gateway = browser.pay(&page, &[("with", "page")]).await;
+    browser.give_up(&gateway).await;
+    assert_eq!(course.payment().await.collect_time, before);
+    world.advance_to("2026-02-05").await;
+    course.assert().is_active().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn who_has_paid_on_the_page_is_not_suspended(#[values(Sqlite, Postgres)] engine: Engine) {
+    let world = World::on(engine, "2026-01-31").await;
+    let closing = |days| Step { access: Access::None.into(), ..retry(days) };
+    let suspends = Step { retry: false, mail: Mail::Suspended.into(), ..closing(3) };
+    let ladder = world.policy(vec![suspends, closing(20)], FinalAction::Cancel).await;
+    let plan = world.plan("Membership", "20.00 EUR").with_trial(14).dunned_by(&ladder);
+    let plan = plan.create().await;
+    let bo = world.member("Bo", cards::EMPTY).await;
+    let course = world.subscribe(&bo, &plan).await;
+    world.advance_to("2026-02-17 11:00").await;
+    let browser = world.browser();
+    let page = browser.open(&course.pay_link().await).await;
+    let gateway = browser.pay(&page, &[("with", "page")]).await;
+    browser.choose_and_leave(&gateway, "tok_visa").await;
+    assert_eq!(world.captured().await.len(), 1, "the gateway has the money");
+    world.advance_to("2026-02-17 18:00").await;
+    let kinds = world.mail_kinds("Bo");
+    assert_ne!(bo.access().await.0, Access::None, "{kinds:?}");
+    assert!(!kinds.contains(&"suspended".to_owned()), "{kinds:?}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_retry_held_back_by_a_page_costs_none_of_the_others(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let ladder = world.policy(vec![retry(3), retry(4)], FinalAction::Cancel).await;
+    let plan = world.plan("Membership", "20.00 EUR").with_trial(14).dunned_by(&ladder);
+    let plan = plan.create().await;
+    let bo = world.member("Bo", cards::EMPTY).await;
+    let course = world.subscribe(&bo, &plan).await;
+    world.advance_to("2026-02-16 18:00").await;
+    let browser = world.browser();
+    let page = browser.open(&course.pay_link().await).await;
+    let gateway = browser.pay(&page, &[("with", "page")]).await;
+    // The end of a pause in dunning, a refusal and a reminder beside the page: none is lost.
+    world.advance_to("2026-02-17 13:00").await;
+    browser.choose_and_leave(&gateway, "tok_visa_insufficient_funds").await;
+    world.advance_to("2026-03-10").await;
+    let tried = course.payment().await.attempts.len();
+    assert_eq!((tried, course.get().await.state()), (4, State::Canceled));
 }

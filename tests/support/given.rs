@@ -404,8 +404,12 @@ impl Shop {
 
     /// An open case after a decline for want of funds, with nothing due.
     pub fn case(&self, payment: &Payment) -> DunningCase {
-        let method =
-            MethodFacts { card: CardMark::default(), network: Network::Visa, history: &[] };
+        let method = MethodFacts {
+            card: CardMark::default(),
+            consented_at: self.opening,
+            network: Network::Visa,
+            history: &[],
+        };
         let around = Circumstances {
             now: self.opening,
             zone: Zone::UTC,
@@ -426,12 +430,18 @@ impl Shop {
             customer: self.customer.id,
             policy: None,
             policy_version: VersionNumber::FIRST,
-            case: Case::open(&no_funds(), Ladder::standard(), &around).case,
+            case: Case::open(&no_funds(), CardMark::default(), Ladder::standard(), &around).case,
             due_at: None,
             opened_at: self.opening,
             closed_at: None,
             version: Version::NEW,
         }
+    }
+
+    /// A mail that dunning writes, about the fact of this name.
+    pub fn dunning(&self, fact: &str) -> Notice {
+        let facts = Facts::Suspended { amount: euro(2000), closed_since: self.opening, tries: 1 };
+        Notice { facts, ..self.notice(fact) }
     }
 
     /// A receipt to be sent at once, about the fact of this name.

@@ -4,16 +4,25 @@ use chrono::{DateTime, Utc};
 
 use super::{case, owed, refused};
 use crate::{
-    app::{Act, AppError, Result},
+    app::{Act, AppError, Result, renew},
     domain::{
+        changes::Changes,
         customer::PaymentMethod,
         dunning::{Case, CaseState, Circumstances, Decision, DunningCase, Refusal},
         event::EventKind,
         ids::{Id, kind},
-        payment::settle::{self, Owed},
+        payment::{
+            Payment, PaymentState,
+            settle::{self, Owed},
+        },
+        subscription::SubscriptionState,
         version::Version,
     },
+    store::{Page, SubscriptionFilter},
 };
+
+/// The most subscriptions of one customer that wait for their first payment and are looked at.
+const INCOMPLETE: usize = 100;
 
 /// Lets a case rest until `until`; a second hold moves the end of the first. `seen` is the version
 /// that the caller has read, if they told it.
@@ -50,8 +59,8 @@ pub async fn retry_now(
     move_case(act, id, seen, None, Case::retry_now).await
 }
 
-/// Lets the open cases of a customer hear that they have something else to pay with: another default,
-/// or a method whose data changed. Each tries it as soon as the network allows. To be called in the
+/// Lets what a customer owes hear that they have something else to pay with: another default, or a
+/// method whose data changed. Each tries it as soon as the network allows. To be called in the
 /// transaction in which the method was written.
 pub async fn method_replaced(act: &mut Act<'_>, customer: Id<kind::Customer>) -> Result<()> {
     for file in act.repo.open_cases_of_customers(act.merchant.id, &[customer]).await? {
@@ -64,6 +73,33 @@ pub async fn method_replaced(act: &mut Act<'_>, customer: Id<kind::Customer>) ->
             Err(refusal) => return Err(refused(file.id, refusal)),
         }
     }
+    first_payments(act, customer).await
+}
+
+/// Plans the first payments of a customer that wait for a card, if they have one now. There is no case
+/// that could.
+async fn first_payments(act: &mut Act<'_>, customer: Id<kind::Customer>) -> Result<()> {
+    let filter = SubscriptionFilter {
+        customer: Some(customer),
+        states: vec![SubscriptionState::Incomplete],
+        ..SubscriptionFilter::default()
+    };
+    let page = Page { after: None, limit: INCOMPLETE };
+    let merchant = act.merchant;
+    let incomplete = act.repo.list_subscriptions(merchant.id, &filter, page).await?;
+    let incomplete: Vec<_> = incomplete.iter().map(|subscription| subscription.id).collect();
+    for open in renew::open_of_subscriptions(act.repo, merchant, &incomplete).await? {
+        let Some(payment) = open.payment.filter(|p| p.state == PaymentState::Waiting) else {
+            continue;
+        };
+        let Some(owed) = owed(act, payment.id).await? else { continue };
+        let is_chargeable = owed.primary.as_ref().is_some_and(PaymentMethod::is_chargeable);
+        if is_chargeable && owed.may_be_asked_for(act.now()).is_ok() {
+            let (state, collect_at) = (PaymentState::Scheduled, Some(act.now()));
+            let payments = vec![Payment { state, collect_at, ..owed.payment }];
+            act.write(Changes { payments, ..Changes::default() }).await?;
+        }
+    }
     Ok(())
 }
 
@@ -71,8 +107,9 @@ pub async fn method_replaced(act: &mut Act<'_>, customer: Id<kind::Customer>) ->
 /// does not care for another default; it hears only where its own could not be charged until now.
 fn hears(owed: &Owed) -> bool {
     let is_chargeable = owed.primary.as_ref().is_some_and(PaymentMethod::is_chargeable);
-    let has_own = owed.payment.method.is_some()
-        || owed.subscription.as_ref().is_some_and(|(s, _)| s.payment_method.is_some());
+    let of_subscription = owed.subscription.as_ref().and_then(|(s, _)| s.payment_method);
+    let charged = owed.primary.as_ref().map(|method| method.id);
+    let has_own = charged.is_some() && [owed.payment.method, of_subscription].contains(&charged);
     let waits = owed.case.as_ref().is_some_and(|file| match file.case.state() {
         CaseState::WaitingForCustomer { .. } => true,
         CaseState::Open { .. }

@@ -264,18 +264,15 @@ async fn close(
     attempt.leased_until = None;
     attempt.probe_at = None;
     attempt.settled_at = Some(act.now());
-    let mut payment = bill.owed.payment;
-    payment.collect_at = None;
-    payment.state = if !bill.owed.invoice.open_amount().is_positive() {
-        PaymentState::Abandoned
-    } else if bill.owed.case.is_some_and(|file| file.case.is_retrying()) {
-        payment.collect_at = Some(act.now());
-        PaymentState::Scheduled
+    let mut owed = bill.owed;
+    if owed.invoice.open_amount().is_positive() {
+        owed.rest(act.now());
     } else {
-        PaymentState::Waiting
-    };
+        owed.payment.state = PaymentState::Abandoned;
+        owed.payment.collect_at = None;
+    }
     let changes =
-        Changes { attempts: vec![attempt], payments: vec![payment], ..Changes::default() };
+        Changes { attempts: vec![attempt], payments: vec![owed.payment], ..Changes::default() };
     act.write(changes).await
 }
 

@@ -21,7 +21,7 @@ use crate::domain::payment::{
     method::CardMark,
     network::When,
 };
-use moves::{attempt, heard, planned, remind, settled, try_new_method};
+use moves::{attempt, heard, planned, remind, settled, try_another, try_new_method};
 
 pub use super::track::{Circumstances, MethodFacts};
 
@@ -63,9 +63,6 @@ pub enum CaseState {
         turn: Turn,
         /// On which method.
         method: Method,
-        /// Which card that was. If another one has become the primary method when the outcome comes,
-        /// that is tried next.
-        card: CardMark,
     },
     /// Paid.
     Recovered {
@@ -162,10 +159,20 @@ pub enum Refusal {
 }
 
 impl Case {
-    /// Opens a case at the first decline of an invoice's payment, with the ladder of that day.
-    pub fn open(decline: &Decline, ladder: Ladder, around: &Circumstances<'_>) -> Decision {
-        let card = around.primary.card;
-        heard(Track::new(ladder, around), decline, (Method::Primary, card), None, around)
+    /// Opens a case at the first decline of an invoice's payment, which charged `card`, with the ladder
+    /// of that day.
+    pub fn open(
+        decline: &Decline,
+        card: CardMark,
+        ladder: Ladder,
+        around: &Circumstances<'_>,
+    ) -> Decision {
+        let track = Track::new(ladder, around);
+        if card == around.primary.card {
+            heard(track, decline, (Method::Primary, card), None, around)
+        } else {
+            try_another(track, decline, card, around)
+        }
     }
 
     /// Takes the turn that has come: orders an attempt, reminds, ends the case; or puts the turn
@@ -175,9 +182,10 @@ impl Case {
             CaseState::Open { next_at, turn } if next_at <= around.now => turn,
             CaseState::WaitingForCustomer { next_at } if next_at <= around.now => Turn::Step(None),
             CaseState::Held { until, .. } if until <= around.now => return self.release(around),
+            // Nothing but staff makes it due: the set-up is mended.
+            CaseState::WaitingForStaff => return self.retry_now(around),
             CaseState::Open { .. }
             | CaseState::WaitingForCustomer { .. }
-            | CaseState::WaitingForStaff
             | CaseState::Held { .. } => return Err(Refusal::NotDue),
             CaseState::Retrying { .. } => return Err(Refusal::AttemptInFlight),
             CaseState::Recovered { .. }
@@ -199,24 +207,23 @@ impl Case {
         })
     }
 
-    /// Hears that the ordered attempt was declined.
+    /// Hears that the ordered attempt was declined, which charged `card`.
     pub fn after_decline(
         mut self,
         decline: &Decline,
+        card: CardMark,
         around: &Circumstances<'_>,
     ) -> Result<Decision, Refusal> {
         match self.state {
-            CaseState::Retrying { turn, method: method @ Method::Primary, card }
+            CaseState::Retrying { turn, method: Method::Primary }
                 if card != around.primary.card =>
             {
-                self.track.learn(decline, method, card, around);
-                self.track.replace_primary(around);
                 if matches!(turn, Turn::Step(_)) {
                     self.track.pass_step(around);
                 }
-                Ok(try_new_method(self.track, around))
+                Ok(try_another(self.track, decline, card, around))
             }
-            CaseState::Retrying { turn, method, card } => {
+            CaseState::Retrying { turn, method } => {
                 Ok(heard(self.track, decline, (method, card), Some(turn), around))
             }
             CaseState::Recovered { .. }
@@ -324,6 +331,14 @@ impl Case {
         Ok(try_new_method(self.track, around))
     }
 
+    /// Hears that the subscription is unpaid by another invoice: nothing more is charged by itself, and
+    /// nothing more is said of it.
+    pub fn unpaid_by_another(mut self, now: DateTime<Utc>) -> Decision {
+        self.track.access = AccessLevel::None;
+        let state = CaseState::Exhausted { final_action: FinalAction::MarkUnpaid, at: now };
+        settled(self.track, state, Vec::new())
+    }
+
     /// Hears that nothing is owed any more, without a payment.
     pub fn close(self, now: DateTime<Utc>) -> Result<Decision, Refusal> {
         if self.is_over() {
@@ -378,6 +393,11 @@ impl Case {
             | CaseState::Held { .. }
             | CaseState::Retrying { .. } => false,
         }
+    }
+
+    /// Whether it waits for staff to mend a set-up.
+    pub const fn waits_for_staff(&self) -> bool {
+        matches!(self.state, CaseState::WaitingForStaff)
     }
 
     /// How many of the ladder's steps are behind.

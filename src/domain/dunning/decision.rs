@@ -107,7 +107,8 @@ impl StaffTask {
     pub const fn sentence(self) -> &'static str {
         match self {
             Self::SetUpIsWrong => {
-                "a decline that our own or the gateway's set-up caused: mend it, then retry the case"
+                "a decline that our own or the gateway's set-up caused: mend it, then put it back \
+                 with `rondo stuck retry`"
             }
             Self::ComplianceHold => "sanctions screening spoke: do not charge, ask compliance",
             Self::UnknownAdvice => {

@@ -10,7 +10,7 @@ use super::{
     case::{CaseState, Turn},
     decision::{DueMail, DunningMail, Method, Reason},
     ladder::{AccessLevel, FinalAction, Ladder, StepMail},
-    standing::{Bar, Standing},
+    standing::{Bar, Reach, Standing},
 };
 use crate::domain::{
     calendar::Zone,
@@ -52,6 +52,8 @@ pub struct Circumstances<'a> {
 pub struct MethodFacts<'a> {
     /// The card.
     pub card: CardMark,
+    /// When its holder agreed to its later use.
+    pub consented_at: DateTime<Utc>,
     /// Its network.
     pub network: Network,
     /// Everything that was sent on it, and everything that was sent for the invoice (RULES RET-1).
@@ -78,6 +80,9 @@ pub(super) struct Track {
     cards: BTreeMap<CardMark, Standing>,
     /// What the primary method's last decline meant.
     class: Option<DeclineClass>,
+    /// When the payer withdrew consent to the whole agreement: no card that was agreed to before is
+    /// charged any more (STOP_MANDATE).
+    stopped_at: Option<DateTime<Utc>>,
     pub(super) access: AccessLevel,
     pub(super) last_mail_at: Option<DateTime<Utc>>,
     /// The version of the rules by which it was last decided.
@@ -102,6 +107,7 @@ impl Track {
             off_since: None,
             cards: BTreeMap::new(),
             class: None,
+            stopped_at: None,
             access,
             last_mail_at: None,
             rule_version: around.rules.version().to_owned(),
@@ -131,6 +137,9 @@ impl Track {
         }
         let remedy = around.rules.remedy(decline.class);
         self.record(card).declined(decline, remedy, around.now);
+        if self.record(card).bar().is_some_and(|bar| bar.reach == Reach::Agreement) {
+            self.stopped_at = Some(around.now);
+        }
     }
 
     /// Another card is the primary method from now on. What its own declines have taught is known.
@@ -140,7 +149,14 @@ impl Track {
 
     /// What forbids to charge `method`, if something does.
     pub(super) fn bar(&self, method: Method, around: &Circumstances<'_>) -> Option<Bar> {
-        self.standing(method, around).and_then(Standing::bar)
+        let own = self.standing(method, around).and_then(Standing::bar);
+        let is_agreed_anew =
+            self.stopped_at.is_none_or(|at| around.facts(method).consented_at > at);
+        match own.filter(|bar| bar.reach != Reach::Agreement) {
+            Some(bar) => Some(bar),
+            None if is_agreed_anew => None,
+            None => Some(Bar { class: DeclineClass::StopMandate, reach: Reach::Agreement }),
+        }
     }
 
     /// Leaves the present step behind, with its access; tells its mail.
@@ -270,7 +286,7 @@ impl Track {
         around: &Circumstances<'_>,
     ) -> Earliest {
         let standing = self.standing(method, around);
-        if let Some(bar) = standing.and_then(Standing::bar) {
+        if let Some(bar) = self.bar(method, around) {
             return Err(Reason::MethodBarred(method, bar.class));
         }
         if standing.is_some_and(Standing::is_spent) {

@@ -279,6 +279,25 @@ impl Facts {
         }
     }
 
+    /// Whether it asks for money that is overdue, or ends what was not paid: of these a customer gets one a day (RULES EML-5).
+    pub fn is_dunning(&self) -> bool {
+        match self {
+            Self::PaymentFailed { .. }
+            | Self::AuthenticationNeeded { .. }
+            | Self::Suspended { .. }
+            | Self::Cancelled { cause: CancellationCause::Dunning, .. } => true,
+            Self::Welcome { .. }
+            | Self::TrialEnding { .. }
+            | Self::UpcomingRenewal { .. }
+            | Self::Receipt { .. }
+            | Self::CardExpiring { .. }
+            | Self::Recovered { .. }
+            | Self::Cancelled { .. }
+            | Self::PlanChanging { .. }
+            | Self::Refund { .. } => false,
+        }
+    }
+
     /// The amount that it is about, if there is one.
     pub fn amount(&self) -> Option<Money> {
         match self {

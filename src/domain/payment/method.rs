@@ -75,6 +75,8 @@ pub struct Credential {
     pub customer_reference: Option<String>,
     /// The network's id of the payment at which the customer agreed, once known (RULES MIT-1).
     pub original_transaction: Option<String>,
+    /// Which card that was, with its data as they were.
+    pub card: CardMark,
 }
 
 /// Tells one card, with its data as they are, from every other card, and from itself with other data:

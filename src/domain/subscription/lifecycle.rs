@@ -116,7 +116,7 @@ impl Subscription {
                 self.current_period.map(Period::end)
             }
             SubscriptionState::Paused => {
-                self.current_period.map(Period::end).filter(|end| *end > now)
+                self.current_period.map(Period::end).or(self.trial_end).filter(|end| *end > now)
             }
             // Nothing was paid for.
             SubscriptionState::Incomplete | SubscriptionState::Unpaid => None,
@@ -210,14 +210,20 @@ impl Subscription {
     /// Hears that its first payment came. A period that has passed meanwhile, closed, is not what was
     /// bought: then it begins now.
     pub(crate) fn open(&mut self, terms: &Terms, now: DateTime<Utc>) -> Result<(), CalendarError> {
-        if self.current_period.is_some_and(|bought| bought.end() <= now) {
-            let (from, zone) = (now.trunc_subsecs(0), self.anchor.zone());
+        let (from, zone) = (now.trunc_subsecs(0), self.anchor.zone());
+        let passed = self.current_period.filter(|bought| bought.end() <= now);
+        self.activate();
+        if let Some(bought) = passed {
             let reference = StubReference::default();
             let begun = terms.alignment.begin(from, terms.interval, zone, reference)?;
+            if begun.first.days(zone) > bought.days(zone) {
+                // A part was bought, and no more than that is given: what comes now is billed.
+                return self.count_anew(terms, from);
+            }
             self.anchor = begun.anchor;
             self.current_period = Some(begun.first);
+            self.activate();
         }
-        self.activate();
         Ok(())
     }
 
@@ -264,6 +270,12 @@ impl Subscription {
             | SubscriptionState::Expired => return Ok(None),
         }
         Ok(Some(EventKind::SubscriptionRecovered))
+    }
+
+    /// Goes on with an invoice overdue, which leaves `access` open.
+    pub fn owes(&mut self, access: Access) {
+        self.state = SubscriptionState::PastDue;
+        self.access = access;
     }
 
     /// Closes it until its debt is paid; nothing more is billed meanwhile.

@@ -1,7 +1,5 @@
 //! The outbox of e-mails.
 
-use chrono::{DateTime, Utc};
-
 use super::{
     super::{Connection, Ts, fault},
     list::List,
@@ -17,7 +15,7 @@ use crate::{
         ids::{Id, kind},
         notice::Notice,
     },
-    store::{Claim, MerchantId, Page, Result, Times},
+    store::{Claim, Dunned, MerchantId, Page, Result, Times},
 };
 
 static TABLE: Table<Notice> = Table {
@@ -78,11 +76,12 @@ impl Stored for Notice {
 
 statements! {
     LAST_OF_DUNNING = "
-        select customer_id, max(coalesce(sent_at, due_at)) as told_at
+        select customer_id, max(coalesce(sent_at, due_at)) as told_at, max(sent_at) as sent_at
         from notice
         where merchant_id = $1
           and customer_id in (select {id 0} from {rows $2})
-          and thread_id is not null
+          and kind in ('payment_failed', 'authentication_needed', 'suspended', 'cancelled')
+          and (kind <> 'cancelled' or thread_id is not null)
           and state in ('queued', 'sent')
         group by customer_id";
 
@@ -123,7 +122,7 @@ pub async fn last_of_dunning(
     connection: &mut Connection,
     merchant: MerchantId,
     customers: &[Id<kind::Customer>],
-) -> Result<Vec<(Id<kind::Customer>, DateTime<Utc>)>> {
+) -> Result<Vec<Dunned>> {
     let rows = sqlx::query(LAST_OF_DUNNING.text())
         .bind(merchant.uuid())
         .bind(ids_json(customers.iter().map(|id| id.uuid())))
@@ -132,7 +131,11 @@ pub async fn last_of_dunning(
         .map_err(fault)?;
     let read = |row: &_| {
         let row = Reader::of::<Notice>(row);
-        Ok((row.id("customer_id")?, row.time("told_at")?))
+        Ok(Dunned {
+            customer: row.id("customer_id")?,
+            told_at: row.time("told_at")?,
+            sent_at: row.maybe_time("sent_at")?,
+        })
     };
     rows.iter().map(read).collect()
 }

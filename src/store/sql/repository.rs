@@ -29,7 +29,7 @@ use crate::{
         subscription::Subscription,
     },
     store::{
-        Balance, Check, Claim, CustomerFilter, EventFilter, Flaw, InboxItem, InvoiceFilter,
+        Balance, Check, Claim, CustomerFilter, Dunned, EventFilter, Flaw, InboxItem, InvoiceFilter,
         MerchantId, MonthFigures, Page, PaymentFilter, PlanFilter, Repository, Result, SentBefore,
         StoreError, StoredReply, Stuck, SubscriptionFilter, Times, Work,
     },
@@ -104,7 +104,7 @@ impl Repository for Transaction {
     }
 
     async fn lock_cards(&mut self, merchant: MerchantId, card_keys: &[String]) -> Result<()> {
-        super::super::lock_cards(&mut self.inner, merchant, card_keys).await
+        super::super::lock_keys(&mut self.inner, merchant, card_keys).await
     }
 
     async fn claim_probes(
@@ -383,8 +383,17 @@ impl Repository for Transaction {
         &mut self,
         merchant: MerchantId,
         customers: &[Id<kind::Customer>],
-    ) -> Result<Vec<(Id<kind::Customer>, DateTime<Utc>)>> {
+    ) -> Result<Vec<Dunned>> {
         notice::last_of_dunning(&mut self.inner, merchant, customers).await
+    }
+
+    async fn lock_customers(
+        &mut self,
+        merchant: MerchantId,
+        customers: &[Id<kind::Customer>],
+    ) -> Result<()> {
+        let keys: Vec<_> = customers.iter().map(ToString::to_string).collect();
+        super::super::lock_keys(&mut self.inner, merchant, &keys).await
     }
 
     async fn thread_starts(

@@ -9,6 +9,7 @@ use super::{
     super::{Connection, Row, Ts, fault},
     row::{self, Reader},
     statement::{Statement, statements},
+    table::json,
 };
 use crate::{
     domain::{
@@ -37,6 +38,10 @@ statements! {
         where merchant_id = $2
         order by since, object
         limit $1";
+
+    GO_ON = "
+        delete from stuck
+        where merchant_id = $1 and work = $2 and object in (select {text 0} from {rows $3})";
 
     FORGET = "
         delete from stuck
@@ -181,6 +186,24 @@ pub async fn note(connection: &mut Connection, stuck: &Stuck) -> Result<()> {
         .bind(stuck.work.name())
         .bind(stuck.reason.clone())
         .bind(Ts(stuck.since))
+        .execute(connection)
+        .await
+        .map_err(fault)?;
+    Ok(())
+}
+
+/// Forgets that these objects of one loop were set aside: they go on, or are over.
+pub async fn go_on(
+    connection: &mut Connection,
+    merchant: MerchantId,
+    work: Work,
+    objects: &[String],
+) -> Result<()> {
+    let objects: Vec<_> = objects.iter().map(|object| [object]).collect();
+    sqlx::query(GO_ON.text())
+        .bind(merchant.uuid())
+        .bind(work.name())
+        .bind(json(&objects).to_string())
         .execute(connection)
         .await
         .map_err(fault)?;

@@ -13,9 +13,16 @@ use super::{
     ledger::PostingRow,
     row,
     statement::{Statement, statements},
+    stuck,
 };
 use crate::{
-    domain::{changes::Changes, event::Event, invoice::Invoice, merchant::TestClock},
+    domain::{
+        changes::Changes,
+        event::Event,
+        invoice::Invoice,
+        merchant::TestClock,
+        payment::{PaymentState, refund::RefundState},
+    },
     store::{MerchantId, Result, Work},
 };
 
@@ -36,6 +43,7 @@ statements! {
 /// Writes all of `changes`; tells which loops have new work.
 pub async fn write(connection: &mut Connection, mut changes: Changes) -> Result<BTreeSet<Work>> {
     let mut wakes = due_work(&changes);
+    let going_on = going_on(&changes);
     // An attempt that is over makes room for the next one of its invoice, and so does a case.
     changes.attempts.sort_by_key(|attempt| attempt.state.is_open());
     changes.dunning_cases.sort_by_key(|case| case.closed_at.is_none());
@@ -61,6 +69,9 @@ pub async fn write(connection: &mut Connection, mut changes: Changes) -> Result<
     row::write(connection, &changes.notices).await?;
     row::write(connection, &PostingRow::of(&changes.journals)).await?;
 
+    for ((merchant, work), objects) in going_on {
+        stuck::go_on(connection, merchant, work, &objects).await?;
+    }
     number_invoices(connection, &mut changes.invoices).await?;
     row::write(connection, &changes.invoices).await?;
     place_events(connection, &mut changes.events).await?;
@@ -91,6 +102,42 @@ fn due_work(changes: &Changes) -> BTreeSet<Work> {
         (Work::AdvanceClocks, advances),
     ];
     due.into_iter().filter(|(_, is_due)| *is_due).map(|(work, _)| work).collect()
+}
+
+/// The objects that are due again in their loops, or are over: whoever had set them aside for staff
+/// need not be told any more.
+fn going_on(changes: &Changes) -> BTreeMap<(MerchantId, Work), Vec<String>> {
+    let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    let mut go_on = |merchant: MerchantId, work: Work, object: String| {
+        all.entry((merchant, work)).or_default().push(object);
+    };
+    for payment in &changes.payments {
+        match payment.state {
+            PaymentState::Scheduled if payment.collect_at.is_none() => {}
+            PaymentState::Waiting => {}
+            PaymentState::Scheduled
+            | PaymentState::Collecting
+            | PaymentState::Succeeded
+            | PaymentState::Abandoned => {
+                go_on(payment.merchant, Work::Collect, payment.id.to_string());
+            }
+        }
+    }
+    for refund in &changes.refunds {
+        if refund.due_at.is_some() || refund.state == RefundState::Succeeded {
+            go_on(refund.merchant, Work::Collect, refund.id.to_string());
+        }
+    }
+    for file in &changes.dunning_cases {
+        if file.due_at.is_some() || file.closed_at.is_some() || file.case.is_retrying() {
+            go_on(file.merchant, Work::Dun, file.id.to_string());
+        }
+    }
+    for known in changes.subscriptions.iter().filter(|known| known.state.is_over()) {
+        go_on(known.merchant, Work::Renew, known.id.to_string());
+        go_on(known.merchant, Work::Remind, known.id.to_string());
+    }
+    all
 }
 
 async fn number_invoices(connection: &mut Connection, invoices: &mut [Invoice]) -> Result<()> {

@@ -17,6 +17,8 @@ const MERCHANT: &str = "must be a name like merchants/mer_06ew5kkq3hx3d1qj9w2t7m
 const NOBODY: &str = "merchants/mer_06ew5kkq3hx3d1qj9w2t7m8c0g";
 
 const NAME: &str = "must have 1 to 200 characters, no spaces around them";
+const LENGTH: &str = "must have 1 to 200 characters";
+const LINE: &str = "must be on one line, without control characters";
 const LANGUAGE: &str = "must be a BCP 47 tag like de-AT";
 const ZONE: &str = "must be an IANA time zone such as Europe/Berlin";
 const GATEWAY: &str = "must be a configured gateway account: live, sandbox, vendor";
@@ -83,12 +85,13 @@ async fn each_bad_input_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) {
                 m.display_name.clear();
                 m.time_zone = "Berlin".to_owned();
             })),
-            &[("merchant.display_name", NAME), ("merchant.time_zone", ZONE)],
+            &[("merchant.display_name", LENGTH), ("merchant.time_zone", ZONE)],
         ),
     ];
     let wrong: [(Spoil, &str, &str); 14] = [
         (|m| m.display_name = " Academy".to_owned(), "merchant.display_name", NAME),
-        (|m| m.display_name = "x".repeat(201), "merchant.display_name", NAME),
+        (|m| m.display_name = "x".repeat(201), "merchant.display_name", LENGTH),
+        (|m| m.display_name = "Open\nAcademy".to_owned(), "merchant.display_name", LINE),
         (|m| m.time_zone = "Berlin".to_owned(), "merchant.time_zone", ZONE),
         (|m| m.language_code = "english please".to_owned(), "merchant.language_code", LANGUAGE),
         (|m| m.gateway = "paypal".to_owned(), "merchant.gateway", GATEWAY),

@@ -128,13 +128,12 @@ pub(super) fn attempt(
     reasons: Vec<Reason>,
     around: &Circumstances<'_>,
 ) -> Decision {
-    let card = around.facts(method).card;
     match turn {
-        Turn::Step(_) | Turn::Technical(_) => track.record(card).retried(),
+        Turn::Step(_) | Turn::Technical(_) => track.record(around.facts(method).card).retried(),
         // Not by itself: a person is behind it.
         Turn::NewMethod | Turn::Asked => {}
     }
-    let state = CaseState::Retrying { turn, method, card };
+    let state = CaseState::Retrying { turn, method };
     Decision { action: Action::Attempt(method), ..settled(track, state, reasons) }
 }
 
@@ -152,6 +151,21 @@ pub(super) fn remind(
     let mail = kind.map(|kind| track.mail(kind, around));
     let state = track.plan_step(around, &mut reasons);
     Decision { mail, ..settled(track, state, reasons) }
+}
+
+/// Learns of a decline of `card`, which is the primary method no more, and tries the one that is.
+pub(super) fn try_another(
+    mut track: Track,
+    decline: &Decline,
+    card: CardMark,
+    around: &Circumstances<'_>,
+) -> Decision {
+    around.rules.version().clone_into(&mut track.rule_version);
+    track.learn(decline, Method::Primary, card, around);
+    let bar = track.record(card).bar().map(|bar| (Method::Primary, bar));
+    let staff = StaffTask::asked_by(decline, around.rules.remedy(decline.class));
+    track.replace_primary(around);
+    Decision { bar, staff, ..try_new_method(track, around) }
 }
 
 /// Tries a method that was just stored; the customer is at hand, so that no hour is too late.

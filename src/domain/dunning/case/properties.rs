@@ -195,6 +195,7 @@ impl Books {
             amount: amount(),
             primary: MethodFacts {
                 card: CardMark::new(&format!("card {}", self.primary), "4242", None),
+                consented_at: DateTime::UNIX_EPOCH,
                 network: self.network,
                 history: &self.history,
             },
@@ -216,7 +217,8 @@ fn live(network: Network, zone: Zone, seed: u64, draft: LadderDraft, story: &[Ha
     let first = decline(network, story.next().unwrap());
     books.sends(now, Initiator::Merchant);
     books.hears(&first, now);
-    let mut decision = books.around(now, seed, |around| Case::open(&first, ladder, around));
+    let mut decision =
+        books.around(now, seed, |around| Case::open(&first, around.primary.card, ladder, around));
     let mut mails: Vec<DateTime<Utc>> = Vec::new();
     let mut asides = 0;
 
@@ -233,8 +235,11 @@ fn live(network: Network, zone: Zone, seed: u64, draft: LadderDraft, story: &[Ha
             now += TimeDelta::seconds(5);
             let answer = decline(network, happening);
             books.hears(&answer, now);
-            decision =
-                books.around(now, seed, |around| case.after_decline(&answer, around)).unwrap();
+            decision = books
+                .around(now, seed, |around| {
+                    case.after_decline(&answer, around.primary.card, around)
+                })
+                .unwrap();
             continue;
         }
         assert!(case.next_at().is_none_or(|at| at >= now), "a turn in the past");

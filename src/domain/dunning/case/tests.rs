@@ -29,6 +29,9 @@ struct World {
     now: DateTime<Utc>,
     zone: Zone,
     card: CardMark,
+    consented_at: DateTime<Utc>,
+    /// The card that the attempt under way charges.
+    charged: CardMark,
     primary: Network,
     backup: Option<Network>,
     history: Vec<SentAttempt>,
@@ -69,6 +72,8 @@ impl World {
             now: start,
             zone: Zone::UTC,
             card: CardMark::new("the first card", "4242", None),
+            consented_at: start,
+            charged: CardMark::new("the first card", "4242", None),
             primary,
             backup: None,
             history: Vec::new(),
@@ -78,7 +83,12 @@ impl World {
     }
 
     fn around<T>(&self, ask: impl FnOnce(&Circumstances<'_>) -> T) -> T {
-        let facts = |network| MethodFacts { card: self.card, network, history: &self.history };
+        let facts = |network| MethodFacts {
+            card: self.card,
+            consented_at: self.consented_at,
+            network,
+            history: &self.history,
+        };
         // The backup is another card: of what was sent on the first, it shares the invoice alone.
         let others: Vec<SentAttempt> =
             self.history.iter().map(|a| SentAttempt { same_card: false, ..*a }).collect();
@@ -90,6 +100,7 @@ impl World {
             primary: facts(self.primary),
             backup: self.backup.map(|network| MethodFacts {
                 card: CardMark::new("the backup", "1111", None),
+                consented_at: self.start,
                 network,
                 history: &others,
             }),
@@ -112,12 +123,19 @@ impl World {
     fn opens(mut self, decline: &Decline, draft: LadderDraft) -> Self {
         self.sends();
         let ladder = Ladder::new(draft, rules()).unwrap();
-        let decision = self.around(|around| Case::open(decline, ladder, around));
+        let decision = self.around(|around| Case::open(decline, self.card, ladder, around));
         self.keep(decision);
         self
     }
 
     fn keep(&mut self, decision: Decision) -> Decision {
+        match decision.action {
+            Action::Attempt(Method::Primary) => self.charged = self.card,
+            Action::Attempt(Method::Backup) => {
+                self.charged = CardMark::new("the backup", "1111", None);
+            }
+            Action::Nothing | Action::Finish(_) => {}
+        }
         self.case = Some(decision.case.clone());
         self.last = Some(decision.clone());
         decision
@@ -131,6 +149,7 @@ impl World {
     /// This card becomes the primary method.
     fn charges(&mut self, card: &str) -> Decision {
         self.card = CardMark::new(card, "4242", None);
+        self.consented_at = self.now;
         self.around(|around| self.case().method_replaced(around)).unwrap()
     }
 
@@ -159,7 +178,8 @@ impl World {
 
     fn declines(&mut self, decline: &Decline) -> Decision {
         self.sends();
-        let decision = self.around(|around| self.case().after_decline(decline, around)).unwrap();
+        let decision =
+            self.around(|around| self.case().after_decline(decline, self.charged, around)).unwrap();
         self.keep(decision)
     }
 
@@ -363,7 +383,9 @@ fn a_card_replaced_during_an_attempt_is_tried_after_it() {
     assert_eq!(decision.action, Action::Nothing);
     world.keep(decision);
     let decision = world.declines(&Decline::of(Never));
-    assert_eq!((decision.action, decision.bar), (Action::Attempt(Method::Primary), None));
+    assert_eq!(decision.action, Action::Attempt(Method::Primary));
+    let (_, bar) = decision.bar.expect("the old card is barred all the same");
+    assert_eq!(bar.class, Never);
     assert_eq!(world.case().steps_taken(), 1);
 }
 
@@ -606,7 +628,10 @@ fn a_case_refuses_what_makes_no_sense() {
     let case = world.case();
     world.around(|around| {
         assert_eq!(case.clone().step_due(around), Err(Refusal::NotDue));
-        assert_eq!(case.clone().after_decline(&funds(), around), Err(Refusal::NoAttempt));
+        assert_eq!(
+            case.clone().after_decline(&funds(), world.card, around),
+            Err(Refusal::NoAttempt)
+        );
         assert_eq!(case.clone().release(around), Err(Refusal::NotHeld));
         let closed = case.clone().close(around.now).unwrap().case;
         assert_eq!(closed.clone().retry_now(around), Err(Refusal::Over));

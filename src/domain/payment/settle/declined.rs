@@ -1,6 +1,6 @@
 //! No money came: what dunning answers, carried out on payment, invoice and subscription.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Owed, Settled, Standing, first};
 use crate::domain::{
@@ -18,11 +18,14 @@ use crate::domain::{
     notice::{Facts, Notice},
     payment::{
         PaymentState,
-        attempt::{AttemptState, Initiator},
+        attempt::{Attempt, AttemptState, Initiator},
         decline::{Decline, DeclineClass, Network},
+        method::CardMark,
         rules::RuleBook,
     },
-    subscription::{Access, CancellationCause, SubscriptionState, lifecycle::EndWhen},
+    subscription::{
+        Access, CancellationCause, Subscription, SubscriptionState, lifecycle::EndWhen,
+    },
     version::Version,
 };
 
@@ -40,6 +43,7 @@ pub(super) fn settle(
     let reason = Some(class.name().to_owned());
     changes.events.push(s.owed.payment.event(EventKind::PaymentDeclined, reason, now, mint));
     let by_customer = s.attempt.initiator == Initiator::Customer;
+    let card = s.attempt.credential.as_ref().map(|told| told.card).unwrap_or_default();
     let occasion = s.attempt.id.to_string();
     changes.attempts.push(s.attempt);
 
@@ -48,21 +52,18 @@ pub(super) fn settle(
         changes.payments.push(s.owed.payment);
         return Settled { changes, for_staff: None };
     }
-    s.owed.payment.state = PaymentState::Waiting;
     if by_customer {
-        // They saw it on the page; the ladder goes on where it was.
-        if s.owed.case.as_ref().is_some_and(|case| case.case.is_retrying()) {
-            s.owed.payment.state = PaymentState::Scheduled;
-            s.owed.payment.collect_at = Some(now);
-        }
+        // They saw it on the page.
+        s.owed.rest(now);
         changes.dunning_cases.extend(s.owed.put_off_no_more());
         changes.payments.push(s.owed.payment);
         let remedy = RuleBook::at(now.date_naive()).remedy(class);
         let for_staff = StaffTask::sentences(&StaffTask::asked_by(decline, remedy));
         return Settled { changes, for_staff };
     }
+    s.owed.payment.state = PaymentState::Waiting;
     s.owed.payment.on_backup = false;
-    let for_staff = follow(s.owed, decline, &occasion, &mut changes, now, mint);
+    let for_staff = follow(s.owed, decline, card, &occasion, &mut changes, now, mint);
     Settled { changes, for_staff }
 }
 
@@ -79,8 +80,12 @@ pub fn without_method(mut owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Change
         None => DeclineClass::FixData,
     };
     let decline = Decline::of(class);
+    let reason = if owed.charged.is_some() { class.name() } else { "no_payment_method" };
+    let reason = Some(reason.to_owned());
+    changes.events.push(owed.payment.event(EventKind::PaymentDeclined, reason, now, mint));
     let occasion = format!("{}:{}", owed.payment.id, owed.payment.attempts);
-    follow(owed, &decline, &occasion, &mut changes, now, mint);
+    let card = owed.charged.as_ref().map(PaymentMethod::mark).unwrap_or_default();
+    follow(owed, &decline, card, &occasion, &mut changes, now, mint);
     changes
 }
 
@@ -89,17 +94,61 @@ pub fn without_method(mut owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Change
 pub fn take_step(mut owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Result<Changes, Refusal> {
     let mut changes = Changes::default();
     let Some(file) = owed.case.take() else { return Ok(changes) };
-    let decision = file.case.clone().step_due(&owed.circumstances(now))?;
-    let is_end = matches!(decision.action, Action::Finish(_));
-    if owed.payment.state == PaymentState::Collecting && (is_end || !owed.waits_for_customer()) {
-        let due_at = Some(now + chrono::TimeDelta::hours(1));
-        changes.dunning_cases.push(DunningCase { due_at, ..file });
+    let is_unpaid = |known: &Subscription| known.state == SubscriptionState::Unpaid;
+    if owed.subscription.as_ref().is_some_and(|(known, _)| is_unpaid(known)) {
+        let decision = file.case.clone().unpaid_by_another(now);
+        changes.dunning_cases.push(file.moved(decision.case, now));
         return Ok(changes);
+    }
+    let decision = file.case.clone().step_due(&owed.circumstances(now))?;
+    if owed.payment.state == PaymentState::Collecting {
+        let is_end = matches!(decision.action, Action::Finish(_));
+        let put_off_by = match owed.open_page() {
+            Some(page) if !is_end => match asked_first(page, &file, now) {
+                Asked::Already => None,
+                Asked::Now(page) => {
+                    changes.attempts.push(page);
+                    Some(UNTIL_ASKED)
+                }
+                Asked::NotYet => Some(UNTIL_ASKED),
+            },
+            Some(_) | None => Some(UNTIL_DECIDED),
+        };
+        if let Some(wait) = put_off_by {
+            changes.dunning_cases.push(DunningCase { due_at: Some(now + wait), ..file });
+            return Ok(changes);
+        }
     }
     let occasion = format!("step {}", decision.case.steps_taken());
     changes.events.push(file.event(EventKind::DunningStepTaken, now, mint));
     carry_out(owed, file, decision, &occasion, &mut changes, now, mint);
     Ok(changes)
+}
+
+/// How long a step waits for money that may be under way, before it looks again.
+const UNTIL_DECIDED: TimeDelta = TimeDelta::hours(1);
+
+/// How long a step waits for the look-up of an open page.
+const UNTIL_ASKED: TimeDelta = TimeDelta::minutes(1);
+
+/// Whether the gateway was asked about an open page since the case's turn came.
+enum Asked {
+    Already,
+    /// It is asked now.
+    Now(Attempt),
+    NotYet,
+}
+
+/// Nothing is closed to whoever has just paid on a page: the gateway is asked first (RULES CHG-6).
+fn asked_first(page: &Attempt, file: &DunningCase, now: DateTime<Utc>) -> Asked {
+    let was_put_off = file.due_at > file.case.next_at();
+    if !was_put_off {
+        Asked::Now(Attempt { probe_at: Some(now), ..page.clone() })
+    } else if page.leased_until.is_some() || page.probe_at.is_some_and(|at| at <= now) {
+        Asked::NotYet
+    } else {
+        Asked::Already
+    }
 }
 
 /// Moves a case as a person or a new card wants it; `moved` is the case's answer.
@@ -125,23 +174,31 @@ pub fn move_case(
 fn follow(
     mut owed: Owed,
     decline: &Decline,
+    card: CardMark,
     occasion: &str,
     changes: &mut Changes,
     now: DateTime<Utc>,
     mint: &Mint,
 ) -> Option<String> {
-    let is_first_payment = owed
+    if owed.is_first_payment() {
+        return first::declined(owed, decline, card, occasion, changes, now, mint);
+    }
+    let is_unpaid = owed
         .subscription
         .as_ref()
-        .is_some_and(|(subscription, _)| subscription.state == SubscriptionState::Incomplete);
-    if is_first_payment {
-        return first::declined(owed, decline, occasion, changes, now, mint);
+        .is_some_and(|(subscription, _)| subscription.state == SubscriptionState::Unpaid);
+    if is_unpaid && owed.case.is_none() {
+        // Dunning has come to its end; whoever tried once more has their answer.
+        block(&mut owed, decline.class, card, changes);
+        changes.payments.push(owed.payment);
+        let remedy = RuleBook::at(now.date_naive()).remedy(decline.class);
+        return StaffTask::sentences(&StaffTask::asked_by(decline, remedy));
     }
     let (file, decision) = match owed.case.take() {
         None => {
             let id = mint.id(now);
             let ladder = owed.dunning.ladder.clone();
-            let decision = Case::open(decline, ladder, &owed.circumstances(now));
+            let decision = Case::open(decline, card, ladder, &owed.circumstances(now));
             let file = DunningCase {
                 merchant: owed.invoice.merchant,
                 id,
@@ -162,7 +219,7 @@ fn follow(
         }
         Some(file) => {
             let around = owed.circumstances(now);
-            let Ok(decision) = file.case.clone().after_decline(decline, &around) else {
+            let Ok(decision) = file.case.clone().after_decline(decline, card, &around) else {
                 // No attempt of the ladder's: it goes on where it was.
                 changes.payments.push(owed.payment);
                 return None;
@@ -171,6 +228,12 @@ fn follow(
         }
     };
     let for_staff = StaffTask::sentences(&decision.staff);
+    if let Some((_, bar)) = decision.bar {
+        match bar.reach {
+            Reach::Agreement | Reach::Credential => block(&mut owed, bar.class, card, changes),
+            Reach::ThisInvoice => {}
+        }
+    }
     carry_out(owed, file, decision, occasion, changes, now, mint);
     for_staff
 }
@@ -184,12 +247,6 @@ fn carry_out(
     now: DateTime<Utc>,
     mint: &Mint,
 ) {
-    if let Some((_, bar)) = decision.bar {
-        match bar.reach {
-            Reach::Agreement | Reach::Credential => block(&mut owed, bar.class, changes),
-            Reach::ThisInvoice => {}
-        }
-    }
     if let Some((subscription, _)) = &mut owed.subscription
         && subscription.state == SubscriptionState::Active
     {
@@ -210,7 +267,7 @@ fn carry_out(
             | SubscriptionState::Expired => {}
         }
     }
-    let file = file.moved(decision.case, now);
+    let mut file = file.moved(decision.case, now);
     if let Some(mail) = decision.mail.filter(|mail| owed.is_news(mail.kind)) {
         let facts = mail_facts(&owed, &file, mail.kind, mail.class, now);
         let key = format!("{}:{}:{occasion}", facts.kind(), file.id);
@@ -226,6 +283,8 @@ fn carry_out(
         // The customer is paying just now; the outcome of that leads on to the attempt.
         Action::Attempt(method) if owed.payment.state == PaymentState::Collecting => {
             owed.payment.on_backup = method == Method::Backup;
+            // The ladder's time does not run against whoever is paying meanwhile.
+            file.case = file.case.stand_still(now);
         }
         Action::Attempt(method) => {
             owed.payment.state = PaymentState::Scheduled;
@@ -260,6 +319,7 @@ fn finish(
         }
         FinalAction::MarkUnpaid => {}
     }
+    let left_open = owed.left_open_by_others();
     let Some((subscription, _)) = &mut owed.subscription else { return };
     match action {
         FinalAction::Cancel => {
@@ -277,12 +337,22 @@ fn finish(
         {
             subscription.activate();
         }
+        // This invoice closes nothing any more; others may.
+        FinalAction::WriteOff
+            if matches!(
+                subscription.state,
+                SubscriptionState::PastDue | SubscriptionState::Paused
+            ) =>
+        {
+            subscription.access = left_open.into();
+        }
         FinalAction::MarkUnpaid | FinalAction::WriteOff => {}
     }
 }
 
-/// Keeps what was charged from being charged by itself until it is replaced or its data changed.
-pub(super) fn block(owed: &mut Owed, class: DeclineClass, changes: &mut Changes) {
+/// Keeps `card`, which was charged, from being charged by itself until it is replaced or its data
+/// changed.
+pub(super) fn block(owed: &mut Owed, class: DeclineClass, card: CardMark, changes: &mut Changes) {
     let is_for_good = match class {
         DeclineClass::Never | DeclineClass::StopMandate | DeclineClass::FixData => true,
         DeclineClass::Generic
@@ -292,7 +362,8 @@ pub(super) fn block(owed: &mut Owed, class: DeclineClass, changes: &mut Changes)
         | DeclineClass::Config
         | DeclineClass::NeedsSca => false,
     };
-    if let Some(method) = owed.charged.as_mut().filter(|m| is_for_good && m.blocked.is_none()) {
+    let is_it = |method: &&mut PaymentMethod| method.blocked.is_none() && method.mark() == card;
+    if let Some(method) = owed.charged.as_mut().filter(|_| is_for_good).filter(is_it) {
         method.blocked = Some(class);
         changes.payment_methods.push(method.clone());
     }
@@ -342,15 +413,43 @@ pub(super) fn authentication_notice(s: &Standing, now: DateTime<Utc>, mint: &Min
     let confirm_by = Some(s.attempt.act_by());
     let facts = Facts::AuthenticationNeeded { amount, confirm_by, tried };
     let key = format!("{}:{}", facts.kind(), s.attempt.id);
-    Notice::new(s.owed.invoice.merchant, s.owed.customer.id, facts, key, now, mint)
-        .about_invoice(&s.owed.invoice)
-        .in_thread(s.owed.case.as_ref().map(|case| case.id))
+    let mut notice =
+        Notice::new(s.owed.invoice.merchant, s.owed.customer.id, facts, key, now, mint)
+            .about_invoice(&s.owed.invoice)
+            .in_thread(s.owed.case.as_ref().map(|case| case.id));
+    notice.due_at = Some(s.owed.may_be_dunned_at(now));
+    notice
 }
 
 impl Owed {
-    /// Whether a page of the gateway's or the bank's is open on which the customer has yet to act.
-    fn waits_for_customer(&self) -> bool {
-        self.attempts.iter().any(|attempt| attempt.state == AttemptState::ActionRequired)
+    /// The attempt that waits for the customer to act on a page of the gateway's or the bank's.
+    fn open_page(&self) -> Option<&Attempt> {
+        self.attempts.iter().find(|attempt| attempt.state == AttemptState::ActionRequired)
+    }
+
+    /// Whether the subscription waits for its first payment.
+    pub(super) fn is_first_payment(&self) -> bool {
+        let subscription = self.subscription.as_ref();
+        subscription.is_some_and(|(known, _)| known.state == SubscriptionState::Incomplete)
+    }
+
+    /// An attempt of the customer's came to nothing: the payment is where it was before. The ladder
+    /// goes on where it stood; the page was none of its steps.
+    pub fn rest(&mut self, now: DateTime<Utc>) {
+        let planned = match &self.case {
+            Some(file) if file.case.is_retrying() => Some(now),
+            Some(_) => None,
+            None if self.is_first_payment() => first::quick_retry(self),
+            None => None,
+        };
+        let rested = planned.map_or(PaymentState::Waiting, |_| PaymentState::Scheduled);
+        (self.payment.state, self.payment.collect_at) = (rested, planned);
+    }
+
+    /// When the customer may be written to because of dunning: a day after the last time (RULES EML-5).
+    pub(super) fn may_be_dunned_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let spacing = RuleBook::at(now.date_naive()).mail_spacing();
+        self.last_dunned_at.map_or(now, |last| (last + spacing).max(now))
     }
 
     /// The case, if its turn had come and had to wait for an attempt that is over now.
@@ -397,11 +496,13 @@ impl Owed {
             amount: self.invoice.open_amount(),
             primary: MethodFacts {
                 card: self.primary.as_ref().map(PaymentMethod::mark).unwrap_or_default(),
+                consented_at: self.primary.as_ref().map_or(now, |method| method.consented_at),
                 network: self.primary.as_ref().map_or(Network::Other, |method| method.network),
                 history: &self.sent_on_primary,
             },
             backup: self.backup.as_ref().map(|backup| MethodFacts {
                 card: backup.mark(),
+                consented_at: backup.consented_at,
                 network: backup.network,
                 history: &self.sent_on_backup,
             }),

@@ -13,8 +13,9 @@ use crate::domain::{
     notice::{Facts, Notice},
     payment::{
         PaymentState,
-        attempt::Initiator,
+        attempt::{Attempt, Initiator},
         decline::{Decline, DeclineClass, Remedy},
+        method::CardMark,
         network::{Planned, When, free_at},
         rules::RuleBook,
     },
@@ -24,6 +25,7 @@ use crate::domain::{
 pub(super) fn declined(
     mut owed: Owed,
     decline: &Decline,
+    card: CardMark,
     occasion: &str,
     changes: &mut Changes,
     now: DateTime<Utc>,
@@ -31,21 +33,46 @@ pub(super) fn declined(
 ) -> Option<String> {
     let remedy = RuleBook::at(now.date_naive()).remedy(decline.class);
     let for_staff = StaffTask::sentences(&StaffTask::asked_by(decline, remedy));
-    block(&mut owed, decline.class, changes);
-    if let Remedy::Technical { hours } = remedy {
-        let before = owed.attempts.iter().filter_map(|attempt| attempt.decline.as_ref());
-        let before = before.filter(|decline| decline.class == DeclineClass::WaitIssuer).count();
-        if let Some(hours) = hours.get(before) {
-            owed.payment.state = PaymentState::Scheduled;
-            owed.payment.collect_at = Some(now + TimeDelta::hours((*hours).into()));
-        }
+    block(&mut owed, decline.class, card, changes);
+    if let Remedy::Technical { hours } = remedy
+        && let Some(hours) = hours.get(technical(&owed).count())
+    {
+        owed.payment.state = PaymentState::Scheduled;
+        owed.payment.collect_at = Some(now + TimeDelta::hours((*hours).into()));
     }
-    // Our own set-up is nothing that the customer could mend.
-    if remedy != Remedy::StaffMustMend {
+    if remedy == Remedy::StaffMustMend {
+        // Nothing that the customer could mend: it is due again, and staff lets it go.
+        owed.payment.state = PaymentState::Scheduled;
+        owed.payment.collect_at = Some(now);
+    } else if owed.payment.collect_at.is_none() {
         changes.notices.push(notice(&owed, decline.class, occasion, now, mint));
     }
     changes.payments.push(owed.payment);
     for_staff
+}
+
+/// The attempts that failed because bank or network were down.
+fn technical(owed: &Owed) -> impl Iterator<Item = &Attempt> {
+    let is_technical = |decline: &Decline| decline.class == DeclineClass::WaitIssuer;
+    owed.attempts.iter().filter(move |attempt| attempt.decline.as_ref().is_some_and(is_technical))
+}
+
+/// When the next quick retry was planned, if one is left.
+pub(super) fn quick_retry(owed: &Owed) -> Option<DateTime<Utc>> {
+    let last = technical(owed).filter_map(|attempt| attempt.settled_at).max()?;
+    match RuleBook::at(last.date_naive()).remedy(DeclineClass::WaitIssuer) {
+        Remedy::Technical { hours } => {
+            let hours = hours.get(technical(owed).count() - 1)?;
+            Some(last + TimeDelta::hours((*hours).into()))
+        }
+        Remedy::NeverOnThisMethod
+        | Remedy::AfterDataChanged
+        | Remedy::StopMandate
+        | Remedy::AuthenticateLink
+        | Remedy::OneRetryAfter { .. }
+        | Remedy::StaffMustMend
+        | Remedy::FollowSchedule => None,
+    }
 }
 
 fn notice(
@@ -66,14 +93,16 @@ fn notice(
             amount,
             failed_at: now,
             class,
-            next_try_at: owed.payment.collect_at,
+            next_try_at: None,
             access_until: None,
             tried,
         }
     };
     let key = format!("{}:{occasion}", facts.kind());
-    Notice::new(owed.invoice.merchant, owed.customer.id, facts, key, now, mint)
-        .about_invoice(&owed.invoice)
+    let mut notice = Notice::new(owed.invoice.merchant, owed.customer.id, facts, key, now, mint)
+        .about_invoice(&owed.invoice);
+    notice.due_at = Some(owed.may_be_dunned_at(now));
+    notice
 }
 
 impl Owed {

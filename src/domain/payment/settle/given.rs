@@ -219,6 +219,7 @@ pub(crate) fn renewal() -> Standing {
         backup: None,
         subscription: Some((subscription(), terms())),
         other_overdue: false,
+        others_given_up: false,
         case: None,
         other_cases: Vec::new(),
         last_dunned_at: None,

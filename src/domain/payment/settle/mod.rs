@@ -65,6 +65,8 @@ pub struct Owed {
     pub subscription: Option<(Subscription, Terms)>,
     /// Whether the subscription has other open invoices that dunning has taken up, to its end or not.
     pub other_overdue: bool,
+    /// Whether dunning has come to its end with one of them.
+    pub others_given_up: bool,
     /// The invoice's open dunning case.
     pub case: Option<DunningCase>,
     /// The customer's other open cases.
@@ -105,7 +107,7 @@ pub fn settle(
         // Another sending of its key was refused; what became of the first is still open.
         (Step::Nothing, News::Rejected { reason }) => {
             let settled = ask_later(standing.attempt, now);
-            let reason = format!("the gateway refused the order when it was sent again: {reason}");
+            let reason = format!("when it was sent again, {reason}");
             Ok(Settled { for_staff: Some(reason), ..settled })
         }
         (Step::Nothing, _) => Ok(ask_later(standing.attempt, now)),
@@ -138,7 +140,7 @@ pub fn settle(
                 Reading::OutcomeUnknown => waiting(standing, AttemptState::Unknown, now, mint),
             })
         }
-        (_, News::Rejected { reason }) => Ok(rejected(standing, &reason, now)),
+        (_, News::Rejected { reason }) => Ok(rejected(standing, reason, now, mint)),
         (_, News::NeverHappened) => Ok(untried(standing, AttemptState::NotExecuted, now)),
         (_, News::Silence) => Ok(waiting(standing, AttemptState::Unknown, now, mint)),
         (_, News::Pending { reference }) => {
@@ -255,8 +257,12 @@ fn waiting(mut s: Standing, state: AttemptState, now: DateTime<Utc>, mint: &Mint
 }
 
 /// Our order or set-up was wrong: staff mends it; no step of the customer's is used up (CONFIG).
-fn rejected(s: Standing, reason: &str, now: DateTime<Utc>) -> Settled {
-    let for_staff = Some(format!("the gateway refused the order: {reason}"));
+fn rejected(mut s: Standing, reason: String, now: DateTime<Utc>, mint: &Mint) -> Settled {
+    let for_staff = Some(format!("{reason}; mend that, then put it back with `rondo stuck retry`"));
+    let told = Some(reason.clone());
+    let event = s.owed.payment.event(EventKind::PaymentRejected, told, now, mint);
+    s.attempt.decline =
+        Some(Decline { message: Some(reason), ..Decline::of(DeclineClass::Config) });
     // The ladder's time does not run against the customer meanwhile.
     let retrying = s.owed.case.clone().filter(|file| file.case.is_retrying());
     let standing_still = retrying.map(|file| {
@@ -265,6 +271,7 @@ fn rejected(s: Standing, reason: &str, now: DateTime<Utc>) -> Settled {
     });
     let mut settled = untried(s, AttemptState::Rejected, now);
     settled.changes.dunning_cases.extend(standing_still);
+    settled.changes.events.push(event);
     Settled { for_staff, ..settled }
 }
 
@@ -272,12 +279,10 @@ fn rejected(s: Standing, reason: &str, now: DateTime<Utc>) -> Settled {
 fn untried(mut s: Standing, state: AttemptState, now: DateTime<Utc>) -> Settled {
     s.attempt.state = state;
     s.attempt.close(now);
-    let is_ladders_turn = s.owed.case.as_ref().is_some_and(|file| file.case.is_retrying());
     if !s.owed.invoice.open_amount().is_positive() {
         s.owed.payment.give_up();
-    } else if s.attempt.initiator == Initiator::Customer && !is_ladders_turn {
-        // The ladder goes on where it was; the page that came to nothing was none of its steps.
-        s.owed.payment.state = PaymentState::Waiting;
+    } else if s.attempt.initiator == Initiator::Customer {
+        s.owed.rest(now);
     } else {
         s.owed.payment.state = PaymentState::Scheduled;
         s.owed.payment.collect_at = Some(now);

@@ -156,12 +156,22 @@ fn reopen(
             );
             Some(EventKind::SubscriptionActivated)
         }
-        SubscriptionState::PastDue | SubscriptionState::Unpaid if !s.owed.other_overdue => {
-            subscription.reopen(terms, now).unwrap_or_else(|_| {
+        SubscriptionState::PastDue if s.owed.other_overdue => {
+            subscription.access = left_open.into();
+            None
+        }
+        SubscriptionState::PastDue | SubscriptionState::Unpaid if !s.owed.others_given_up => {
+            let reopened = subscription.reopen(terms, now).unwrap_or_else(|_| {
                 // Beyond the calendar there is nothing to bill.
                 subscription.due_at = None;
                 Some(EventKind::SubscriptionRecovered)
-            })
+            });
+            if s.owed.other_overdue {
+                subscription.owes(left_open.into());
+                Some(EventKind::SubscriptionPastDue)
+            } else {
+                reopened
+            }
         }
         SubscriptionState::PastDue | SubscriptionState::Paused => {
             subscription.access = left_open.into();
