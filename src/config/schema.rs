@@ -13,7 +13,10 @@ use std::{
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, Unexpected, Visitor},
+};
 use thiserror::Error;
 use url::Url;
 
@@ -60,6 +63,7 @@ pub struct Config {
     /// What is logged, to standard error.
     pub log: Log,
     /// Whether gRPC reflection answers, for `grpcurl` and its like (RULES API-11: off in production).
+    #[serde(deserialize_with = "truth")]
     pub reflection: bool,
     /// How fast callers may call.
     pub rate_limit: RateLimit,
@@ -136,11 +140,39 @@ impl Config {
     }
 }
 
+/// A truth value, or its name, as environment variables and flags have it; not what else may pass for
+/// one, like `yes`.
+fn truth<'de, D: Deserializer<'de>>(told: D) -> Result<bool, D::Error> {
+    struct Truth;
+
+    impl Visitor<'_> for Truth {
+        type Value = bool;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a boolean")
+        }
+
+        fn visit_bool<E: de::Error>(self, told: bool) -> Result<bool, E> {
+            Ok(told)
+        }
+
+        fn visit_str<E: de::Error>(self, told: &str) -> Result<bool, E> {
+            told.parse().map_err(|_| E::invalid_type(Unexpected::Str(told), &self))
+        }
+    }
+
+    told.deserialize_any(Truth)
+}
+
 /// Why there is no secret key.
 #[derive(Debug, Error)]
 pub enum SecretKeyError {
     /// The file is missing or closed to us.
-    #[error("cannot read {}; `rondo init` makes a new key", path.display())]
+    #[error(
+        "cannot read {}: put the old one back, as the links that are out work with it alone; `rondo \
+         init` makes one for a new installation",
+        path.display()
+    )]
     Unreadable {
         /// The file.
         path: PathBuf,
