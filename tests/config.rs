@@ -132,7 +132,7 @@ fn a_refusal_names_the_source_the_key_and_what_would_be_right() {
             "",
             &[],
             &[("engine.tick_seconds", "soon")],
-            "flag --engine-tick-seconds: `engine.tick_seconds` must be a whole number from 0 to \
+            "flag --engine-tick-seconds: `engine.tick_seconds` must be a whole number from 1 to \
              4294967295, not this text",
         ),
         (
@@ -140,6 +140,42 @@ fn a_refusal_names_the_source_the_key_and_what_would_be_right() {
             &[],
             &[],
             "rondo.toml:2: `smtp.password` must be a text, not this number",
+        ),
+        (
+            "[engine]\nbatch = 'many'",
+            &[],
+            &[],
+            "rondo.toml:2: `engine.batch` must be a whole number from 1 to 4294967295, not this text",
+        ),
+        (
+            "[engine]\nlease_seconds = -1",
+            &[],
+            &[],
+            "rondo.toml:2: `engine.lease_seconds` must be a whole number from 30 to 4294967295",
+        ),
+        (
+            "[smtp]\nport = 65536",
+            &[],
+            &[],
+            "rondo.toml:2: `smtp.port` must be a whole number from 1 to 65535",
+        ),
+        (
+            "[smtp]\ntimeout_seconds = 'long'",
+            &[],
+            &[],
+            "rondo.toml:2: `smtp.timeout_seconds` must be a whole number from 1 to 120",
+        ),
+        (
+            "reflection = 'yes'",
+            &[],
+            &[],
+            "rondo.toml:1: `reflection` must be true or false, not this text",
+        ),
+        (
+            "",
+            &[("RONDO_REFLECTION", "1")],
+            &[],
+            "environment variable RONDO_REFLECTION: `reflection` must be true or false, not this text",
         ),
         (
             "reflection = 7",
@@ -212,6 +248,7 @@ fn check_config_says_what_is_wrong_and_where() {
         ("smtp.from", "Open Academy", Error, "smtp.from", "must be like"),
         ("smtp.username", "ana", Error, "smtp.password", "is missing"),
         ("smtp.password", "hidden", Error, "smtp.username", "is missing"),
+        ("smtp.port", "0", Error, "smtp.port", "at least 1"),
         ("smtp.timeout_seconds", "0", Error, "smtp.timeout_seconds", "at least 1"),
         ("smtp.timeout_seconds", "121", Error, "smtp.timeout_seconds", "must be at most 120"),
         ("smtp.ca_pem", "/absent/ca.pem", Error, "smtp.ca_pem", "/absent/ca.pem: cannot be read"),
@@ -261,7 +298,7 @@ fn check_config_looks_into_the_files_that_are_named() {
         "secret_key_file = '/absent/rondo.key'\n[tls]\ncert = '/absent/c'\nkey = '/absent/k'",
     );
     assert!(
-        absent.contains("error: `secret_key_file` cannot read /absent/rondo.key; `rondo init`"),
+        absent.contains("error: `secret_key_file` cannot read /absent/rondo.key: put the old"),
         "{absent}"
     );
     assert!(absent.contains("error: `tls` /absent/c: cannot be read"), "{absent}");

@@ -164,6 +164,9 @@ mod tests {
         async fn backup(&self, _: &Path) -> Result<(), StoreError> {
             unreachable!()
         }
+        async fn weaknesses(&self) -> Result<Vec<String>, StoreError> {
+            unreachable!()
+        }
         async fn describe(&self) -> Result<String, StoreError> {
             unreachable!()
         }

@@ -87,7 +87,7 @@ pub async fn create_customer(act: &mut Act<'_>, new: NewCustomer) -> Result<Cust
 pub async fn customer_by_external_id(act: &mut Act<'_>, external_id: &str) -> Result<Customer> {
     let merchant = act.merchant_id();
     let found = act.repo.customer_by_external_id(merchant, external_id).await?;
-    found.ok_or_else(|| AppError::NotFound { id: external_id.to_owned() })
+    found.ok_or_else(|| AppError::NoCustomer { external_id: external_id.to_owned() })
 }
 
 /// Changes a customer. `seen` is the version that the caller has read, if they told it.

@@ -35,6 +35,12 @@ pub enum AppError {
         /// The id asked for.
         id: String,
     },
+    /// The portal's own id names none of this merchant's customers.
+    #[error("no customer with external_id {external_id}")]
+    NoCustomer {
+        /// What the portal called them.
+        external_id: String,
+    },
     /// There is already one.
     #[error("{what} exists already: {id}")]
     AlreadyExists {

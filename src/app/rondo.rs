@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::clock::Clock;
+use super::{clock::Clock, webhooks_out::Reach};
 use crate::{
     domain::{ids::Mint, merchant::Merchant},
     gateway::Gateway,
@@ -34,6 +34,8 @@ pub struct Rondo {
     pub links: Arc<LinkKey>,
     /// The address under which members reach our pages, without a slash at the end.
     pub public_url: String,
+    /// How far webhooks to portals may go.
+    pub webhook_reach: Reach,
     /// How the engine works.
     pub pace: Pace,
 }

@@ -8,7 +8,7 @@ use clap::Args as ClapArgs;
 use serde_json::json;
 
 use super::{
-    output::{Column, say, table},
+    output::{Column, say, show_table, table},
     progress,
     settings::{self, Settings},
 };
@@ -87,12 +87,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn show(merchants: usize, flaws: &[(MerchantId, Flaw)], late: &[Late]) -> anyhow::Result<()> {
-    let mut claims = table(&[("claim", Column::Words), ("does not hold for", Column::Figures)]);
+    let mut claims = table(&[("claim", Column::Words), ("exceptions", Column::Figures)]);
     for check in Check::ALL {
         let count = flaws.iter().filter(|(_, flaw)| flaw.check == check).count();
         claims.add_row([check.claim().to_owned(), count.to_string()]);
     }
-    say(claims)?;
+    show_table(&claims)?;
     if !flaws.is_empty() {
         let columns = ["claim", "object", "merchant"].map(|name| (name, Column::Words));
         let figures = ["is", "should be"].map(|name| (name, Column::Figures));
@@ -102,7 +102,7 @@ fn show(merchants: usize, flaws: &[(MerchantId, Flaw)], late: &[Late]) -> anyhow
             let merchant = merchant.to_string();
             shown.add_row([flaw.check.name(), &flaw.object, &merchant, &found, &expected]);
         }
-        say(shown)?;
+        show_table(&shown)?;
     }
     for Late { work, due_at } in late {
         let due_at = due_at.to_rfc3339_opts(SecondsFormat::Secs, true);

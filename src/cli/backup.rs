@@ -14,6 +14,7 @@ use super::{
     output::say,
     settings::{self, Settings},
 };
+use crate::store::StoreError;
 
 /// Copies a SQLite database into a new file, as it is at one instant, while it is in use.
 ///
@@ -44,15 +45,28 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         bail!("{} is there already: name a new file, or move that one away", file.display());
     }
     let store = settings::open_migrated(&config).await?;
+    let folder = folder_of(file);
+    let is_file = config.database_url.expose().starts_with("sqlite:");
+    if is_file && !folder.is_dir() {
+        bail!("there is no folder {}: make it first, or name another file", folder.display());
+    }
     let unfinished = unfinished(file);
     // Left behind by a copy that was cut off.
     let _ = fs::remove_file(&unfinished);
     let copied = store.backup(&unfinished).await;
     store.close().await;
-    copied.with_context(|| {
+    if let Err(error) = copied {
+        // An engine with tools of its own says so, and nothing is wrong with the folder.
+        if matches!(error, StoreError::Unfit(_)) {
+            return Err(error.into());
+        }
         let (url, file) = (&config.database_url, file.display());
-        format!("cannot copy {url} to {file}; see whether its folder is there and has room")
-    })?;
+        return Err(error).with_context(|| {
+            format!(
+                "cannot copy {url} to {file}; see whether its folder is open to you and has room"
+            )
+        });
+    }
     settle(&unfinished, file).with_context(|| format!("cannot keep {}", file.display()))?;
     let bytes = fs::metadata(file)?.len();
     if args.json {
@@ -74,6 +88,10 @@ fn unfinished(file: &Path) -> PathBuf {
 fn settle(unfinished: &Path, file: &Path) -> std::io::Result<()> {
     fs::File::open(unfinished)?.sync_all()?;
     fs::rename(unfinished, file)?;
+    fs::File::open(folder_of(file))?.sync_all()
+}
+
+fn folder_of(file: &Path) -> &Path {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    folder.unwrap_or(Path::new("."))
 }

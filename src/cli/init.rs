@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use clap::Args as ClapArgs;
 
-use super::{output::say, settings};
+use super::{output::say_secret, settings};
 use crate::{
     app::{
         api_keys::{self, NewApiKey},
@@ -70,26 +70,46 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let wrote_key = config.secret_key.is_none()
         && write_new(&config.secret_key_file, &BASE64_STANDARD.encode(mint.bytes::<32>()))?;
     let files = [(&args.config, wrote_config), (&config.secret_key_file, wrote_key)];
-    let written = files.into_iter().filter(|(_, is_new)| *is_new).map(|(path, _)| path);
+    let written: Vec<_> = files.into_iter().filter(|(_, is_new)| *is_new).collect();
+    let take_back = || written.iter().for_each(|(path, _)| drop(fs::remove_file(path)));
     let (store, _) = match settings::open_up_to_date(&config).await {
         Ok(opened) => opened,
         Err(error) => {
             // The next try, with another database, must not find the settings of this one.
-            written.for_each(|path| drop(fs::remove_file(path)));
+            take_back();
             return Err(error);
         }
     };
-    written.for_each(|path| eprintln!("Wrote {}.", path.display()));
-    if !args.new_admin_key && has_admin_key(store.as_ref()).await? {
+    let is_known = has_admin_key(store.as_ref()).await.inspect_err(|_| take_back())?;
+    let key_file = config.secret_key_file.display();
+    if is_known && !args.new_admin_key {
+        // The old files may only be elsewhere for the moment.
+        take_back();
+        let missing = if wrote_key {
+            format!(
+                "; {key_file} is missing: put the old one back, as the links that are out work with it \
+                 alone"
+            )
+        } else {
+            String::new()
+        };
         bail!(
             "Rondo is set up here already, and its administrator's key was shown once; `rondo \
-             init --new-admin-key` makes another"
+             init --new-admin-key` makes another{missing}"
+        );
+    }
+    for (path, _) in &written {
+        eprintln!("Wrote {}.", path.display());
+    }
+    if is_known && wrote_key {
+        eprintln!(
+            "It is a new secret key: the links that are out work no more. Put the old {key_file} back \
+             if you have it."
         );
     }
     let key = make_admin_key(store.as_ref(), &mint).await?;
     store.close().await;
-    eprintln!("The administrator's API key, shown this once:");
-    say(key)?;
+    say_secret("The administrator's API key", &key)?;
     eprintln!("{}", next_step(&args, &config));
     Ok(ExitCode::SUCCESS)
 }

@@ -8,7 +8,7 @@ use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::{
-    output::{Column, say, table},
+    output::{Column, say, say_secret, show_table, table},
     settings::{self, Settings},
 };
 use crate::{
@@ -176,7 +176,7 @@ async fn list(args: List) -> anyhow::Result<ExitCode> {
         let role = role_name(key.role);
         shown.add_row([&id, &key.shown_prefix, &key.name, role, &made, &last, stands(key, now)]);
     }
-    say(shown)?;
+    show_table(&shown)?;
     if args.merchant.is_none() {
         eprintln!("These are the administrators' keys; --merchant ID lists a merchant's.");
     }
@@ -208,8 +208,7 @@ async fn create(args: Create) -> anyhow::Result<ExitCode> {
         told["secret"] = secret.expose().into();
         say(told)?;
     } else {
-        eprintln!("The key {}, shown this once:", key.id);
-        say(secret.expose())?;
+        say_secret(&format!("The key {}", key.id), secret.expose())?;
     }
     Ok(ExitCode::SUCCESS)
 }

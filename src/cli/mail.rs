@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
-use clap::{Args as ClapArgs, Subcommand};
+use clap::{ArgGroup, Args as ClapArgs, Subcommand};
 
 use super::{output::say, settings};
 use crate::mail::{self, Locale, MessageKind, Overrides, Rendered, words};
@@ -34,13 +34,14 @@ enum Command {
 
 /// Renders a mail from made-up facts.
 #[derive(Debug, ClapArgs)]
+#[command(group = ArgGroup::new("what").required(true).args(["kind", "all"]))]
 #[command(after_help = "Examples:\n  \
     rondo mail preview payment_failed --locale de\n  \
     rondo mail preview receipt --html > receipt.html\n  \
     rondo mail preview --all --out mails")]
 struct Preview {
     /// The kind of mail, for example `payment_failed`; `--all` writes every kind.
-    #[arg(value_name = "KIND", value_parser = kinds(), required_unless_present = "all")]
+    #[arg(value_name = "KIND", value_parser = kinds())]
     kind: Option<MessageKind>,
 
     /// The language: en, de or es.
@@ -64,7 +65,7 @@ struct Preview {
     text: bool,
 
     /// Write every kind in every language, HTML and text.
-    #[arg(long, requires = "out", conflicts_with = "kind")]
+    #[arg(long, requires = "out")]
     all: bool,
 
     /// The folder for `--all`; made if it is not there.

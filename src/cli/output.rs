@@ -2,10 +2,11 @@
 
 use std::{
     fmt::Display,
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
 };
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, TableComponent, presets};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Row, Table, TableComponent, presets};
+use console::Term;
 
 /// Prints a line to standard output. Whoever closed the pipe (`| head`) has read enough; any other
 /// failure is told.
@@ -15,6 +16,40 @@ pub fn say(line: impl Display) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
     }
+}
+
+/// Prints what is shown this once to standard output, and says so on standard error: as its heading,
+/// or where to find it if it goes elsewhere than to the reader.
+pub fn say_secret(what: &str, secret: &str) -> io::Result<()> {
+    if io::stdout().is_terminal() {
+        eprintln!("{what}, shown this once:");
+    } else {
+        eprintln!("{what}, shown this once, is on standard output.");
+    }
+    say(secret)
+}
+
+/// Prints a table, as wide as it is where nobody reads it from a terminal.
+pub fn show_table(table: &Table) -> io::Result<()> {
+    let terminal = Term::stdout();
+    let width = terminal.is_term().then(|| terminal.size_checked()).flatten();
+    say(fitted(table, width.map(|(_, columns)| columns.into())))
+}
+
+/// A table, or a paragraph for each of its rows where it is wider than the terminal: a row that wraps
+/// is hard to read, and an id in two pieces cannot be copied.
+fn fitted(table: &Table, width: Option<usize>) -> String {
+    let drawn = table.to_string();
+    let is_wider = |width| drawn.lines().any(|line| line.chars().count() > width);
+    let Some(header) = table.header().filter(|_| width.is_some_and(is_wider)) else { return drawn };
+    let names: Vec<_> = header.cell_iter().map(Cell::content).collect();
+    let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
+    let paragraph = |row: &Row| {
+        let cells = names.iter().zip(row.cell_iter());
+        let lines = cells.map(|(name, cell)| format!("{name:longest$}  {}\n", cell.content()));
+        lines.collect::<String>()
+    };
+    table.row_iter().map(paragraph).collect::<Vec<_>>().join("\n").trim_end().to_owned()
 }
 
 /// What stands in a column.
@@ -55,4 +90,24 @@ pub fn table(columns: &[(&str, Column)]) -> Table {
         }
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_that_is_wider_than_the_terminal_becomes_paragraphs() {
+        let mut keys = table(&["id", "begins with"].map(|name| (name, Column::Words)));
+        keys.add_row(["key_06ew5kkq3hx3d1qj9w2t7m8c0g", "rk_live_ab"]);
+        keys.add_row(["key_07ew5kkq3hx3d1qj9w2t7m8c0g", "rk_live_cd"]);
+        let drawn = keys.to_string();
+        assert_eq!(fitted(&keys, None), drawn);
+        assert_eq!(fitted(&keys, Some(80)), drawn);
+        let told = "id           key_06ew5kkq3hx3d1qj9w2t7m8c0g\n\
+                    begins with  rk_live_ab\n\n\
+                    id           key_07ew5kkq3hx3d1qj9w2t7m8c0g\n\
+                    begins with  rk_live_cd";
+        assert_eq!(fitted(&keys, Some(40)), told);
+    }
 }

@@ -1,14 +1,20 @@
 //! `rondo sandbox`: the world around a portal in development, as a process of its own: a payment
 //! gateway that moves no money and, if it is wanted, a mail catcher that delivers nothing.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context;
 use clap::{Args as ClapArgs, Subcommand};
 use secrecy::SecretString;
 
 use super::{
-    output::{Column, say, table},
+    output::{Column, say, show_table, table},
     settings::{listening, whole},
     signals, telemetry,
 };
@@ -98,6 +104,7 @@ struct Run {
     #[arg(
         long,
         value_name = "SECRET",
+        requires = "webhook_url",
         env = "RONDO_SANDBOX_WEBHOOK_SECRET",
         hide_env_values = true
     )]
@@ -120,11 +127,11 @@ struct Run {
     mail: bool,
 
     /// With --mail: where mails are taken, by SMTP; port 0 takes a free one.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8025", value_parser = listening)]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8025", requires = "mail", value_parser = listening)]
     mail_listen: SocketAddr,
 
     /// With --mail: where they are shown; port 0 takes a free one. Whoever reaches it reads them.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8026", value_parser = listening)]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8026", requires = "mail", value_parser = listening)]
     mailbox_listen: SocketAddr,
 }
 
@@ -182,7 +189,7 @@ async fn catcher(args: &Run) -> anyhow::Result<Option<CatcherHandle>> {
 
 /// Where the mails are, and what to write into the configuration so that they come.
 fn invitation(catcher: &CatcherHandle) -> String {
-    let (smtp, pages) = (catcher.smtp_addr, catcher.http_addr);
+    let [smtp, pages] = [catcher.smtp_addr, catcher.http_addr].map(reached_at);
     format!(
         "The mails that it catches are shown at http://{pages}/. In rondo.toml:\n\n\
          [smtp]\n\
@@ -193,6 +200,16 @@ fn invitation(catcher: &CatcherHandle) -> String {
         smtp.ip(),
         smtp.port()
     )
+}
+
+/// Where a server that listens everywhere is reached from this machine.
+fn reached_at(listening: SocketAddr) -> SocketAddr {
+    let ip = match listening.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listening.port())
 }
 
 fn list(args: &Tokens) -> anyhow::Result<ExitCode> {
@@ -206,7 +223,7 @@ fn list(args: &Tokens) -> anyhow::Result<ExitCode> {
     for tokens::Word { part, word, meaning } in words {
         shown.add_row([part.to_owned(), word, meaning]);
     }
-    say(shown)?;
+    show_table(&shown)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -230,4 +247,20 @@ fn options(args: Run) -> SandboxOptions {
 pub fn machine_clock() -> Clock {
     let clock = Arc::new(SystemClock);
     Clock::new(move || clock.now())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_to_write_down_is_one_that_can_be_called() {
+        for (listening, reached) in [
+            ("0.0.0.0:8025", "127.0.0.1:8025"),
+            ("[::]:8025", "[::1]:8025"),
+            ("192.0.2.7:8025", "192.0.2.7:8025"),
+        ] {
+            assert_eq!(reached_at(listening.parse().unwrap()).to_string(), reached);
+        }
+    }
 }

@@ -118,6 +118,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     tracing::info!("stopping: what is in flight finishes first");
     service.stop().await?;
+    tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
 

@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::telemetry::Metrics;
 use crate::{
-    app::{Pace, Rondo, clock},
-    config::{Config, Smtp, SmtpTls},
+    app::{Pace, Rondo, clock, webhooks_out::Reach},
+    config::{Config, Smtp, SmtpTls, WebhookReach},
     engine::{self, Engine},
     gateway::{self, Gateway, http},
     grpc::{self, Services},
@@ -97,6 +97,11 @@ pub async fn ports(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<Ron
         words: Arc::new(words(config)?),
         links: Arc::new(config.link_key()?),
         public_url: config.public_url(),
+        webhook_reach: match config.webhook_reach() {
+            WebhookReach::Public => Reach::Public,
+            WebhookReach::ThisMachine => Reach::ThisMachineToo,
+            WebhookReach::Private => Reach::PrivateToo,
+        },
         pace: Pace {
             batch: size(engine.batch),
             calls_in_flight: size(engine.calls_in_flight),

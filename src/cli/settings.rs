@@ -58,7 +58,7 @@ pub fn refuse_errors(loaded: &Loaded) -> anyhow::Result<Vec<Finding>> {
 }
 
 /// Opens the configured database, which may still have to be migrated. One that would lose what was
-/// committed is refused (RULES WRK-5).
+/// committed is refused to an engine (RULES WRK-5), and told to others.
 pub async fn open_store(config: &Config, access: Access) -> anyhow::Result<Arc<dyn Store>> {
     open_with(config, access, Durability::Full).await
 }
@@ -80,6 +80,15 @@ pub async fn open_with(
             opening.await
         }
     };
+    if access == Access::Command
+        && durability == Durability::Full
+        && let Ok(store) = &opened
+    {
+        // A question loses nothing, and whoever asks may be after just that.
+        for weakness in store.weaknesses().await? {
+            eprintln!("warning: {weakness}");
+        }
+    }
     match opened {
         // These name the place themselves.
         Err(

@@ -72,9 +72,13 @@ where
     Ok(registry().with(lines).with(filter(log)?))
 }
 
-/// What the operator wants, over what we do not want by ourselves: the scheduler tells of each tick.
+/// What the operator wants, over what we do not want by ourselves: the scheduler tells of each tick,
+/// Postgres of each table that is there already, and the driver prints slow statements whole.
 fn filter(log: &Log) -> Result<EnvFilter, ParseError> {
-    EnvFilter::try_new(format!("tokio_cron_scheduler=warn,{}", log.filter))
+    EnvFilter::try_new(format!(
+        "tokio_cron_scheduler=warn,sqlx::postgres::notice=warn,sqlx::query=error,{}",
+        log.filter
+    ))
 }
 
 #[cfg(test)]
@@ -103,6 +107,8 @@ mod tests {
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(invoice = "inv_1", "paid");
             tracing::debug!("too fine");
+            tracing::info!(target: "sqlx::postgres::notice", "relation exists, skipping");
+            tracing::warn!(target: "sqlx::query", "slow statement");
         });
         String::from_utf8(written.lock().unwrap().clone()).unwrap()
     }

@@ -3,7 +3,7 @@
 //!
 //! Looks at values and at the files that they name. It never calls a gateway, a relay or a database.
 
-use std::{error::Error as _, fmt, net::IpAddr};
+use std::{fmt, net::IpAddr, ops::RangeInclusive};
 
 use axum::http::Uri;
 use secrecy::ExposeSecret;
@@ -108,6 +108,19 @@ fn rests_on(key: &str, unread: &str) -> bool {
         || is_of_kind
 }
 
+/// Which whole numbers may stand at `key`.
+pub(super) fn range(key: &str) -> RangeInclusive<u32> {
+    match key {
+        "database_wait_seconds" | "engine.shutdown_grace_seconds" => 0..=u32::MAX,
+        "engine.lease_seconds" => SHORTEST_LEASE..=u32::MAX,
+        "smtp.timeout_seconds" => 1..=Smtp::LONGEST_TIMEOUT,
+        _ => 1..=u32::MAX,
+    }
+}
+
+/// The shortest that claimed work may stay claimed, in seconds.
+const SHORTEST_LEASE: u32 = 30;
+
 struct Findings(Vec<Finding>);
 
 impl Findings {
@@ -183,8 +196,9 @@ fn mail_words(config: &Config, findings: &mut Findings) {
     if let Some(folder) = &config.mail_words
         && let Err(problem) = mail::words::read(folder)
     {
-        let cause = problem.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-        findings.error("mail_words", format!("cannot be used: {problem}{cause}"));
+        for fault in problem.faults() {
+            findings.error("mail_words", format!("cannot be used: {fault}"));
+        }
     }
 }
 
@@ -219,6 +233,7 @@ fn smtp(config: &Config, findings: &mut Findings) {
             findings.warning("smtp.ca_pem", "is not looked at: `smtp.tls` is `none`");
         }
     }
+    findings.positive("smtp.port", smtp.port.into());
     findings.positive("smtp.timeout_seconds", smtp.timeout_seconds);
     if smtp.timeout_seconds > Smtp::LONGEST_TIMEOUT {
         findings.error(
@@ -306,7 +321,7 @@ fn engine(config: &Config, findings: &mut Findings) {
     ] {
         findings.positive(key, value);
     }
-    if engine.lease_seconds < 30 {
+    if engine.lease_seconds < SHORTEST_LEASE {
         findings.error(
             "engine.lease_seconds",
             "must be at least 30: a gateway's answer may take 25 (RULES WRK-2)",

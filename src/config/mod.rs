@@ -18,5 +18,6 @@ pub use load::{ConfigError, Loaded, Overrides, Sources, load, load_from};
 pub use origin::{Origin, Origins};
 pub use schema::{
     Config, DatabaseUrl, Engine, Log, LogFormat, RateLimit, SecretKeyError, Smtp, SmtpTls, Tls,
+    WebhookReach,
 };
 pub use unread::Unread;

@@ -3,12 +3,22 @@
 //!
 //! Plain values only: what they mean together is judged by [`super::check`].
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, Unexpected, Visitor},
+};
 use thiserror::Error;
+use url::Url;
 
 use crate::{gateway::AccountConfig, security::links::LinkKey};
 
@@ -29,6 +39,10 @@ pub struct Config {
     /// How members reach this server, for the links in mails, for example
     /// `https://pay.academy.example`. Unset: made from `listen`.
     pub public_url: Option<String>,
+    /// How far webhooks to portals go: `public` (to public hosts, over TLS), `this_machine` (to
+    /// loopback too) or `private` (to private and link-local addresses too). Unset: `this_machine`
+    /// while `listen` and `public_url` are loopback, as in development, else `public`.
+    pub webhook_reach: Option<WebhookReach>,
     /// The certificate to serve. Unset: plain HTTP, on loopback only.
     pub tls: Option<Tls>,
     /// The file that holds the secret key: 32 bytes in base64, which sign links and page tokens.
@@ -49,6 +63,7 @@ pub struct Config {
     /// What is logged, to standard error.
     pub log: Log,
     /// Whether gRPC reflection answers, for `grpcurl` and its like (RULES API-11: off in production).
+    #[serde(deserialize_with = "truth")]
     pub reflection: bool,
     /// How fast callers may call.
     pub rate_limit: RateLimit,
@@ -62,6 +77,7 @@ impl Default for Config {
             database_wait_seconds: 30,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: None,
+            webhook_reach: None,
             tls: None,
             secret_key_file: PathBuf::from("rondo.key"),
             secret_key: None,
@@ -91,6 +107,19 @@ impl Config {
         )
     }
 
+    /// How far webhooks to portals go. Behind a proxy on the same machine, `listen` is loopback and
+    /// `public_url` is not: whoever calls comes from outside, and is not let in.
+    pub fn webhook_reach(&self) -> WebhookReach {
+        let members_come_from_here = Url::parse(&self.public_url()).is_ok_and(|url| {
+            let host = url.host_str().unwrap_or_default();
+            let literal = host.trim_matches(['[', ']']).parse::<IpAddr>();
+            host == "localhost" || literal.is_ok_and(|ip| ip.is_loopback())
+        });
+        let is_at_home = self.listen.ip().is_loopback() && members_come_from_here;
+        let unset = if is_at_home { WebhookReach::ThisMachine } else { WebhookReach::Public };
+        self.webhook_reach.unwrap_or(unset)
+    }
+
     /// The key that signs links and page tokens, from the configuration or its file.
     pub fn link_key(&self) -> Result<LinkKey, SecretKeyError> {
         let encoded = match &self.secret_key {
@@ -111,11 +140,39 @@ impl Config {
     }
 }
 
+/// A truth value, or its name, as environment variables and flags have it; not what else may pass for
+/// one, like `yes`.
+fn truth<'de, D: Deserializer<'de>>(told: D) -> Result<bool, D::Error> {
+    struct Truth;
+
+    impl Visitor<'_> for Truth {
+        type Value = bool;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a boolean")
+        }
+
+        fn visit_bool<E: de::Error>(self, told: bool) -> Result<bool, E> {
+            Ok(told)
+        }
+
+        fn visit_str<E: de::Error>(self, told: &str) -> Result<bool, E> {
+            told.parse().map_err(|_| E::invalid_type(Unexpected::Str(told), &self))
+        }
+    }
+
+    told.deserialize_any(Truth)
+}
+
 /// Why there is no secret key.
 #[derive(Debug, Error)]
 pub enum SecretKeyError {
     /// The file is missing or closed to us.
-    #[error("cannot read {}; `rondo init` makes a new key", path.display())]
+    #[error(
+        "cannot read {}: put the old one back, as the links that are out work with it alone; `rondo \
+         init` makes one for a new installation",
+        path.display()
+    )]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -174,6 +231,18 @@ impl Serialize for DatabaseUrl {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
+}
+
+/// How far webhooks to portals go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WebhookReach {
+    /// To public hosts, over TLS alone.
+    Public,
+    /// To this machine too.
+    ThisMachine,
+    /// To private networks and link-local addresses too.
+    Private,
 }
 
 /// The certificate to serve.
@@ -365,6 +434,29 @@ mod tests {
         assert_eq!(config.public_url(), "http://127.0.0.1:8080");
         config.public_url = Some("https://pay.academy.example/".to_owned());
         assert_eq!(config.public_url(), "https://pay.academy.example");
+    }
+
+    #[test]
+    fn webhooks_stay_out_of_the_network_unless_everything_is_at_home_or_it_is_allowed() {
+        use WebhookReach::{Private, Public, ThisMachine};
+        for (listen, public_url, set, expected) in [
+            ("127.0.0.1:8080", None, None, ThisMachine),
+            ("[::1]:8080", None, None, ThisMachine),
+            ("127.0.0.1:8080", Some("http://localhost:3000"), None, ThisMachine),
+            ("127.0.0.1:8080", Some("https://pay.academy.example"), None, Public),
+            ("0.0.0.0:8080", None, None, Public),
+            ("0.0.0.0:8080", Some("https://localhost"), None, Public),
+            ("0.0.0.0:8080", None, Some(Private), Private),
+            ("127.0.0.1:8080", None, Some(Public), Public),
+        ] {
+            let config = Config {
+                listen: listen.parse().unwrap(),
+                public_url: public_url.map(ToOwned::to_owned),
+                webhook_reach: set,
+                ..Config::default()
+            };
+            assert_eq!(config.webhook_reach(), expected, "{listen} {public_url:?}");
+        }
     }
 
     #[test]

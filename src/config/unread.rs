@@ -13,7 +13,7 @@ use figment::{
 };
 
 use super::{
-    Config,
+    Config, check,
     load::put,
     origin::{Origin, Origins},
 };
@@ -133,16 +133,18 @@ fn explain(error: &figment::Error, origins: &Origins) -> Unread {
     let key = error.path.join(".");
     let origin = origins.of(&key);
     let problem = match &error.kind {
-        Kind::Message(told) => plainly(told).unwrap_or_else(|| format!("is not valid: {told}")),
+        Kind::Message(told) => {
+            plainly(&key, told).unwrap_or_else(|| format!("is not valid: {told}"))
+        }
         Kind::InvalidType(found, wanted) | Kind::InvalidValue(found, wanted) => {
-            let wanted = plainly(wanted);
+            let wanted = plainly(&key, wanted);
             wanted.map_or_else(
                 || format!("cannot be {}", kind_of(found)),
                 |wanted| format!("{wanted}, not {}", kind_of(found)),
             )
         }
         Kind::InvalidLength(_, wanted) => {
-            plainly(wanted).unwrap_or_else(|| format!("must be {wanted}"))
+            plainly(&key, wanted).unwrap_or_else(|| format!("must be {wanted}"))
         }
         Kind::UnknownVariant(found, known) => {
             format!("must be one of {}, not `{found}`", listed(known))
@@ -184,10 +186,14 @@ fn kind_of(found: &Actual) -> &'static str {
 }
 
 /// What the schema wants, in an operator's words.
-fn plainly(wanted: &str) -> Option<String> {
+fn plainly(key: &str, wanted: &str) -> Option<String> {
     Some(match wanted {
-        "u16" => "must be a whole number from 0 to 65535".to_owned(),
-        "u32" => "must be a whole number from 0 to 4294967295".to_owned(),
+        "u16" | "u32" => {
+            let most = if wanted == "u16" { u16::MAX.into() } else { u32::MAX };
+            let range = check::range(key);
+            let most = most.min(*range.end());
+            format!("must be a whole number from {} to {most}", range.start())
+        }
         "a boolean" => "must be true or false".to_owned(),
         "a string" | "path string" => "must be a text".to_owned(),
         "socket address" => "must be an IP address and a port like 127.0.0.1:8080".to_owned(),

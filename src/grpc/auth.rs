@@ -98,7 +98,7 @@ async fn admit(api: &Api, path: &str, headers: &HeaderMap) -> Result<Caller, Api
         return Err(ApiError::MethodUnknown { method });
     };
     if !permissions::has(key.role, permission) {
-        return Err(ApiError::Denied { method });
+        return Err(ApiError::Denied { method, needed: permission });
     }
     let merchant = merchant_of(&key, headers)?;
     note_use(api, &key).await;

@@ -10,7 +10,7 @@ use thiserror::Error;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
-use super::names;
+use super::{names, permissions::Permission};
 use crate::{
     app::{AppError, Violation},
     domain::ids::{Id, kind},
@@ -48,10 +48,12 @@ pub enum ApiError {
     #[error("this API key has expired")]
     KeyExpired,
     /// The key's role may not do this.
-    #[error("this API key may not call {method}")]
+    #[error("this API key may not call {method}: {} may", at_least(*needed))]
     Denied {
         /// The method's path.
         method: String,
+        /// What the method needs.
+        needed: Permission,
     },
     /// There is no such method.
     #[error("there is no method {method}")]
@@ -126,7 +128,7 @@ impl From<ApiError> for Status {
             ApiError::KeyUnknown => Told::new(Code::Unauthenticated, "API_KEY_UNKNOWN"),
             ApiError::KeyRevoked => Told::new(Code::Unauthenticated, "API_KEY_REVOKED"),
             ApiError::KeyExpired => Told::new(Code::Unauthenticated, "API_KEY_EXPIRED"),
-            ApiError::Denied { method } => {
+            ApiError::Denied { method, needed: _ } => {
                 Told::new(Code::PermissionDenied, "PERMISSION_MISSING").with("method", method)
             }
             ApiError::MethodUnknown { method } => {
@@ -169,6 +171,13 @@ fn of_operation(error: AppError, message: String) -> Status {
             .with("id", &id)
             .about_resource(&id, "does not exist, or not for this key")
             .status(message),
+        AppError::NoCustomer { external_id } => {
+            let mut told = Told::new(Code::NotFound, "RESOURCE_NOT_FOUND").with("id", &external_id);
+            let external_id = at_most(VALUE_MAX_CHARS, external_id);
+            let description = "does not exist, or not for this key";
+            told.details.set_resource_info("customers", external_id, "", description);
+            told.status(message)
+        }
         AppError::AlreadyExists { what, id } => Told::new(Code::AlreadyExists, "RESOURCE_EXISTS")
             .with("id", &id)
             .about_resource(&id, &what)
@@ -317,6 +326,15 @@ pub fn of_unread(status: &Status) -> Option<Status> {
     Some(Told::new(code, reason).status(message.to_owned()))
 }
 
+/// Whose keys may do what needs `permission`.
+const fn at_least(permission: Permission) -> &'static str {
+    match permission {
+        Permission::Read => "any key of the merchant's",
+        Permission::Write => "one with the role merchant or admin",
+        Permission::Administer => "one with the role admin",
+    }
+}
+
 /// The beginning of a text, if it is long.
 fn at_most(chars: usize, text: String) -> String {
     if text.chars().nth(chars).is_none() {
@@ -347,7 +365,7 @@ mod tests {
             (ApiError::KeyRevoked, Code::Unauthenticated, "API_KEY_REVOKED"),
             (ApiError::KeyExpired, Code::Unauthenticated, "API_KEY_EXPIRED"),
             (
-                ApiError::Denied { method: "/x/Y".to_owned() },
+                ApiError::Denied { method: "/x/Y".to_owned(), needed: Permission::Write },
                 Code::PermissionDenied,
                 "PERMISSION_MISSING",
             ),
@@ -379,6 +397,11 @@ mod tests {
                 "FIELDS_INVALID",
             ),
             row(AppError::NotFound { id: plan.clone() }, Code::NotFound, "RESOURCE_NOT_FOUND"),
+            row(
+                AppError::NoCustomer { external_id: "nope".to_owned() },
+                Code::NotFound,
+                "RESOURCE_NOT_FOUND",
+            ),
             row(
                 AppError::AlreadyExists { what: "a plan".to_owned(), id: plan.clone() },
                 Code::AlreadyExists,
@@ -472,5 +495,22 @@ mod tests {
         let resource = missing.get_details_resource_info().unwrap();
         assert_eq!(resource.resource_type, "customers");
         assert_eq!(resource.resource_name, format!("customers/{id}"));
+
+        let missing = Status::from(AppError::NoCustomer { external_id: "nope".to_owned() });
+        assert_eq!(missing.message(), "no customer with external_id nope");
+        let resource = missing.get_details_resource_info().unwrap();
+        assert_eq!((&*resource.resource_type, &*resource.resource_name), ("customers", "nope"));
+    }
+
+    #[test]
+    fn a_key_that_may_not_is_told_which_may() {
+        for (needed, who) in [
+            (Permission::Write, "one with the role merchant or admin"),
+            (Permission::Administer, "one with the role admin"),
+        ] {
+            let denied = Status::from(ApiError::Denied { method: "/x/Y".to_owned(), needed });
+            let told = format!("this API key may not call /x/Y: {who} may");
+            assert_eq!(denied.message(), told);
+        }
     }
 }

@@ -2,9 +2,14 @@
 
 use std::{num::NonZeroU32, sync::Arc};
 
+use axum::{
+    extract::Request,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
 use chrono::{DateTime, Utc};
 use prost::Message;
-use tonic::service::Routes;
+use tonic::{Status, service::Routes};
 
 use super::{
     auth::{self, Caller},
@@ -119,9 +124,22 @@ pub fn routes(services: Services) -> axum::Router {
     }
     routes
         .into_axum_router()
-        .reset_fallback()
+        .fallback(unknown)
         .route_layer(axum::middleware::from_fn_with_state(api, auth::guard))
         .route_layer(axum::middleware::from_fn(deadlines::keep))
+}
+
+/// What is called that is not here: told to gRPC clients as every refusal is, and to others in a line.
+async fn unknown(request: Request) -> Response {
+    let is_grpc = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
+    if is_grpc {
+        let method = request.uri().path().to_owned();
+        return Status::from(ApiError::MethodUnknown { method }).into_http();
+    }
+    (StatusCode::NOT_FOUND, "There is no such page.\n").into_response()
 }
 
 impl Api {

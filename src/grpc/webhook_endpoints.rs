@@ -11,7 +11,7 @@ use super::{
     names,
     proto::v1::{self, webhook_endpoints_service_server::WebhookEndpointsService},
 };
-use crate::app::{Act, AppError, webhook_endpoints, webhooks_out::Reach};
+use crate::app::{Act, AppError, webhook_endpoints};
 
 /// What is kept of the answer: all but the secret, which is told once.
 fn without_secret(reply: &v1::CreateWebhookEndpointResponse) -> v1::CreateWebhookEndpointResponse {
@@ -27,7 +27,7 @@ impl WebhookEndpointsService for Api {
         let (caller, request) = admitted(request)?;
         let mutation = Mutation::read(&caller, &request)?;
         let url = required("webhook_endpoint", request.webhook_endpoint.as_ref())?.url.clone();
-        let reach = Reach::of(&self.rondo().public_url);
+        let reach = self.rondo().webhook_reach;
         let merchant = caller.merchant()?;
         let (mint, now) = (self.rondo().mint.clone(), self.now());
         self.administer(&mutation, without_secret, |repo| {

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::message::MessageKind;
+
 /// What became of a mail that we have no good answer for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
@@ -52,6 +54,14 @@ pub enum MailError {
     /// A text or link that the mail is made of cannot be used.
     #[error("the text of the mail cannot be used: {0}")]
     Template(String),
+    /// A preview of a case that there is not.
+    #[error("{kind} has the samples 1 to {count}")]
+    NoSample {
+        /// The kind of mail.
+        kind: MessageKind,
+        /// How many made-up cases it has.
+        count: usize,
+    },
     /// Not an e-mail address.
     #[error("{0:?} is not an e-mail address")]
     Address(String),
@@ -63,7 +73,9 @@ impl MailError {
         match self {
             Self::Temporary { .. } => Remedy::Retry,
             Self::Permanent { .. } | Self::Address(_) => Remedy::SuppressAddress,
-            Self::Unauthorised { .. } | Self::Template(_) => Remedy::TellStaff,
+            Self::Unauthorised { .. } | Self::Template(_) | Self::NoSample { .. } => {
+                Remedy::TellStaff
+            }
         }
     }
 }

@@ -125,9 +125,9 @@ impl Overrides {
     pub fn check(&self) -> Result<(), Vec<Fault>> {
         let faults: Vec<Fault> = self
             .iter()
-            .filter_map(|(kind, locale, block, text)| {
-                let (line, text) = tried(kind, locale, block, text).err()?;
-                Some(Fault { kind, locale, block, line, text })
+            .flat_map(|(kind, locale, block, text)| {
+                let found = tried(kind, locale, block, text);
+                found.into_iter().map(move |(line, text)| Fault { kind, locale, block, line, text })
             })
             .collect();
         if faults.is_empty() { Ok(()) } else { Err(faults) }
@@ -173,63 +173,120 @@ impl Overrides {
 
 type Found = (Option<usize>, String);
 
-fn tried(kind: MessageKind, locale: Locale, block: Block, source: &str) -> Result<(), Found> {
+/// All that is wrong with the words of one block.
+fn tried(kind: MessageKind, locale: Locale, block: Block, source: &str) -> Vec<Found> {
+    if let Some(fault) = too_long(source) {
+        return vec![fault];
+    }
     let envelope = Envelope::sample(locale);
-    for (number, message) in Message::samples(kind).into_iter().enumerate() {
-        let text = filled(source, &arguments(&message, &envelope))?;
-        if text.trim().is_empty() {
-            return Err((None, "must not be empty".into()));
-        }
+    let messages = Message::samples(kind);
+    let mut found = strange_tags(source);
+    if let Some(message) = messages.first() {
+        found.extend(unknown_values(source, &arguments(message, &envelope)));
+    }
+    if !found.is_empty() {
+        return found;
+    }
+    let mut tries = messages.iter().enumerate();
+    let fault = tries.find_map(|(number, message)| {
         // Only the plain sample counts: a long plan's name is shortened when the mail is made.
-        let length = text.trim().chars().count();
-        if block == Block::Subject && number == 0 && length > SUBJECT_MAX {
-            return Err((
-                None,
-                format!("must have at most {SUBJECT_MAX} characters, has {length}"),
-            ));
-        }
-        if block == Block::Subject && text.trim().lines().count() > 1 {
-            return Err((None, "must be one line".into()));
-        }
+        let counts = block == Block::Subject && number == 0;
+        tried_on(source, &arguments(message, &envelope), block, counts).err()
+    });
+    fault.into_iter().collect()
+}
+
+fn tried_on(source: &str, args: &Args, block: Block, length_counts: bool) -> Result<(), Found> {
+    let text = filled(source, args)?;
+    if text.trim().is_empty() {
+        return Err((None, "must not be empty".into()));
+    }
+    let length = text.trim().chars().count();
+    if length_counts && length > SUBJECT_MAX {
+        return Err((None, format!("must have at most {SUBJECT_MAX} characters, has {length}")));
+    }
+    if block == Block::Subject && text.trim().lines().count() > 1 {
+        return Err((None, "must be one line".into()));
     }
     Ok(())
 }
 
 fn filled(source: &str, args: &Args) -> Result<String, Found> {
-    if source.len() > SOURCE_MAX {
-        return Err((None, format!("must have at most {SOURCE_MAX} bytes")));
+    if let Some(fault) = too_long(source) {
+        return Err(fault);
     }
-    only_simple_tags(source)?;
-    // Neither filters nor functions: a value and `if` are the whole language.
+    if let Some(fault) = strange_tags(source).into_iter().next() {
+        return Err(fault);
+    }
+    language().render_str(source, Serde(args)).map_err(|error| told(&error))
+}
+
+/// Neither filters nor functions: a value and `if` are the whole language.
+fn language() -> Environment<'static> {
     let mut environment = Environment::empty();
     environment.set_fuel(Some(FUEL));
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.render_str(source, Serde(args)).map_err(|error| {
-        let text = error.detail().map_or_else(|| error.kind().to_string(), ToOwned::to_owned);
-        (error.line(), text)
+    environment
+}
+
+fn told(error: &minijinja::Error) -> Found {
+    let text = error.detail().map_or_else(|| error.kind().to_string(), ToOwned::to_owned);
+    (error.line(), text)
+}
+
+fn too_long(source: &str) -> Option<Found> {
+    let is_long = source.len() > SOURCE_MAX;
+    is_long.then(|| (None, format!("must have at most {SOURCE_MAX} bytes")))
+}
+
+/// The tags of a text: what opens each, what stands in it, and its line.
+fn tags(source: &str) -> impl Iterator<Item = (&'static str, &str, usize)> {
+    [("{%", "%}"), ("{{", "}}")].into_iter().flat_map(move |(opening, closing)| {
+        source.match_indices(opening).map(move |(at, _)| {
+            let rest = &source[at + opening.len()..];
+            let tag = rest.split(closing).next().unwrap_or(rest).trim_matches('-').trim();
+            (opening, tag, source[..at].matches('\n').count() + 1)
+        })
     })
 }
 
-/// Refuses statements other than `if`, and whatever could make much out of little: operators,
-/// filters, calls, lists.
-fn only_simple_tags(source: &str) -> Result<(), Found> {
-    for (opening, closing) in [("{%", "%}"), ("{{", "}}")] {
-        for (at, _) in source.match_indices(opening) {
-            let rest = &source[at + opening.len()..];
-            let tag = rest.split(closing).next().unwrap_or(rest).trim_matches('-').trim();
-            let line = Some(source[..at].matches('\n').count() + 1);
-            let statement = tag.split_whitespace().next().unwrap_or_default();
-            if opening == "{%" && !STATEMENTS.contains(&statement) {
-                return Err((line, format!("{{% {statement} %}} is not for mails; if is")));
-            }
-            let strange =
-                tag.chars().find(|&sign| !(sign.is_alphanumeric() || " _=!<>'\"".contains(sign)));
-            if let Some(sign) = strange {
-                return Err((line, format!("{sign:?} is not for mails; values and if are")));
-            }
+/// Statements other than `if`, and whatever could make much out of little: operators, filters, calls,
+/// lists.
+fn strange_tags(source: &str) -> Vec<Found> {
+    let strange = |(opening, tag, line): (&str, &str, usize)| {
+        let statement = tag.split_whitespace().next().unwrap_or_default();
+        if opening == "{%" && !STATEMENTS.contains(&statement) {
+            return Some((Some(line), format!("{{% {statement} %}} is not for mails; if is")));
         }
-    }
-    Ok(())
+        let is_plain = |sign: char| sign.is_alphanumeric() || " _=!<>'\"".contains(sign);
+        let sign = tag.chars().find(|sign| !is_plain(*sign))?;
+        Some((Some(line), format!("{sign:?} is not for mails; values and if are")))
+    };
+    tags(source).filter_map(strange).collect()
+}
+
+/// Values that mails of this kind do not have, with those they have; or why nobody can tell.
+fn unknown_values(source: &str, args: &Args) -> Vec<Found> {
+    let language = language();
+    let template = match language.template_from_str(source) {
+        Ok(template) => template,
+        Err(error) => return vec![told(&error)],
+    };
+    let mut unknown: Vec<_> = template.undeclared_variables(false).into_iter().collect();
+    unknown.retain(|name| !args.contains_key(name.as_str()));
+    unknown.sort_unstable();
+    let known = args.keys().copied().collect::<Vec<_>>().join(", ");
+    let line_of = |name: &str| {
+        let names = |tag: &str| {
+            tag.split(|sign: char| !(sign.is_alphanumeric() || sign == '_'))
+                .any(|word| word == name)
+        };
+        tags(source).filter(|(_, tag, _)| names(tag)).map(|(_, _, line)| line).min()
+    };
+    let told = unknown
+        .iter()
+        .map(|name| (line_of(name), format!("there is no value {name}; known are {known}")));
+    told.collect()
 }
 
 #[cfg(test)]
@@ -286,7 +343,12 @@ mod tests {
     #[test]
     fn a_fault_is_told_with_its_line() {
         for (block, text, expected) in [
-            (Block::Body, "One\n{{ no_such }}", "payment_failed, en, body, line 2: "),
+            (
+                Block::Body,
+                "One\n{{ no_such }}",
+                "payment_failed, en, body, line 2: there is no value no_such; known are access_until, ",
+            ),
+            (Block::Body, "{% if nope %}x{% endif %}", "line 1: there is no value nope; known are"),
             (Block::Body, "One\nTwo\n{% if amount %}", "payment_failed, en, body, line 3: "),
             (Block::Body, "{% set a = 1 %}", "line 1: {% set %} is not for mails; if is"),
             (Block::Body, "\n{%- for a in [1] %}{% endfor %}", "line 2: {% for %} is not"),

@@ -18,8 +18,7 @@ pub fn preview(
     number: usize,
 ) -> Result<Rendered, MailError> {
     let samples = Message::samples(kind);
-    let sample = number.checked_sub(1).and_then(|index| samples.get(index)).ok_or_else(|| {
-        MailError::Template(format!("{kind} has the samples 1 to {}", samples.len()))
-    })?;
+    let sample = number.checked_sub(1).and_then(|index| samples.get(index));
+    let sample = sample.ok_or(MailError::NoSample { kind, count: samples.len() })?;
     render(sample, &Envelope::sample(locale), overrides)
 }

@@ -6,7 +6,7 @@ use mail_parser::decoders::html::html_to_text;
 
 use super::{
     Envelope, Locale, Message, MessageKind, Overrides, Rendered,
-    message::{PaymentFailed, Receipt},
+    message::{CancelledBy, PaymentFailed, Receipt},
     phrases, preview, render,
     template::{PREHEADER_MAX, SUBJECT_MAX, arguments},
 };
@@ -198,6 +198,23 @@ fn without_a_portal_a_mail_says_how_to_reach_a_person() {
 }
 
 #[test]
+fn only_a_cancellation_that_somebody_sent_was_received() {
+    for (locale, label) in
+        [(Locale::En, "Received"), (Locale::De, "Eingegangen"), (Locale::Es, "Recibida")]
+    {
+        for message in Message::samples(MessageKind::Cancelled) {
+            let Message::Cancelled(facts) = &message else { panic!("a sample of its kind") };
+            let was_sent = facts.by == CancelledBy::Customer;
+            let mail = render(&message, &Envelope::sample(locale), &Overrides::default()).unwrap();
+            let has_row = mail.text.contains(&format!("\n{label}: "));
+            assert_eq!(has_row, was_sent, "{}", mail.text);
+            let has_row = mail.html.contains(&format!(">{label}</"));
+            assert_eq!(has_row, was_sent, "{}", mail.html);
+        }
+    }
+}
+
+#[test]
 fn test_mode_is_told_in_the_subject_and_in_both_parts() {
     let message = &Message::samples(MessageKind::Receipt)[0];
     for (locale, mark, note) in [
@@ -205,9 +222,9 @@ fn test_mode_is_told_in_the_subject_and_in_both_parts() {
         (
             Locale::De,
             "[Test] ",
-            "Testmodus, Uhr auf 30. September 2027. Es fließt kein echtes Geld.",
+            "Testmodus, die Uhr steht auf dem 30. September 2027. Es fließt kein echtes Geld.",
         ),
-        (Locale::Es, "[Prueba] ", "Modo de prueba, reloj en 30 de septiembre de 2027."),
+        (Locale::Es, "[Prueba] ", "Modo de prueba, el reloj marca el 30 de septiembre de 2027."),
     ] {
         let [_, envelope, _] = every_envelope(locale);
         let mail = render(message, &envelope, &Overrides::default()).unwrap();

@@ -18,12 +18,30 @@ use crate::domain::ids::{Id, kind};
 /// The words of each merchant that has any.
 pub type Words = BTreeMap<Id<kind::Merchant>, Overrides>;
 
-/// Why a folder of words cannot be used. The server does not start with words that cannot be sent.
+/// Why a folder of words cannot be used: all of it in one go. The server does not start with words
+/// that cannot be sent.
 #[derive(Debug, Error)]
-pub enum WordsError {
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct WordsError(Vec<Unusable>);
+
+impl WordsError {
+    /// What is wrong, in the order of the folder.
+    pub fn faults(&self) -> &[Unusable] {
+        &self.0
+    }
+}
+
+/// One thing in a folder of words that cannot be used.
+#[derive(Debug, Error)]
+pub enum Unusable {
     /// A folder or file cannot be read.
-    #[error("{} cannot be read", .0.display())]
-    Unreadable(PathBuf, #[source] io::Error),
+    #[error("{} cannot be read: {why}", path.display())]
+    Unreadable {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        why: io::Error,
+    },
     /// A name that stands for nothing.
     #[error("{}: {expected}", path.display())]
     Name {
@@ -33,62 +51,75 @@ pub enum WordsError {
         expected: &'static str,
     },
     /// Words that cannot be filled, too long, or empty.
-    #[error("{}: {}", folder.display(), .faults.join("; "))]
-    Faults {
+    #[error("{}: {fault}", folder.display())]
+    Fault {
         /// Whose.
         folder: PathBuf,
         /// What is wrong, with the line.
-        faults: Vec<String>,
+        fault: String,
     },
 }
 
 /// Reads the folder and tries every block on the samples of its kind.
 pub fn read(folder: &Path) -> Result<Words, WordsError> {
+    let mut faults = Vec::new();
     let mut words = Words::new();
-    for merchant_folder in entries(folder)? {
-        let merchant = named(&merchant_folder, "must be named by a merchant, like mer_06ew…")?;
-        words.insert(merchant, read_merchant(&merchant_folder)?);
+    for merchant_folder in entries(folder, &mut faults) {
+        let own = own(&merchant_folder, &mut faults);
+        match name(&merchant_folder).and_then(|name| name.parse().ok()) {
+            Some(merchant) => drop(words.insert(merchant, own)),
+            None => faults.push(Unusable::Name {
+                path: merchant_folder,
+                expected: "must be named by a merchant, like mer_06ew…",
+            }),
+        }
     }
-    Ok(words)
+    if faults.is_empty() { Ok(words) } else { Err(WordsError(faults)) }
 }
 
 /// Reads the folder of one merchant, and tries every block in it.
 pub fn read_merchant(folder: &Path) -> Result<Overrides, WordsError> {
+    let mut faults = Vec::new();
+    let own = own(folder, &mut faults);
+    if faults.is_empty() { Ok(own) } else { Err(WordsError(faults)) }
+}
+
+/// What can be used of the folder of one merchant, and what cannot.
+fn own(folder: &Path, faults: &mut Vec<Unusable>) -> Overrides {
     let mut own = Overrides::default();
-    for locale_folder in entries(folder)? {
-        let locale = name(&locale_folder).and_then(Locale::from_tag).ok_or_else(|| {
+    for locale_folder in entries(folder, faults) {
+        let locale = name(&locale_folder).and_then(Locale::from_tag);
+        if locale.is_none() {
             let expected = "must be named by a language: en, de or es";
-            WordsError::Name { path: locale_folder.clone(), expected }
-        })?;
-        for file in entries(&locale_folder)? {
-            let (kind, block) = what(&file)?;
-            let text = fs::read_to_string(&file)
-                .map_err(|error| WordsError::Unreadable(file.clone(), error))?;
-            own.set(kind, locale, block, text);
+            faults.push(Unusable::Name { path: locale_folder.clone(), expected });
+        }
+        for file in entries(&locale_folder, faults) {
+            let Some((kind, block)) = what(&file) else {
+                let expected = "must be named KIND.BLOCK.txt, for example receipt.subject.txt";
+                faults.push(Unusable::Name { path: file, expected });
+                continue;
+            };
+            match (fs::read_to_string(&file), locale) {
+                (Ok(text), Some(locale)) => own.set(kind, locale, block, text),
+                (Ok(_), None) => {}
+                (Err(why), _) => faults.push(Unusable::Unreadable { path: file, why }),
+            }
         }
     }
-    own.check().map_err(|faults| WordsError::Faults {
-        folder: folder.to_owned(),
-        faults: faults.iter().map(ToString::to_string).collect(),
-    })?;
-    Ok(own)
+    if let Err(found) = own.check() {
+        faults.extend(
+            found.iter().map(|fault| Unusable::Fault {
+                folder: folder.to_owned(),
+                fault: fault.to_string(),
+            }),
+        );
+    }
+    own
 }
 
-fn what(file: &Path) -> Result<(MessageKind, Block), WordsError> {
-    let parts = || {
-        let (kind, block) = name(file)?.strip_suffix(".txt")?.split_once('.')?;
-        Some((kind.parse().ok()?, block.parse().ok()?))
-    };
-    parts().ok_or_else(|| WordsError::Name {
-        path: file.to_owned(),
-        expected: "must be named KIND.BLOCK.txt, for example receipt.subject.txt",
-    })
-}
-
-fn named<T: std::str::FromStr>(path: &Path, expected: &'static str) -> Result<T, WordsError> {
-    name(path)
-        .and_then(|name| name.parse().ok())
-        .ok_or_else(|| WordsError::Name { path: path.to_owned(), expected })
+fn what(file: &Path) -> Option<(MessageKind, Block)> {
+    let (kind, block) = name(file)?.strip_suffix(".txt")?.split_once('.')?;
+    Some((kind.parse().ok()?, block.parse().ok()?))
 }
 
 fn name(path: &Path) -> Option<&str> {
@@ -97,16 +128,16 @@ fn name(path: &Path) -> Option<&str> {
 
 /// What is in a folder, in the order of names; without what begins with a dot, which version control,
 /// editors and mounted volumes leave behind.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, WordsError> {
-    let unreadable = |error| WordsError::Unreadable(folder.to_owned(), error);
-    let mut paths = fs::read_dir(folder)
-        .map_err(unreadable)?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(unreadable)?;
+fn entries(folder: &Path, faults: &mut Vec<Unusable>) -> Vec<PathBuf> {
+    let listed = fs::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>());
+    let mut paths = listed.unwrap_or_else(|why| {
+        faults.push(Unusable::Unreadable { path: folder.to_owned(), why });
+        Vec::new()
+    });
     paths.retain(|path| name(path).is_none_or(|name| !name.starts_with('.')));
     paths.sort_unstable();
-    Ok(paths)
+    paths
 }
 
 #[cfg(test)]
@@ -156,5 +187,32 @@ mod tests {
             let error = read(folder_with(path, text).path()).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn all_that_cannot_be_used_is_told_at_once() {
+        let folder = folder_with(&format!("{MERCHANT}/de/receit.subject.txt"), "x");
+        for (path, text) in [
+            ("mer_x/en/receipt.first.txt", "{% if amount %}"),
+            (&*format!("{MERCHANT}/de/receipt.first.txt"), "{{ plan | upper }}\n{{ nobody }}"),
+        ] {
+            let file = folder.path().join(path);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+        let error = read(folder.path()).unwrap_err();
+        let told: Vec<_> = error.faults().iter().map(ToString::to_string).collect();
+        let expected = [
+            "must be named KIND.BLOCK.txt",
+            "receipt, de, first, line 1: '|' is not for mails",
+            "receipt, de, first, line 2: there is no value nobody; known are ",
+            "receipt, en, first, line 1: ",
+            "mer_x: must be named by a merchant",
+        ];
+        assert_eq!(told.len(), expected.len(), "{told:#?}");
+        for (told, expected) in told.iter().zip(expected) {
+            assert!(told.contains(expected), "{told}");
+        }
+        assert_eq!(error.to_string(), told.join("; "));
     }
 }

@@ -48,9 +48,7 @@ pub enum StoreError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// There is no SQLite file, and nobody asked for a new one.
-    #[error(
-        "there is no database at {file}: `rondo init` sets one up, `rondo serve` makes one too"
-    )]
+    #[error("there is no database at {file}: `rondo init` sets one up")]
     Absent {
         /// The file.
         file: String,

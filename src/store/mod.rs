@@ -78,6 +78,10 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Fails with [`StoreError::Unfit`] where the engine has tools of its own for that.
     async fn backup(&self, file: &Path) -> Result<()>;
 
+    /// Which settings of the database may lose what was committed, each in a sentence that says what
+    /// would be right (RULES WRK-5). An engine opens none that has any.
+    async fn weaknesses(&self) -> Result<Vec<String>>;
+
     /// The name of the engine and its version, for logs.
     async fn describe(&self) -> Result<String>;
 

@@ -39,7 +39,8 @@ pub enum Access {
 /// How sure a commit must be (RULES WRK-5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// What was committed outlives a loss of power. A database that is set to less is refused.
+    /// What was committed outlives a loss of power. An engine refuses a database that is set to less;
+    /// commands can ask for its [`Store::weaknesses`].
     Full,
     /// A throwaway database, which may lose what was committed. Never for money.
     TestOnly,

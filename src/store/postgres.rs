@@ -23,7 +23,7 @@ use sqlx::{
 use tokio::{sync::broadcast, task::JoinHandle};
 
 use super::{
-    Durability, MerchantId, OpenOptions, Repository, Result, Store, StoreError, Work,
+    Access, Durability, MerchantId, OpenOptions, Repository, Result, Store, StoreError, Work,
     fault::{self as faults, Told},
 };
 
@@ -128,8 +128,11 @@ impl Postgres {
         // One connection listens.
         let pool = PgPoolOptions::new().max_connections(options.connections.max(1) + 1);
         let pool = pool.connect_with(connection).await.map_err(fault)?;
-        if options.durability == Durability::Full {
-            refuse_weaker(&pool).await?;
+        if (options.access, options.durability) == (Access::Engine, Durability::Full) {
+            let weaknesses = weaknesses(&pool).await?;
+            if !weaknesses.is_empty() {
+                return Err(StoreError::Unfit(weaknesses.join("; ")));
+            }
         }
         let (bell, _) = broadcast::channel(HINTS);
         let mut listener = PgListener::connect_with(&pool).await.map_err(fault)?;
@@ -258,6 +261,10 @@ impl Store for Postgres {
         ))
     }
 
+    async fn weaknesses(&self) -> Result<Vec<String>> {
+        weaknesses(&self.pool).await
+    }
+
     async fn describe(&self) -> Result<String> {
         Ok(format!("PostgreSQL {}", show(&self.pool, "show server_version").await?))
     }
@@ -332,24 +339,25 @@ async fn listen(mut listener: PgListener, bell: broadcast::Sender<Work>) {
     }
 }
 
-async fn refuse_weaker(pool: &PgPool) -> Result<()> {
+async fn weaknesses(pool: &PgPool) -> Result<Vec<String>> {
+    let mut weaknesses = Vec::new();
     let commits = show(pool, "show synchronous_commit").await?;
     if !["on", "remote_write", "remote_apply"].contains(&commits.as_str()) {
-        return Err(StoreError::Unfit(format!(
+        weaknesses.push(format!(
             "synchronous_commit is {commits}, so a loss of power may lose payments: \
              set it to on for this database (alter database … set synchronous_commit = on)"
-        )));
+        ));
     }
     for setting in ["show fsync", "show full_page_writes"] {
         if show(pool, setting).await? != "on" {
-            return Err(StoreError::Unfit(format!(
+            weaknesses.push(format!(
                 "{} is off, so a crash may lose payments: \
                  set it to on in postgresql.conf and reload the server",
                 setting.trim_start_matches("show ")
-            )));
+            ));
         }
     }
-    Ok(())
+    Ok(weaknesses)
 }
 
 async fn show(pool: &PgPool, setting: &'static str) -> Result<String> {

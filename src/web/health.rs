@@ -1,4 +1,4 @@
-//! Whether the process lives (`/healthz`) and whether it should be sent work (`/readyz`).
+//! What answers here (`/`), whether the process lives (`/healthz`) and whether it should be sent work (`/readyz`).
 //!
 //! The two are not the same: a process without its database lives, and must not be restarted for it.
 
@@ -6,7 +6,11 @@ use std::future::Future;
 
 use axum::{Router, http::StatusCode, routing::get};
 
-/// The two routes. `ready` is asked at each `/readyz`, and should look at the store; its complaint is
+/// For whoever looks with a browser whether something is there.
+const WHAT: &str =
+    "This is Rondo: gRPC, pay pages and webhooks. /readyz says whether it is ready.\n";
+
+/// The three routes. `ready` is asked at each `/readyz`, and should look at the store; its complaint is
 /// the answer's text, so it must name no secret.
 pub fn routes<Check, Answer>(ready: Check) -> Router
 where
@@ -19,7 +23,10 @@ where
             Err(complaint) => (StatusCode::SERVICE_UNAVAILABLE, format!("{complaint}\n")),
         }
     };
-    Router::new().route("/healthz", get(|| async { "alive\n" })).route("/readyz", get(ready))
+    Router::new()
+        .route("/", get(|| async { WHAT }))
+        .route("/healthz", get(|| async { "alive\n" }))
+        .route("/readyz", get(ready))
 }
 
 #[cfg(test)]
@@ -32,6 +39,15 @@ mod tests {
     async fn status(router: Router, path: &str) -> StatusCode {
         let request = Request::get(path).body(Body::empty()).unwrap();
         router.oneshot(request).await.unwrap().status()
+    }
+
+    #[tokio::test]
+    async fn whoever_looks_at_the_port_is_told_what_is_there() {
+        let request = Request::get("/").body(Body::empty()).unwrap();
+        let answer = routes(|| async { Ok(()) }).oneshot(request).await.unwrap();
+        let text = axum::body::to_bytes(answer.into_body(), 1_000).await.unwrap();
+        let text = String::from_utf8(text.to_vec()).unwrap();
+        assert!(text.contains("Rondo") && text.contains("/readyz"), "{text}");
     }
 
     #[tokio::test]

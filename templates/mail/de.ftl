@@ -29,7 +29,7 @@ price =
 ## Der Rahmen
 
 test-mark = Test
-test-mode = Testmodus, Uhr auf { $date }. Es fließt kein echtes Geld.
+test-mode = Testmodus, die Uhr steht auf dem { $date }. Es fließt kein echtes Geld.
 why =
     { $customer ->
         [none] Sie erhalten diese Mail wegen { $plan } bei { $merchant }.

@@ -29,7 +29,7 @@ price =
 ## El marco
 
 test-mark = Prueba
-test-mode = Modo de prueba, reloj en { $date }. No se mueve dinero real.
+test-mode = Modo de prueba, el reloj marca el { $date }. No se mueve dinero real.
 why =
     { $customer ->
         [none] Recibe este correo por { $plan } en { $merchant }.
@@ -59,7 +59,7 @@ fact-next-charge = Próximo cobro
 fact-next-try = Próximo intento
 fact-old-price = Precio actual
 fact-open = Pendiente
-fact-period = Período
+fact-period = Periodo
 fact-plan = Concepto
 fact-price = Precio
 fact-received = Recibida

@@ -27,10 +27,10 @@ lines-of = { $unit } × { $quantity }
 ## Der Rahmen
 
 skip = Zum Inhalt springen
-test-mode = Testmodus, Uhr auf { $date }. Es fließt kein echtes Geld.
+test-mode = Testmodus, die Uhr steht auf dem { $date }. Es fließt kein echtes Geld.
 contact = Fragen, oder nicht für Sie? Schreiben Sie an { $merchant }:
 portal = Zu { $merchant }
-zone = Daten gelten für { $city }.
+zone = Zeitangaben gelten für { $city }.
 
 ## Titel der Seite einer Rechnung
 
@@ -108,9 +108,9 @@ lines-amount = Betrag
 lines-total = Summe
 why = Warum?
 why-once = { $quantity } × { $unit }, einmal gekauft.
-why-day = { $quantity } × { $unit } für { $first }.
-why-cycle = { $quantity } × { $unit } für { $first } bis { $last }.
-why-part = { $quantity } × { $unit } für { $first } bis { $last }: { $days } von { $of } Tagen eines ganzen Zeitraums.
+why-day = { $quantity } × { $unit } für den { $first }.
+why-cycle = { $quantity } × { $unit } vom { $first } bis zum { $last }.
+why-part = { $quantity } × { $unit } vom { $first } bis zum { $last }: { $days } von { $of } Tagen eines ganzen Zeitraums.
 
 ## Das Formular
 

@@ -27,7 +27,7 @@ lines-of = { $unit } × { $quantity }
 ## El marco
 
 skip = Ir al contenido
-test-mode = Modo de prueba, reloj en { $date }. No se mueve dinero real.
+test-mode = Modo de prueba, el reloj marca el { $date }. No se mueve dinero real.
 contact = ¿Preguntas, o no es para usted? Escriba a { $merchant }:
 portal = Ir a { $merchant }
 zone = Las fechas son las de { $city }.
@@ -102,7 +102,7 @@ go-on = Seguir
 fact-invoice = Factura
 fact-period = Periodo
 fact-access-until = Abierto hasta
-lines-caption = Por qué conceptos
+lines-caption = Conceptos de la factura
 lines-what = Concepto
 lines-amount = Importe
 lines-total = Total

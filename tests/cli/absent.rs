@@ -22,8 +22,7 @@ fn a_question_to_no_database_makes_none() {
     ] {
         let ended = room.run(line);
         assert_eq!((ended.code, &*ended.out), (1, ""), "{line:?}");
-        let told = "error: there is no database at rondo.db: `rondo init` sets one up, `rondo \
-                    serve` makes one too\n";
+        let told = "error: there is no database at rondo.db: `rondo init` sets one up\n";
         assert_eq!(ended.err, told, "{line:?}");
     }
     assert_eq!(fs::read_dir(room.path("")).unwrap().count(), 0, "nothing was made");

@@ -8,6 +8,8 @@ fn init_tells_the_administrators_key_once() {
     let first = room.run(&["init"]).well();
     assert!(first.out.starts_with("rk_live_"), "{}", first.out);
     assert_eq!(first.out.lines().count(), 1, "the key is all that a script reads");
+    let told = "The administrator's API key, shown this once, is on standard output.\n";
+    assert!(first.err.contains(told), "{}", first.err);
     for file in ["rondo.toml", "rondo.key", "rondo.db"] {
         assert!(room.path(file).exists(), "{file}");
     }
@@ -17,6 +19,15 @@ fn init_tells_the_administrators_key_once() {
     assert!(again.err.contains("`rondo init --new-admin-key` makes another"), "{}", again.err);
 
     let key = std::fs::read(room.path("rondo.key")).unwrap();
+    std::fs::remove_file(room.path("rondo.key")).unwrap();
+    let keyless = room.run(&["init"]);
+    assert_eq!((keyless.code, &*keyless.out), (1, ""));
+    let told = "rondo.key is missing: put the old one back, as the links that are out work with it";
+    assert!(keyless.err.starts_with("error: ") && keyless.err.contains(told), "{}", keyless.err);
+    assert!(!room.path("rondo.key").exists(), "a refusal leaves nothing behind");
+    let advice = room.run(&["check-config"]).out;
+    assert!(advice.contains("put the old one back, as the links that are out"), "{advice}");
+    std::fs::write(room.path("rondo.key"), &key).unwrap();
     let second = room.run(&["init", "--new-admin-key"]).well();
     assert_ne!(second.out, first.out);
     assert_eq!(std::fs::read(room.path("rondo.key")).unwrap(), key, "links go on to work");

@@ -43,6 +43,7 @@ async fn a_charge_that_is_in_flight_is_recorded_before_serve_ends() {
 
     let (code, err) = server.terminate();
     assert_eq!(code, Some(0), "{err}");
+    assert!(err.trim_end().ends_with("stopped"), "{err}");
 
     let url = format!("sqlite:{}", room.path("rondo.db").display());
     let store = store::open(&url, OpenOptions::default()).await.unwrap();

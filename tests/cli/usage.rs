@@ -58,7 +58,16 @@ fn a_refusal_is_one_line_and_tells_the_next_step() {
         (&["keys", "create", "--name", " ", "--role", "admin"], 2, "must have 1 to 200 characters"),
         (&["mail", "preview", "--all"], 2, "were not provided: --out <DIR>; see"),
         (&["mail", "preview", "receipt", "--all"], 2, "cannot be used with '--all'"),
+        (&["mail", "preview"], 2, "were not provided: <KIND|--all>; see `rondo mail preview"),
+        (
+            &["mail", "preview", "receipt", "--sample", "99"],
+            1,
+            "error: receipt has the samples 1 to 3",
+        ),
         (&["sandbox", "--webhook-url", "http://127.0.0.1"], 2, "provided: --webhook-secret"),
+        (&["sandbox", "--webhook-secret", "x"], 2, "not provided: --webhook-url <URL>; see"),
+        (&["sandbox", "--mail-listen", "127.0.0.1:0"], 2, "not provided: --mail; see"),
+        (&["sandbox", "--mailbox-listen", "127.0.0.1:0"], 2, "not provided: --mail; see"),
         (
             &["sandbox", "--webhook-url", "portal", "--webhook-secret", "x"],
             2,
@@ -98,7 +107,8 @@ fn a_refusal_is_one_line_and_tells_the_next_step() {
         (&["migrate", "--config", "absent.toml"], 1, "absent.toml: cannot be read"),
         (&["serve", "--config", "bad.toml"], 1, "`liste` is not a setting here; known are"),
         (&["serve", "--log-format", "xml"], 1, "`log.format` must be one of `text`, `json`"),
-        (&["serve", "--config", "keyless.toml"], 1, "`rondo init` makes a new key"),
+        (&["serve", "--config", "keyless.toml"], 1, "put the old one back"),
+        (&["backup", "nowhere/x.db"], 1, "there is no folder nowhere: make it first"),
         (&["serve", "--database-url", "mysql://db"], 1, "`rondo check-config` lists them"),
         (&["keys", "list", "--database-url", "sqlite:empty.db"], 1, "run `rondo migrate` first"),
         (
@@ -122,6 +132,12 @@ fn a_value_that_is_none_is_refused_with_what_would_be_right() {
         ),
         (&["keys", "revoke", "inv_1"], 2, "must be an id like key_"),
         (&["demo", "--members", "0"], 2, "must be a whole number from 1 to 99999; see `rondo demo"),
+        (
+            &["demo", "--members", "-1"],
+            2,
+            "must be a whole number from 1 to 99999; see `rondo demo",
+        ),
+        (&["demo", "--months", "-1"], 2, "'--months <N>': must be a whole number from 1 to 120"),
         (
             &["demo", "--members", "abc"],
             2,
@@ -257,11 +273,11 @@ lease = 30
     let told = [
         "error: rondo.toml:1: `listen` must be an IP address and a port like 127.0.0.1:8080; a name",
         "error: rondo.toml:3: `colour` is not a setting here; known are `database_url`,",
-        "error: rondo.toml:5: `smtp.port` must be a whole number from 0 to 65535, not this text",
+        "error: rondo.toml:5: `smtp.port` must be a whole number from 1 to 65535, not this text",
         "error: rondo.toml:6: `smtp.tls` must be one of `none`, `starttls`, `implicit`, not `ssl`",
         "error: rondo.toml:9: `gateways.main` needs `secret_key`",
         "error: rondo.toml:10: `gateways.main.kind` must be one of `sandbox`, `stripe`, not `str",
-        "error: rondo.toml:11: `gateways.main.calls_per_second` must be a whole number from 0 to",
+        "error: rondo.toml:11: `gateways.main.calls_per_second` must be a whole number from 1 to",
         "error: rondo.toml:12: `gateways.spare` needs `kind`",
         "error: rondo.toml:12: `gateways.spare` needs `secret_key`",
         "error: rondo.toml:13: `gateways.spare.webhook_secrets` must be a list, not this text",

@@ -103,6 +103,12 @@ async fn a_server_that_may_lose_commits_is_refused() {
         let outcome = open(&database.url, strict).await;
         let said = format!("{outcome:?}");
         assert_eq!(said.contains("synchronous_commit is"), is_weak, "{said}");
+        // A question is answered all the same, and hears of it.
+        let asking = OpenOptions { access: Access::Command, ..strict };
+        let weaknesses = open(&database.url, asking).await.unwrap().weaknesses().await.unwrap();
+        let told = weaknesses.iter().any(|one| one.starts_with("synchronous_commit is"));
+        assert_eq!(told, is_weak, "{weaknesses:?}");
+        assert!(weaknesses.iter().all(|one| said.contains(one)), "all at once: {said}");
     }
     // What is left depends on the server that runs the tests: only a real one syncs its files.
     let syncs: String = sqlx::query_scalar("show fsync").fetch_one(&mut server).await.unwrap();

@@ -6,6 +6,7 @@ use rondo::{
     app::{
         Pace, Rondo,
         clock::{Clock as _, ManualClock},
+        webhooks_out::Reach,
     },
     domain::ids::Mint,
     gateway::{
@@ -143,6 +144,7 @@ pub fn rondo(
         words: Arc::default(),
         links: Arc::new(LinkKey::from_secret(&[9; 32])),
         public_url: format!("http://{}", port.address),
+        webhook_reach: Reach::ThisMachineToo,
         pace: Pace::default(),
     }
 }

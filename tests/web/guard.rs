@@ -82,13 +82,13 @@ async fn a_page_speaks_the_readers_language_and_tells_that_it_is_a_test() {
             link.clone(),
             "de-AT,de;q=0.9,en;q=0.5",
             "20,00\u{a0}€ sind noch offen für Membership",
-            "Testmodus, Uhr auf 15. Februar 2026",
+            "Testmodus, die Uhr steht auf dem 15. Februar 2026",
         ),
         (
             link.clone(),
             "pt,es;q=0.8",
             "Quedan 20,00\u{a0}€ por pagar de Membership",
-            "Modo de prueba, reloj en 15 de febrero de 2026",
+            "Modo de prueba, el reloj marca el 15 de febrero de 2026",
         ),
         (
             format!("{link}?lang=en"),

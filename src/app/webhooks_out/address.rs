@@ -1,5 +1,5 @@
 //! Which addresses a webhook may be sent to: public ones over TLS, so that no portal can make us call
-//! into our own network (RULES SSRF-1, SSRF-2, SSRF-3). What can be said of an address without
+//! into our own network, unless the operator lets it (RULES SSRF-1, SSRF-2, SSRF-3). What can be said of an address without
 //! resolving its host is asked when an endpoint is made and again at each delivery, the rest at each
 //! delivery.
 
@@ -18,16 +18,9 @@ pub enum Reach {
     Public,
     /// To this machine itself too, over plain HTTP and on any port: for a demo and for tests.
     ThisMachineToo,
-}
-
-impl Reach {
-    /// Of a server that members reach at `public_url`: one that is itself reached on its own machine
-    /// alone, as in the demo, may write to it.
-    pub fn of(public_url: &str) -> Self {
-        let url = public_url.parse::<Url>().ok();
-        let is_home = url.is_some_and(|url| url.host_str().is_some_and(names_loopback));
-        if is_home { Self::ThisMachineToo } else { Self::Public }
-    }
+    /// To private networks and link-local addresses too, over plain HTTP and on any port: for a
+    /// portal that lives beside this server.
+    PrivateToo,
 }
 
 /// Why an address is not called, as what would be right of it.
@@ -57,11 +50,20 @@ pub enum Refusal {
     /// It names no host that can prove who it is.
     #[error("must name a host, not a number")]
     Literal,
+    /// It names a place within, and the operator lets nobody in.
+    #[error(
+        "must lead to a public host: this machine and private networks are written to only where the \
+         operator allows it (the setting `webhook_reach`)"
+    )]
+    Inward,
     /// Its host has no address.
     #[error("must name a host that has an address")]
     Unknown,
     /// Its host leads into a network that is none of the portal's.
-    #[error("must lead to a public address, not to {0}")]
+    #[error(
+        "must lead to a public address, not to {0}, unless the operator allows it (the setting \
+         `webhook_reach`)"
+    )]
     NotPublic(IpAddr),
 }
 
@@ -81,14 +83,24 @@ pub(super) async fn vet(url: &str, reach: Reach) -> Result<Vetted, Refusal> {
     let port = url.port_or_known_default().ok_or(Refusal::Unreadable)?;
     let found = tokio::net::lookup_host((host.as_str(), port));
     let addresses: Vec<_> = found.await.map_err(|_| Refusal::Unknown)?.collect();
+    admit(&url, &addresses, reach)?;
+    Ok(Vetted { url, host, addresses })
+}
+
+/// Whether what the host's name leads to may be called.
+fn admit(url: &Url, addresses: &[SocketAddr], reach: Reach) -> Result<(), Refusal> {
     if addresses.is_empty() {
         return Err(Refusal::Unknown);
     }
     let private = addresses.iter().map(SocketAddr::ip).find(|ip| !may_call(*ip, reach));
-    match private {
-        Some(ip) => Err(Refusal::NotPublic(ip)),
-        None => Ok(Vetted { url, host, addresses }),
+    if let Some(ip) = private {
+        return Err(Refusal::NotPublic(ip));
     }
+    // A name says nothing of where it leads, and nothing goes out into the world in the clear.
+    if url.scheme() != "https" && addresses.iter().any(|address| is_public(address.ip())) {
+        return Err(Refusal::NotTls);
+    }
+    Ok(())
 }
 
 /// What can be said of an address before its host is resolved.
@@ -104,27 +116,52 @@ pub fn read(text: &str, reach: Reach) -> Result<Url, Refusal> {
     if url.fragment().is_some() {
         return Err(Refusal::Fragment);
     }
-    if reach == Reach::ThisMachineToo && names_loopback(host) {
+    let literal = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
+    let place = literal.or_else(|| names_this_machine(host).then_some(Ipv4Addr::LOCALHOST.into()));
+    let is_within = match (reach, place) {
+        (_, Some(ip)) => !is_public(ip) && may_call(ip, reach),
+        // Where a name leads is seen at each delivery.
+        (Reach::PrivateToo, None) => true,
+        (Reach::Public | Reach::ThisMachineToo, None) => false,
+    };
+    if is_within {
         let is_web = matches!(url.scheme(), "http" | "https");
         return if is_web { Ok(url) } else { Err(Refusal::NotWeb) };
+    }
+    if place.is_some_and(|ip| !is_public(ip)) {
+        return Err(Refusal::Inward);
     }
     if url.scheme() != "https" {
         return Err(Refusal::NotTls);
     }
-    if host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
+    if literal.is_some() {
         return Err(Refusal::Literal);
     }
     // The parser drops the port that goes without saying.
     if url.port().is_some() { Err(Refusal::Port) } else { Ok(url) }
 }
 
-fn names_loopback(host: &str) -> bool {
-    let literal = host.trim_matches(['[', ']']).parse::<IpAddr>();
-    host == "localhost" || literal.is_ok_and(|ip| ip.is_loopback())
+/// By RFC 6761 these names lead home everywhere.
+fn names_this_machine(host: &str) -> bool {
+    let host = host.trim_end_matches('.');
+    host == "localhost" || host.ends_with(".localhost")
 }
 
 fn may_call(ip: IpAddr, reach: Reach) -> bool {
-    is_public(ip) || (reach == Reach::ThisMachineToo && ip.is_loopback())
+    is_public(ip)
+        || match reach {
+            Reach::Public => false,
+            Reach::ThisMachineToo => ip.is_loopback(),
+            Reach::PrivateToo => is_near(ip),
+        }
+}
+
+/// Loopback, private and link-local addresses: where a portal beside this server may live.
+fn is_near(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => NEAR_V4.iter().any(|range| range.holds(ip.to_bits())),
+        IpAddr::V6(ip) => NEAR_V6.iter().any(|range| range.holds(ip.to_bits())),
+    }
 }
 
 fn is_public(ip: IpAddr) -> bool {
@@ -160,6 +197,23 @@ const fn v6(start: [u16; 4], prefix: u32) -> Range<u128> {
     let [a, b, c, d] = start;
     Range { first: Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).to_bits(), prefix }
 }
+
+/// Loopback, RFC 1918, carrier-grade NAT and link-local.
+const NEAR_V4: [Range<u32>; 6] = [
+    v4(10, 0, 0, 0, 8),
+    v4(100, 64, 0, 0, 10),
+    v4(127, 0, 0, 0, 8),
+    v4(169, 254, 0, 0, 16),
+    v4(172, 16, 0, 0, 12),
+    v4(192, 168, 0, 0, 16),
+];
+
+/// Loopback, unique local and link-local.
+const NEAR_V6: [Range<u128>; 3] = [
+    Range { first: Ipv6Addr::LOCALHOST.to_bits(), prefix: 128 },
+    v6([0xfc00, 0, 0, 0], 7),
+    v6([0xfe80, 0, 0, 0], 10),
+];
 
 /// RULES SSRF-3.
 const PRIVATE_V4: [Range<u32>; 15] = [
@@ -205,46 +259,56 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_public_hosts_over_tls_are_written_to() {
-        use Refusal::{Credentials, Fragment, Literal, NotTls, NotWeb, Port, TooLong, Unreadable};
+    fn only_public_hosts_over_tls_are_written_to_unless_the_operator_allows_more() {
+        use Reach::{PrivateToo, Public, ThisMachineToo};
+        use Refusal::{
+            Credentials, Fragment, Inward, Literal, NotTls, NotWeb, Port, TooLong, Unreadable,
+        };
         let long = format!("https://portal.example/{}", "x".repeat(URL_MAX_CHARS));
-        for (url, public, at_home) in [
-            ("https://portal.example/hooks?x=1", Ok(()), Ok(())),
-            ("https://portal.example:443/", Ok(()), Ok(())),
-            (long.as_str(), Err(TooLong), Err(TooLong)),
-            ("", Err(Unreadable), Err(Unreadable)),
-            ("portal.example/hooks", Err(Unreadable), Err(Unreadable)),
-            ("mailto:ana@portal.example", Err(Unreadable), Err(Unreadable)),
-            ("https://portal.example:8443/", Err(Port), Err(Port)),
-            ("http://portal.example/", Err(NotTls), Err(NotTls)),
-            ("ftp://portal.example/", Err(NotTls), Err(NotTls)),
-            ("https://ana@portal.example/", Err(Credentials), Err(Credentials)),
-            ("https://:secret@portal.example/", Err(Credentials), Err(Credentials)),
-            ("https://portal.example/#rondo", Err(Fragment), Err(Fragment)),
-            ("https://8.8.8.8/", Err(Literal), Err(Literal)),
-            ("https://[2606:4700::1111]/", Err(Literal), Err(Literal)),
-            ("https://10.0.0.1/", Err(Literal), Err(Literal)),
+        for (url, public, at_home, nearby) in [
+            ("https://portal.example/hooks?x=1", Ok(()), Ok(()), Ok(())),
+            ("https://portal.example:443/", Ok(()), Ok(()), Ok(())),
+            (long.as_str(), Err(TooLong), Err(TooLong), Err(TooLong)),
+            ("", Err(Unreadable), Err(Unreadable), Err(Unreadable)),
+            ("portal.example/hooks", Err(Unreadable), Err(Unreadable), Err(Unreadable)),
+            ("mailto:ana@portal.example", Err(Unreadable), Err(Unreadable), Err(Unreadable)),
+            ("https://portal.example:8443/", Err(Port), Err(Port), Ok(())),
+            ("http://portal.example/", Err(NotTls), Err(NotTls), Ok(())),
+            ("ftp://portal.example/", Err(NotTls), Err(NotTls), Err(NotWeb)),
+            ("https://ana@portal.example/", Err(Credentials), Err(Credentials), Err(Credentials)),
+            ("https://:x@portal.example/", Err(Credentials), Err(Credentials), Err(Credentials)),
+            ("https://portal.example/#rondo", Err(Fragment), Err(Fragment), Err(Fragment)),
+            ("https://8.8.8.8/", Err(Literal), Err(Literal), Err(Literal)),
+            ("https://[2606:4700::1111]/", Err(Literal), Err(Literal), Err(Literal)),
+            ("http://8.8.8.8/", Err(NotTls), Err(NotTls), Err(NotTls)),
+            ("https://10.0.0.1/", Err(Inward), Err(Inward), Ok(())),
+            ("http://192.168.1.7:3000/", Err(Inward), Err(Inward), Ok(())),
+            ("http://169.254.169.254/", Err(Inward), Err(Inward), Ok(())),
+            ("https://[fe80::1]/", Err(Inward), Err(Inward), Ok(())),
+            ("https://[fd00::1]/", Err(Inward), Err(Inward), Ok(())),
+            ("https://0.0.0.0/", Err(Inward), Err(Inward), Err(Inward)),
+            ("https://[::ffff:10.0.0.1]/", Err(Inward), Err(Inward), Err(Inward)),
             // Other ways to write 127.0.0.1.
-            ("https://2130706433/", Err(Literal), Ok(())),
-            ("https://0x7f.1/", Err(Literal), Ok(())),
-            ("https://[::1]/", Err(Literal), Ok(())),
-            ("http://127.0.0.1:9000/hooks", Err(NotTls), Ok(())),
-            ("http://localhost:9000/hooks", Err(NotTls), Ok(())),
-            ("http://[::1]:9000/", Err(NotTls), Ok(())),
-            ("ftp://localhost/hooks", Err(NotTls), Err(NotWeb)),
+            ("https://2130706433/", Err(Inward), Ok(()), Ok(())),
+            ("https://0x7f.1/", Err(Inward), Ok(()), Ok(())),
+            ("https://[::1]/", Err(Inward), Ok(()), Ok(())),
+            ("https://127.0.0.1/x", Err(Inward), Ok(()), Ok(())),
+            ("http://127.0.0.1:9000/hooks", Err(Inward), Ok(()), Ok(())),
+            ("http://localhost:8080/x", Err(Inward), Ok(()), Ok(())),
+            ("http://portal.localhost:8080/", Err(Inward), Ok(()), Ok(())),
+            ("https://localhost./", Err(Inward), Ok(()), Ok(())),
+            ("http://[::1]:9000/", Err(Inward), Ok(()), Ok(())),
+            ("ftp://localhost/hooks", Err(Inward), Err(NotWeb), Err(NotWeb)),
         ] {
-            assert_eq!(read(url, Reach::Public).map(|_| ()), public, "{url}");
-            assert_eq!(read(url, Reach::ThisMachineToo).map(|_| ()), at_home, "{url}");
+            for (reach, expected) in
+                [(Public, public), (ThisMachineToo, at_home), (PrivateToo, nearby)]
+            {
+                assert_eq!(read(url, reach).map(|_| ()), expected, "{url}, {reach:?}");
+            }
         }
-        assert!(!may_call("10.0.0.1".parse().unwrap(), Reach::ThisMachineToo));
-    }
-
-    #[test]
-    fn a_server_at_home_may_write_to_its_home() {
-        assert_eq!(Reach::of("http://127.0.0.1:8080"), Reach::ThisMachineToo);
-        assert_eq!(Reach::of("http://localhost:8080"), Reach::ThisMachineToo);
-        assert_eq!(Reach::of("https://billing.academy.example"), Reach::Public);
-        assert_eq!(Reach::of(""), Reach::Public);
+        assert!(!may_call("10.0.0.1".parse().unwrap(), ThisMachineToo));
+        assert!(may_call("10.0.0.1".parse().unwrap(), PrivateToo));
+        assert!(!may_call("224.0.0.1".parse().unwrap(), PrivateToo));
     }
 
     proptest! {
@@ -252,13 +316,32 @@ mod tests {
         fn no_address_makes_it_panic(text: String) {
             let _ = read(&text, Reach::Public);
             let _ = read(&text, Reach::ThisMachineToo);
+            let _ = read(&text, Reach::PrivateToo);
         }
     }
 
     #[tokio::test]
     async fn a_name_that_leads_home_is_refused_when_it_is_resolved() {
-        let refused = vet("https://localhost/", Reach::Public).await.unwrap_err();
-        assert!(matches!(refused, Refusal::NotPublic(ip) if ip.is_loopback()), "{refused}");
+        use Reach::{PrivateToo, Public, ThisMachineToo};
+        use Refusal::{NotPublic, NotTls, Unknown};
+        let [out, home, near] =
+            ["8.8.8.8:80", "127.0.0.1:80", "10.0.0.1:80"].map(|ip| ip.parse().unwrap());
+        let ip = |address: SocketAddr| address.ip();
+        for (url, leads_to, reach, expected) in [
+            ("https://portal.example/", vec![out], Public, Ok(())),
+            ("https://portal.example/", vec![], Public, Err(Unknown)),
+            ("https://portal.example/", vec![out, home], Public, Err(NotPublic(ip(home)))),
+            ("https://portal.example/", vec![out, near], Public, Err(NotPublic(ip(near)))),
+            ("https://portal.example/", vec![home], ThisMachineToo, Ok(())),
+            ("https://portal.example/", vec![near], ThisMachineToo, Err(NotPublic(ip(near)))),
+            ("http://portal.example/", vec![near], PrivateToo, Ok(())),
+            ("http://portal.example/", vec![near, out], PrivateToo, Err(NotTls)),
+        ] {
+            assert_eq!(admit(&url.parse().unwrap(), &leads_to, reach), expected, "{leads_to:?}");
+        }
+        assert!(
+            matches!(vet("https://127.0.0.1/", ThisMachineToo).await, Ok(vetted) if vetted.host == "127.0.0.1")
+        );
     }
 
     #[test]

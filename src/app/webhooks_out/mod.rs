@@ -34,7 +34,7 @@ const AT_ONCE: usize = 16;
 
 /// Delivers up to `limit` events to each endpoint of `merchant` that is due. How many endpoints were.
 pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<usize, TurnError> {
-    turn_with(rondo, merchant, Reach::of(&rondo.public_url), limit).await
+    turn_with(rondo, merchant, rondo.webhook_reach, limit).await
 }
 
 /// As [`turn`], as far as the caller says.

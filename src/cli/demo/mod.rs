@@ -40,12 +40,12 @@ use crate::grpc::proto::v1;
     rondo demo --database-url postgres://rondo@localhost/rondo\n\n\
     With --exit it ends with 1 if the two ledgers differ.")]
 pub struct Args {
-    /// How many members join.
-    #[arg(long, value_name = "N", default_value_t = 300, value_parser = settings::whole(1_u32..=99_999))]
+    /// How many members join, from 1 to 99999.
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 300, value_parser = settings::whole(1_u32..=99_999))]
     members: u32,
 
-    /// How many months pass.
-    #[arg(long, value_name = "N", default_value_t = 13, value_parser = settings::whole(1_u32..=120))]
+    /// How many months pass, from 1 to 120.
+    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = 13, value_parser = settings::whole(1_u32..=120))]
     months: u32,
 
     /// End after the figures, instead of staying up to be looked at.

@@ -4,7 +4,10 @@ use chrono::TimeDelta;
 
 use super::{Letter, Voice};
 use crate::mail::{
-    message::{Cancelled, PlanChanging, Receipt, Refund, TrialEnding, UpcomingRenewal, Welcome},
+    message::{
+        Cancelled, CancelledBy, PlanChanging, Receipt, Refund, TrialEnding, UpcomingRenewal,
+        Welcome,
+    },
     phrases::Args,
 };
 
@@ -128,7 +131,7 @@ impl Cancelled {
             Some(undo_url) => Letter::new(voice, Some(undo_url)).second(self.manage_url.as_deref()),
             None => Letter::new(voice, self.manage_url.as_deref()),
         };
-        letter
+        let letter = letter
             .text("plan", &self.plan)
             .text("by", self.by.name())
             .text("ended", if has_ended { "yes" } else { "no" })
@@ -146,7 +149,12 @@ impl Cancelled {
                 ("fact-last-charge", "last_charge"),
                 ("fact-open", "open"),
                 ("fact-refund", "refund"),
-            ])
+            ]);
+        match self.by {
+            CancelledBy::Customer => letter,
+            // Nobody sent anything that could have been received.
+            CancelledBy::Merchant | CancelledBy::Dunning => letter.without_row("fact-received"),
+        }
     }
 }
 

@@ -166,6 +166,12 @@ impl<'a> Letter<'a> {
         self
     }
 
+    /// Takes a row out, whose value a sentence may still tell.
+    fn without_row(mut self, label: &str) -> Self {
+        self.rows.retain(|(known, _)| *known != label);
+        self
+    }
+
     fn text(self, name: &'static str, text: impl Into<String>) -> Self {
         self.arg(name, Arg::Text(text.into()))
     }

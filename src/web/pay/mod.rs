@@ -155,7 +155,7 @@ impl From<NotOpened> for Failure {
 impl From<AppError> for Failure {
     fn from(error: AppError) -> Self {
         match error {
-            AppError::NotFound { .. } => Self::Missing,
+            AppError::NotFound { .. } | AppError::NoCustomer { .. } => Self::Missing,
             error => Self::Broken { error, lead: "broken-lead" },
         }
     }

@@ -4,7 +4,9 @@ use rondo::grpc::proto::v1;
 use rstest::rstest;
 use tonic::Code;
 
-use super::{CUSTOMER, ETAG, NO_CUSTOMER, check, fields, mask, nowhere, other, stale, state, with};
+use super::{
+    CUSTOMER, ETAG, NO_CUSTOMER, check, fields, mask, nowhere, other, stale, state, stranger, with,
+};
 use crate::{
     given,
     portal::Portal,
@@ -183,12 +185,12 @@ async fn each_bad_input_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) {
         fields("GetCustomer", &get("ana", ""), &[("name", CUSTOMER)]),
         fields("GetCustomer", &get(&names.customer, "user-1"), &[("external_id", not_both)]),
         nowhere("GetCustomer", &get(NO_CUSTOMER, ""), NO_CUSTOMER),
-        nowhere("GetCustomer", &get("", "user-1"), "user-1"),
+        stranger("GetCustomer", &get("", "user-1"), "user-1"),
         fields("CheckAccess", &ask("", ""), &[("name", either)]),
         fields("CheckAccess", &ask(&names.plan, ""), &[("name", CUSTOMER)]),
         fields("CheckAccess", &ask(&names.customer, "user-1"), &[("external_id", not_both)]),
         nowhere("CheckAccess", &ask(NO_CUSTOMER, ""), NO_CUSTOMER),
-        nowhere("CheckAccess", &ask("", "user-1"), "user-1"),
+        stranger("CheckAccess", &ask("", "user-1"), "user-1"),
     ]);
     check(&portal, SERVICE, rows).await;
 }

@@ -242,6 +242,15 @@ async fn what_is_no_message_is_told_so(#[values(Sqlite, Postgres)] engine: Engin
         (nowhere.code(), reason(&nowhere).as_str(), nowhere.message()),
         (Code::Unimplemented, "METHOD_UNKNOWN", "there is no method /rondo.v1.PlansService/Drop")
     );
+    // A service that is not here is told like a method that is not.
+    for path in ["/rondo.v1.PlanService/GetPlan", "/rondo.v2.PlansService/GetPlan"] {
+        let nowhere = wire::call(&portal.channel, &portal.key, path, vec![]).await.unwrap_err();
+        assert_eq!(
+            (nowhere.code(), reason(&nowhere).as_str(), nowhere.message()),
+            (Code::Unimplemented, "METHOD_UNKNOWN", &*format!("there is no method {path}"))
+        );
+        assert_eq!(nowhere.get_details_error_info().unwrap().metadata["method"], path);
+    }
 }
 
 #[rstest]

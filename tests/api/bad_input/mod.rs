@@ -117,6 +117,12 @@ pub fn nowhere(method: &str, request: &impl Message, name: &str) -> Row {
     other(method, request, Code::NotFound, "RESOURCE_NOT_FOUND", &message)
 }
 
+/// A request about a customer whom the portal's own id does not name.
+pub fn stranger(method: &str, request: &impl Message, external_id: &str) -> Row {
+    let message = format!("no customer with external_id {external_id}");
+    other(method, request, Code::NotFound, "RESOURCE_NOT_FOUND", &message)
+}
+
 /// A request that brings the etag of an older version.
 pub fn stale(method: &str, request: &impl Message, name: &str, etag: &str) -> Row {
     let id = name.split_once('/').map_or(name, |(_, id)| id);

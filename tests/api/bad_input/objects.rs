@@ -39,7 +39,8 @@ async fn permission_is_asked_before_anything_is_looked_at(
                 assert_eq!(
                     told(&status),
                     format!(
-                        "PermissionDenied PERMISSION_MISSING: this API key may not call {path} "
+                        "PermissionDenied PERMISSION_MISSING: this API key may not call {path}: one \
+                         with the role merchant or admin may "
                     )
                 );
                 refused.insert(path);

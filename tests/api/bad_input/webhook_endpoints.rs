@@ -9,6 +9,10 @@ use crate::{
     support::Engine::{self, Postgres, Sqlite},
 };
 
+/// The server of these tests lets webhooks reach its own machine, and no network beside it.
+const INWARD: &str = "must lead to a public host: this machine and private networks are written to \
+                      only where the operator allows it (the setting `webhook_reach`)";
+
 #[rstest]
 #[tokio::test]
 async fn each_bad_input_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) {
@@ -27,7 +31,10 @@ async fn each_bad_input_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) {
         ("portal.example/rondo", "must be an address like https://portal.example/rondo"),
         ("http://portal.example/", "must begin with https://"),
         ("https://portal.example:8443/", "must not name another port than 443"),
-        ("https://10.0.0.1/", "must name a host, not a number"),
+        ("https://8.8.8.8/", "must name a host, not a number"),
+        ("https://10.0.0.1/", INWARD),
+        ("http://169.254.169.254/latest", INWARD),
+        ("https://[fd00::1]/", INWARD),
         ("https://ana:secret@portal.example/", "must not hold a user name or a password"),
         ("https://portal.example/#rondo", "must not hold a fragment, the part after #"),
         (
