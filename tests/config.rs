@@ -153,36 +153,6 @@ fn a_refusal_names_the_source_the_key_and_what_would_be_right() {
             &[],
             "rondo.toml:2: `engine.lease_seconds` must be a whole number from 30 to 4294967295",
         ),
-        (
-            "[smtp]\nport = 65536",
-            &[],
-            &[],
-            "rondo.toml:2: `smtp.port` must be a whole number from 1 to 65535",
-        ),
-        (
-            "[smtp]\ntimeout_seconds = 'long'",
-            &[],
-            &[],
-            "rondo.toml:2: `smtp.timeout_seconds` must be a whole number from 1 to 120",
-        ),
-        (
-            "reflection = 'yes'",
-            &[],
-            &[],
-            "rondo.toml:1: `reflection` must be true or false, not this text",
-        ),
-        (
-            "",
-            &[("RONDO_REFLECTION", "1")],
-            &[],
-            "environment variable RONDO_REFLECTION: `reflection` must be true or false, not this text",
-        ),
-        (
-            "reflection = 7",
-            &[],
-            &[],
-            "rondo.toml:1: `reflection` must be true or false, not this number",
-        ),
         ("engine = 7", &[], &[], "rondo.toml:1: `engine` must be a table, not this number"),
         (
             "[log]\nformat = 'xml'",
@@ -204,6 +174,40 @@ fn a_refusal_names_the_source_the_key_and_what_would_be_right() {
         for secret in ["12345678", "hidden"] {
             assert!(!refusal.contains(secret), "{refusal}");
         }
+    }
+}
+
+#[test]
+fn a_number_out_of_its_range_and_a_switch_that_is_none_are_refused() {
+    for (toml, environment, told) in [
+        (
+            "[smtp]\nport = 65536",
+            &[][..],
+            "rondo.toml:2: `smtp.port` must be a whole number from 1 to 65535",
+        ),
+        (
+            "[smtp]\ntimeout_seconds = 'long'",
+            &[][..],
+            "rondo.toml:2: `smtp.timeout_seconds` must be a whole number from 1 to 120",
+        ),
+        (
+            "reflection = 'yes'",
+            &[][..],
+            "rondo.toml:1: `reflection` must be true or false, not this text",
+        ),
+        (
+            "",
+            &[("RONDO_REFLECTION", "1")],
+            "environment variable RONDO_REFLECTION: `reflection` must be true or false, not this text",
+        ),
+        (
+            "reflection = 7",
+            &[][..],
+            "rondo.toml:1: `reflection` must be true or false, not this number",
+        ),
+    ] {
+        let refusal = refusal(toml, environment, &[]);
+        assert!(refusal.starts_with(told), "\n told: {refusal}\nwanted: {told}");
     }
 }
 

@@ -9,6 +9,7 @@ pub mod bench;
 mod due;
 mod error;
 mod fault;
+mod lists;
 mod open;
 #[expect(clippy::duplicate_mod, reason = "one SQL source, compiled once per engine")]
 pub mod postgres;
@@ -39,6 +40,7 @@ use crate::domain::{
 pub use audit::{Check, Flaw};
 pub use due::{Broken, Claim, Stuck, Times, Work};
 pub use error::StoreError;
+pub use lists::Lists;
 pub use open::{Access, Durability, OpenOptions, open};
 pub use question::{
     Balance, CustomerFilter, Dunned, EventFilter, InboxItem, InvoiceFilter, MonthFigures, Page,
@@ -94,7 +96,7 @@ pub trait Store: Send + Sync + fmt::Debug {
 /// To add a question: one method here with its promise, one SQL text in `sql/` under the
 /// aggregate that answers, one story in the conformance suite.
 #[async_trait]
-pub trait Repository: Send {
+pub trait Repository: Lists {
     /// Commits, and wakes the loops for which work was written.
     async fn commit(self: Box<Self>) -> Result<()>;
 
@@ -448,86 +450,12 @@ pub trait Repository: Send {
 
     // Lists.
 
-    /// Customers of a merchant.
-    async fn list_customers(
-        &mut self,
-        merchant: MerchantId,
-        filter: &CustomerFilter,
-        page: Page<kind::Customer>,
-    ) -> Result<Vec<Customer>>;
-
-    /// Plans of a merchant.
-    async fn list_plans(
-        &mut self,
-        merchant: MerchantId,
-        filter: &PlanFilter,
-        page: Page<kind::Plan>,
-    ) -> Result<Vec<Plan>>;
-
     /// All versions of a plan, oldest first.
     async fn versions_of_plan(
         &mut self,
         merchant: MerchantId,
         plan: Id<kind::Plan>,
     ) -> Result<Vec<PlanVersion>>;
-
-    /// Payment methods of a customer.
-    async fn list_payment_methods(
-        &mut self,
-        merchant: MerchantId,
-        customer: Id<kind::Customer>,
-        include_detached: bool,
-        page: Page<kind::PaymentMethod>,
-    ) -> Result<Vec<PaymentMethod>>;
-
-    /// Dunning policies of a merchant.
-    async fn list_dunning_policies(
-        &mut self,
-        merchant: MerchantId,
-        include_deleted: bool,
-        page: Page<kind::DunningPolicy>,
-    ) -> Result<Vec<DunningPolicy>>;
-
-    /// Dunning cases of a merchant.
-    async fn list_dunning_cases(
-        &mut self,
-        merchant: MerchantId,
-        open_only: bool,
-        customer: Option<Id<kind::Customer>>,
-        page: Page<kind::DunningCase>,
-    ) -> Result<Vec<DunningCase>>;
-
-    /// Subscriptions of a merchant.
-    async fn list_subscriptions(
-        &mut self,
-        merchant: MerchantId,
-        filter: &SubscriptionFilter,
-        page: Page<kind::Subscription>,
-    ) -> Result<Vec<Subscription>>;
-
-    /// Invoices of a merchant.
-    async fn list_invoices(
-        &mut self,
-        merchant: MerchantId,
-        filter: &InvoiceFilter,
-        page: Page<kind::Invoice>,
-    ) -> Result<Vec<Invoice>>;
-
-    /// Payments of a merchant.
-    async fn list_payments(
-        &mut self,
-        merchant: MerchantId,
-        filter: &PaymentFilter,
-        page: Page<kind::Payment>,
-    ) -> Result<Vec<Payment>>;
-
-    /// Notices of a merchant, of one customer or of all.
-    async fn list_notices(
-        &mut self,
-        merchant: MerchantId,
-        customer: Option<Id<kind::Customer>>,
-        page: Page<kind::Mail>,
-    ) -> Result<Vec<Notice>>;
 
     /// Events of a merchant after a place in their order.
     async fn events_after(

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use reqwest::Client;
 use rondo::{
     app::reconcile,
+    domain::payment::reconcile::Difference,
     grpc::proto::v1::{
         attempt::State::{Declined, Succeeded},
         invoice::State::{Open, Paid},
@@ -22,7 +23,7 @@ use crate::support::{
 /// The differences found in the last three days, by name.
 async fn differences(world: &World) -> Vec<&'static str> {
     let found = reconcile::account(&world.rondo, "sandbox", TimeDelta::hours(72)).await.unwrap();
-    found.differences.iter().map(|difference| difference.name()).collect()
+    found.differences.iter().map(Difference::name).collect()
 }
 
 /// An order to the gateway behind our back, under a key of its own.

@@ -81,7 +81,7 @@ pub(super) struct Track {
     /// What the primary method's last decline meant.
     class: Option<DeclineClass>,
     /// When the payer withdrew consent to the whole agreement: no card that was agreed to before is
-    /// charged any more (STOP_MANDATE).
+    /// charged any more (RULES §1, `STOP_MANDATE`).
     stopped_at: Option<DateTime<Utc>>,
     pub(super) access: AccessLevel,
     pub(super) last_mail_at: Option<DateTime<Utc>>,

@@ -166,16 +166,17 @@ impl Gateway for Sandbox {
         let since = since.to_rfc3339();
         let mut query = vec![("since", since.as_str()), ("limit", "1000")];
         query.extend(after.map(|id| ("after", id)));
-        let list: wire::Listed = accepted(&self.get("/v1/charges", &query).await?)?;
-        let last = list.charges.last().map(|charge| charge.id.clone());
-        let taken = list.charges.into_iter().filter(|c| c.status == wire::ChargeStatus::Succeeded);
+        let page: wire::Listed = accepted(&self.get("/v1/charges", &query).await?)?;
+        let last = page.charges.last().map(|charge| charge.id.clone());
+        let is_paid = |charge: &wire::Charge| charge.status == wire::ChargeStatus::Succeeded;
+        let paid = page.charges.into_iter().filter(is_paid);
         let taking = |charge: wire::Charge| Taking {
             attempt: charge.reference.parse().ok(),
             reference: charge.id,
             amount: Money::new(charge.amount, charge.currency),
             returned: Money::new(charge.amount_refunded, charge.currency),
         };
-        Ok(Statement { takings: taken.map(taking).collect(), next: last.filter(|_| list.has_more) })
+        Ok(Statement { takings: paid.map(taking).collect(), next: last.filter(|_| page.has_more) })
     }
 
     async fn refund(&self, order: &RefundOrder) -> Result<RefundOutcome, GatewayError> {

@@ -12,6 +12,7 @@ mod event;
 mod invoice;
 mod ledger;
 mod list;
+mod lists;
 mod merchant;
 mod notice;
 mod payment;

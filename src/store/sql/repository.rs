@@ -29,15 +29,14 @@ use crate::{
         subscription::Subscription,
     },
     store::{
-        Balance, Check, Claim, CustomerFilter, Dunned, EventFilter, Flaw, InboxItem, InvoiceFilter,
-        MerchantId, MonthFigures, Page, PaymentFilter, PlanFilter, Repository, Result, SentBefore,
-        StoreError, StoredReply, Stuck, SubscriptionFilter, Times, Work,
+        Balance, Check, Claim, Dunned, EventFilter, Flaw, InboxItem, MerchantId, MonthFigures,
+        Page, Repository, Result, SentBefore, StoreError, StoredReply, Stuck, Times, Work,
     },
 };
 
 /// A transaction.
 pub struct Transaction {
-    inner: sqlx::Transaction<'static, Db>,
+    pub(super) inner: sqlx::Transaction<'static, Db>,
     wakes: BTreeSet<Work>,
     bell: broadcast::Sender<Work>,
     is_spoilt: bool,
@@ -447,95 +446,12 @@ impl Repository for Transaction {
         payment_method::by_token(&mut self.inner, gateway, token).await
     }
 
-    async fn list_customers(
-        &mut self,
-        merchant: MerchantId,
-        filter: &CustomerFilter,
-        page: Page<kind::Customer>,
-    ) -> Result<Vec<Customer>> {
-        customer::list(&mut self.inner, merchant, filter, page).await
-    }
-
-    async fn list_plans(
-        &mut self,
-        merchant: MerchantId,
-        filter: &PlanFilter,
-        page: Page<kind::Plan>,
-    ) -> Result<Vec<Plan>> {
-        catalog::list(&mut self.inner, merchant, filter, page).await
-    }
-
     async fn versions_of_plan(
         &mut self,
         merchant: MerchantId,
         plan: Id<kind::Plan>,
     ) -> Result<Vec<PlanVersion>> {
         catalog::versions_of_plan(&mut self.inner, merchant, plan).await
-    }
-
-    async fn list_payment_methods(
-        &mut self,
-        merchant: MerchantId,
-        customer: Id<kind::Customer>,
-        include_detached: bool,
-        page: Page<kind::PaymentMethod>,
-    ) -> Result<Vec<PaymentMethod>> {
-        payment_method::list(&mut self.inner, merchant, customer, include_detached, page).await
-    }
-
-    async fn list_dunning_policies(
-        &mut self,
-        merchant: MerchantId,
-        include_deleted: bool,
-        page: Page<kind::DunningPolicy>,
-    ) -> Result<Vec<DunningPolicy>> {
-        dunning::list_policies(&mut self.inner, merchant, include_deleted, page).await
-    }
-
-    async fn list_dunning_cases(
-        &mut self,
-        merchant: MerchantId,
-        open_only: bool,
-        customer: Option<Id<kind::Customer>>,
-        page: Page<kind::DunningCase>,
-    ) -> Result<Vec<DunningCase>> {
-        dunning::list_cases(&mut self.inner, merchant, open_only, customer, page).await
-    }
-
-    async fn list_subscriptions(
-        &mut self,
-        merchant: MerchantId,
-        filter: &SubscriptionFilter,
-        page: Page<kind::Subscription>,
-    ) -> Result<Vec<Subscription>> {
-        subscription::list(&mut self.inner, merchant, filter, page).await
-    }
-
-    async fn list_invoices(
-        &mut self,
-        merchant: MerchantId,
-        filter: &InvoiceFilter,
-        page: Page<kind::Invoice>,
-    ) -> Result<Vec<Invoice>> {
-        invoice::list(&mut self.inner, merchant, filter, page).await
-    }
-
-    async fn list_payments(
-        &mut self,
-        merchant: MerchantId,
-        filter: &PaymentFilter,
-        page: Page<kind::Payment>,
-    ) -> Result<Vec<Payment>> {
-        payment::list(&mut self.inner, merchant, filter, page).await
-    }
-
-    async fn list_notices(
-        &mut self,
-        merchant: MerchantId,
-        customer: Option<Id<kind::Customer>>,
-        page: Page<kind::Mail>,
-    ) -> Result<Vec<Notice>> {
-        notice::list(&mut self.inner, merchant, customer, page).await
     }
 
     async fn events_after(

@@ -88,7 +88,7 @@ async fn each_bad_input_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) {
             &[("merchant.display_name", LENGTH), ("merchant.time_zone", ZONE)],
         ),
     ];
-    let wrong: [(Spoil, &str, &str); 14] = [
+    let wrong: [(Spoil, &str, &str); 15] = [
         (|m| m.display_name = " Academy".to_owned(), "merchant.display_name", NAME),
         (|m| m.display_name = "x".repeat(201), "merchant.display_name", LENGTH),
         (|m| m.display_name = "Open\nAcademy".to_owned(), "merchant.display_name", LINE),

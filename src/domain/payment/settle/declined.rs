@@ -107,7 +107,7 @@ pub fn take_step(mut owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Result<Chan
             Some(page) if !is_end => match asked_first(page, &file, now) {
                 Asked::Already => None,
                 Asked::Now(page) => {
-                    changes.attempts.push(page);
+                    changes.attempts.push(*page);
                     Some(UNTIL_ASKED)
                 }
                 Asked::NotYet => Some(UNTIL_ASKED),
@@ -135,7 +135,7 @@ const UNTIL_ASKED: TimeDelta = TimeDelta::minutes(1);
 enum Asked {
     Already,
     /// It is asked now.
-    Now(Attempt),
+    Now(Box<Attempt>),
     NotYet,
 }
 
@@ -143,7 +143,7 @@ enum Asked {
 fn asked_first(page: &Attempt, file: &DunningCase, now: DateTime<Utc>) -> Asked {
     let was_put_off = file.due_at > file.case.next_at();
     if !was_put_off {
-        Asked::Now(Attempt { probe_at: Some(now), ..page.clone() })
+        Asked::Now(Box::new(Attempt { probe_at: Some(now), ..page.clone() }))
     } else if page.leased_until.is_some() || page.probe_at.is_some_and(|at| at <= now) {
         Asked::NotYet
     } else {
@@ -438,9 +438,8 @@ impl Owed {
     pub fn rest(&mut self, now: DateTime<Utc>) {
         let planned = match &self.case {
             Some(file) if file.case.is_retrying() => Some(now),
-            Some(_) => None,
             None if self.is_first_payment() => first::quick_retry(self),
-            None => None,
+            Some(_) | None => None,
         };
         let rested = planned.map_or(PaymentState::Waiting, |_| PaymentState::Scheduled);
         (self.payment.state, self.payment.collect_at) = (rested, planned);
