@@ -50,7 +50,7 @@ async fn a_new_card_is_tried_when_the_charge_of_the_old_one_has_failed(
 ) {
     let world = World::on(engine, "2026-01-31").await;
     let token = cards::EMPTY_AFTER_ONE;
-    let (eva, course, [old, new]) = another_card_meanwhile(&world, token).await;
+    let (eva, course, [old, new]) = Box::pin(another_card_meanwhile(&world, token)).await;
 
     course.assert().is_active().was_tried([Declined, Declined, Succeeded]).await;
     assert_eq!(course.methods_tried().await, [old.clone(), old, new]);
@@ -64,7 +64,7 @@ async fn a_new_card_is_not_tried_when_the_old_one_has_paid(
 ) {
     let world = World::on(engine, "2026-01-31").await;
     let token = cards::EMPTY_IN_THE_SECOND_MONTH;
-    let (eva, course, [old, new]) = another_card_meanwhile(&world, token).await;
+    let (eva, course, [old, new]) = Box::pin(another_card_meanwhile(&world, token)).await;
 
     course.assert().is_active().was_tried([Declined, Succeeded]).await;
     assert_eq!(course.methods_tried().await, [old.clone(), old]);
