@@ -208,8 +208,6 @@ async fn load(
     let methods: Vec<_> = methods.into_iter().collect();
     let methods = repo.payment_methods(merchant.id, &methods).await?;
     let methods = by_id(methods, |method| method.id);
-    // An account that the merchant does not go by any more is charged for it no more.
-    let goes_by = |method: &PaymentMethod| merchant.gateways().any(|name| name == method.gateway);
     let chosen = |payment: &Payment| {
         let customer = &customers[&payment.customer];
         standing::next_charged(payment, billed(payment), customer, &methods)
@@ -220,7 +218,8 @@ async fn load(
     Ok(payments
         .into_iter()
         .map(|payment| {
-            let method = chosen(&payment).filter(|method| goes_by(method));
+            // An account that the merchant does not go by any more is charged for it no more.
+            let method = chosen(&payment).filter(|method| merchant.goes_by(&method.gateway));
             DuePayment {
                 invoice: invoices[&payment.invoice].clone(),
                 sent_before: sent.before(&payment, method),

@@ -9,9 +9,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{Act, AppError, Result, Violation, customers, entitlements, renew};
+use super::{Act, AppError, Result, Violation, customers, dunning, entitlements};
 use crate::domain::{
-    catalog::Terms,
     customer::PaymentMethod,
     event::EventKind,
     ids::{Id, kind},
@@ -23,7 +22,7 @@ use crate::domain::{
     labels::Labels,
     money::{Currency, Money, MoneyError},
     notice::reminder,
-    subscription::{Subscription, SubscriptionState},
+    subscription::{OtherDebts, Subscription, SubscriptionState},
     version::Version,
 };
 
@@ -119,8 +118,11 @@ pub async fn void(
 ) -> Result<Billed> {
     let invoice = open_invoice(act, id, seen).await?;
     let now = act.now();
-    let relieved = relieved(act, &invoice).await?;
     let payment = act.repo.payments_of_invoices(act.merchant.id, &[id]).await?.into_iter().next();
+    let relieved = match &payment {
+        Some(payment) => relieved(act, payment.id).await?,
+        None => None,
+    };
     let cases = act.repo.open_cases_of_invoices(act.merchant.id, &[id]).await?;
     let open = OpenInvoice { invoice, payment, case: cases.into_iter().next() };
     let mut changes = closing::void(open, now, act.mint);
@@ -181,57 +183,31 @@ async fn usable_method(
     })
 }
 
-/// The subscription that this invoice bills as it is without it, and what happened to it by that.
+/// The subscription that a payment is for as it is without its invoice, and what happened to it by that.
 async fn relieved(
     act: &mut Act<'_>,
-    invoice: &Invoice,
+    payment: Id<kind::Payment>,
 ) -> Result<Option<(Subscription, Option<EventKind>)>> {
-    let Some(id) = invoice.subscription else { return Ok(None) };
-    let mut subscription = act.subscription(id).await?;
-    let was_given_up = match subscription.state {
-        SubscriptionState::Unpaid => true,
-        SubscriptionState::PastDue | SubscriptionState::Paused => false,
+    let Some(owed) = dunning::owed(act, payment).await? else { return Ok(None) };
+    let Some((mut subscription, terms)) = owed.subscription else { return Ok(None) };
+    match subscription.state {
+        SubscriptionState::Unpaid | SubscriptionState::PastDue | SubscriptionState::Paused => {}
         SubscriptionState::Incomplete
         | SubscriptionState::Trialing
         | SubscriptionState::Active
         | SubscriptionState::Canceled
         | SubscriptionState::Expired => return Ok(None),
-    };
-    let open = renew::open_of_subscriptions(act.repo, act.merchant, &[id]).await?;
-    let others: Vec<_> = open.iter().filter(|open| open.invoice.id != invoice.id).collect();
-    if was_given_up && others.iter().any(|other| other.case.is_none()) {
+    }
+    if owed.other_debts == OtherDebts::GivenUp {
         return Ok(None);
     }
-    let cases = others.iter().filter_map(|other| other.case.as_ref());
-    let left_open = cases.map(|file| file.case.access()).min();
-    if let Some(left_open) = left_open.filter(|_| !was_given_up) {
-        subscription.access = left_open.into();
-        return Ok(Some((subscription, None)));
-    }
-    let terms = next_terms(act, &subscription).await?;
-    let kind = subscription.reopen(&terms, act.now()).map_err(|error| {
+    let id = subscription.id;
+    let kind = subscription.reopen(&terms, owed.other_debts, act.now()).map_err(|error| {
         AppError::precondition("BEYOND_CALENDAR", id, format!("it cannot go on: {error}"))
     })?;
-    let kind = match left_open {
-        Some(left_open) => {
-            subscription.owes(left_open.into());
-            Some(EventKind::SubscriptionPastDue)
-        }
-        None => kind,
-    };
-    let customer = act.customer(subscription.customer).await?;
-    let expiry = match subscription.payment_method.or(customer.default_method) {
-        Some(method) => act.payment_method(method).await?.expiry,
-        None => None,
-    };
+    let expiry = owed.primary.and_then(|method| method.expiry);
     reminder::plan(&mut subscription, expiry, act.now());
     Ok(Some((subscription, kind)))
-}
-
-async fn next_terms(act: &mut Act<'_>, subscription: &Subscription) -> Result<Terms> {
-    let version = renew::next_terms(subscription);
-    let mut found = renew::terms_of(act.repo, act.merchant, vec![version]).await?;
-    found.remove(&version).ok_or_else(|| AppError::not_found(version.0))
 }
 
 fn too_large(error: &MoneyError) -> AppError {

@@ -14,13 +14,10 @@ use super::{
     turn::{self, TurnError},
 };
 use crate::{
-    domain::{
-        merchant::Merchant,
-        payment::{
-            attempt::{Attempt, News},
-            outcome::Paid,
-            reconcile::{Difference, Taking, of_taking},
-        },
+    domain::payment::{
+        attempt::{Attempt, News},
+        outcome::Paid,
+        reconcile::{Difference, Taking, of_taking},
     },
     gateway::{ChargeTrace, GatewayError, Outcome, Sighting},
     store::{MerchantId, StoreError},
@@ -187,12 +184,13 @@ async fn tell(
     difference: &Difference,
 ) -> Result<(), StoreError> {
     let mut repo = rondo.store.begin().await?;
-    let merchants: Vec<Merchant> = audit::merchants(repo.as_mut()).await?;
-    let is_concerned = |known: &&Merchant| match merchant {
-        Some(merchant) => known.id == merchant,
-        None => known.gateways().any(|name| name == account),
+    let concerned = if let Some(merchant) = merchant {
+        repo.merchant(merchant).await?
+    } else {
+        let merchants = audit::merchants(repo.as_mut()).await?;
+        merchants.into_iter().find(|known| known.goes_by(account))
     };
-    let Some(merchant) = merchants.iter().find(is_concerned) else {
+    let Some(merchant) = &concerned else {
         tracing::error!(account, %difference, "nobody goes by this gateway account");
         return Ok(());
     };

@@ -98,8 +98,10 @@ async fn record_once(
     let ids: Vec<_> = group.iter().map(|heard| heard.attempt).collect();
     let bad_news = group.iter().filter(|heard| !matches!(heard.word, Word::News(News::Paid(_))));
     let bad_news: Vec<_> = bad_news.map(|heard| heard.attempt).collect();
-    let dunned = repo.attempts(merchant.id, &bad_news).await?;
-    repo.lock_customers(merchant.id, &ids_of(&dunned, |attempt| attempt.customer)).await?;
+    if !bad_news.is_empty() {
+        let dunned = repo.attempts(merchant.id, &bad_news).await?;
+        repo.lock_customers(merchant.id, &ids_of(&dunned, |attempt| attempt.customer)).await?;
+    }
     let mut standings = standing::load(repo.as_mut(), merchant, &ids, times.now).await?;
     let known: BTreeSet<_> = standings.keys().copied().collect();
     let mut customers = BTreeSet::new();
@@ -235,6 +237,9 @@ pub(super) async fn nothing_to_charge(
     payments: &[Id<kind::Payment>],
 ) -> Result<Changes, StoreError> {
     let mut changes = Changes::default();
+    if payments.is_empty() {
+        return Ok(changes);
+    }
     let mut customers = BTreeSet::new();
     let concerned = repo.payments(merchant.id, payments).await?;
     repo.lock_customers(merchant.id, &ids_of(&concerned, |payment| payment.customer)).await?;

@@ -78,7 +78,11 @@ async fn spaced(
     times: Times,
 ) -> Result<(Vec<Notice>, Vec<Notice>), StoreError> {
     let spacing = RuleBook::at(times.now.date_naive()).mail_spacing();
-    let customers: BTreeSet<_> = due.iter().map(|notice| notice.customer).collect();
+    let dunning = due.iter().filter(|notice| notice.facts.is_dunning());
+    let customers: BTreeSet<_> = dunning.map(|notice| notice.customer).collect();
+    if customers.is_empty() {
+        return Ok((due, Vec::new()));
+    }
     let customers: Vec<_> = customers.into_iter().collect();
     let dunned = repo.last_dunning_mails(merchant.id, &customers).await?;
     let mut last: BTreeMap<_, _> =

@@ -19,7 +19,7 @@ use crate::{
             Payment,
             settle::{Owed, Standing},
         },
-        subscription::Subscription,
+        subscription::{OtherDebts, Subscription},
     },
     store::{Repository, StoreError},
 };
@@ -177,16 +177,10 @@ async fn owed(
             let others = overdue.iter().filter(|(subscription, overdue)| {
                 invoice.subscription == Some(*subscription) && *overdue != invoice.id
             });
-            let has_case = |overdue| cases.iter().any(|case| case.invoice == overdue);
+            let case_of = |invoice| cases.iter().find(|case| case.invoice == invoice);
             Owed {
-                other_overdue: others.clone().next().is_some(),
-                others_given_up: others.clone().any(|(_, overdue)| !has_case(*overdue)),
-                case: cases.iter().find(|case| case.invoice == invoice.id).cloned(),
-                other_cases: cases
-                    .iter()
-                    .filter(|case| case.invoice != invoice.id && case.customer == customer.id)
-                    .cloned()
-                    .collect(),
+                other_debts: OtherDebts::of(others.map(|(_, overdue)| case_of(*overdue))),
+                case: case_of(invoice.id).cloned(),
                 last_dunned_at: dunned.get(&customer.id).copied(),
                 subscription: subscription.map(|subscription| {
                     (subscription.clone(), terms[&next_terms(subscription)].clone())

@@ -66,6 +66,11 @@ impl Merchant {
         std::iter::once(self.gateway.as_str()).chain(self.other_gateways.iter().map(String::as_str))
     }
 
+    /// Whether it goes by this account.
+    pub fn goes_by(&self, account: &str) -> bool {
+        self.gateways().any(|own| own == account)
+    }
+
     /// This merchant's time, when the world's is `world_now`.
     pub fn now(&self, world_now: DateTime<Utc>) -> DateTime<Utc> {
         self.test_clock.map_or(world_now, |clock| clock.now)

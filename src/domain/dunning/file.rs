@@ -9,7 +9,7 @@ use crate::domain::{
     catalog::VersionNumber,
     event::{Event, EventKind, Subject},
     ids::{Id, Mint, kind},
-    subscription::Access,
+    subscription::{Access, OtherDebts},
     version::Version,
 };
 
@@ -159,6 +159,18 @@ impl DunningCase {
                 now,
                 mint,
             )
+        }
+    }
+}
+
+impl OtherDebts {
+    /// Those of these overdue invoices: the case of each, while it is open.
+    pub fn of<'c>(cases: impl Iterator<Item = Option<&'c DunningCase>>) -> Self {
+        let levels: Option<Vec<_>> = cases.map(|file| Some(file?.case.access())).collect();
+        match levels.map(|levels| levels.into_iter().min()) {
+            None => Self::GivenUp,
+            Some(None) => Self::None,
+            Some(Some(strictest)) => Self::Dunned(strictest.into()),
         }
     }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, SubsecRound as _, Utc};
 use thiserror::Error;
 
 use super::{
-    Access, Cancellation, CancellationCause, Pause, ScheduledChange, Subscription,
+    Access, Cancellation, CancellationCause, OtherDebts, Pause, ScheduledChange, Subscription,
     SubscriptionState,
 };
 use crate::domain::{
@@ -242,40 +242,58 @@ impl Subscription {
         Ok(())
     }
 
-    /// Hears that it owes nothing any more: its last overdue invoice was paid or taken back. What
-    /// happened to it by that, if anything did.
+    /// Hears that one of its overdue invoices is owed no more: it was paid, taken back or given up.
+    /// What happened to it by that, if anything did.
     pub fn reopen(
         &mut self,
         terms: &Terms,
+        others: OtherDebts,
         now: DateTime<Utc>,
     ) -> Result<Option<EventKind>, CalendarError> {
-        match self.state {
-            SubscriptionState::PastDue => self.activate(),
-            SubscriptionState::Unpaid => {
+        match (self.state, others) {
+            (
+                SubscriptionState::PastDue | SubscriptionState::Paused,
+                OtherDebts::Dunned(access),
+            ) => {
+                self.access = access;
+                Ok(None)
+            }
+            (SubscriptionState::Paused, OtherDebts::None) => {
+                self.access = Access::Full;
+                Ok(None)
+            }
+            (SubscriptionState::PastDue, OtherDebts::None) => {
+                self.activate();
+                Ok(Some(EventKind::SubscriptionRecovered))
+            }
+            (SubscriptionState::Unpaid, OtherDebts::None | OtherDebts::Dunned(_)) => {
                 let runs_until = self.current_period.map(Period::end);
                 self.activate();
                 if runs_until.is_none_or(|end| end <= now) {
                     // What was missed while it was closed is not billed: a new cycle begins now.
                     self.count_anew(terms, now)?;
                 }
+                match others {
+                    OtherDebts::Dunned(access) => {
+                        self.state = SubscriptionState::PastDue;
+                        self.access = access;
+                        Ok(Some(EventKind::SubscriptionPastDue))
+                    }
+                    OtherDebts::None | OtherDebts::GivenUp => {
+                        Ok(Some(EventKind::SubscriptionRecovered))
+                    }
+                }
             }
-            SubscriptionState::Paused => {
-                self.access = Access::Full;
-                return Ok(None);
-            }
-            SubscriptionState::Incomplete
-            | SubscriptionState::Trialing
-            | SubscriptionState::Active
-            | SubscriptionState::Canceled
-            | SubscriptionState::Expired => return Ok(None),
+            (_, OtherDebts::GivenUp)
+            | (
+                SubscriptionState::Incomplete
+                | SubscriptionState::Trialing
+                | SubscriptionState::Active
+                | SubscriptionState::Canceled
+                | SubscriptionState::Expired,
+                _,
+            ) => Ok(None),
         }
-        Ok(Some(EventKind::SubscriptionRecovered))
-    }
-
-    /// Goes on with an invoice overdue, which leaves `access` open.
-    pub fn owes(&mut self, access: Access) {
-        self.state = SubscriptionState::PastDue;
-        self.access = access;
     }
 
     /// Closes it until its debt is paid; nothing more is billed meanwhile.

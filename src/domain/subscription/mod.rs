@@ -157,6 +157,29 @@ pub struct ScheduledChange {
     pub quantity: u32,
 }
 
+impl Access {
+    /// The one of the two that leaves less open.
+    #[must_use]
+    pub fn stricter(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::None, _) | (_, Self::None) => Self::None,
+            (Self::Grace, _) | (_, Self::Grace) => Self::Grace,
+            (Self::Full, Self::Full) => Self::Full,
+        }
+    }
+}
+
+/// What else of a subscription is overdue, besides the invoice that is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtherDebts {
+    /// Nothing.
+    None,
+    /// Invoices that dunning is still about, the strictest of which leaves this open.
+    Dunned(Access),
+    /// Also one with which dunning has come to its end.
+    GivenUp,
+}
+
 /// A pause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {

@@ -23,9 +23,7 @@ use crate::domain::{
         method::CardMark,
         rules::RuleBook,
     },
-    subscription::{
-        Access, CancellationCause, Subscription, SubscriptionState, lifecycle::EndWhen,
-    },
+    subscription::{Access, CancellationCause, OtherDebts, SubscriptionState, lifecycle::EndWhen},
     version::Version,
 };
 
@@ -57,14 +55,18 @@ pub(super) fn settle(
         s.owed.rest(now);
         changes.dunning_cases.extend(s.owed.put_off_no_more());
         changes.payments.push(s.owed.payment);
-        let remedy = RuleBook::at(now.date_naive()).remedy(class);
-        let for_staff = StaffTask::sentences(&StaffTask::asked_by(decline, remedy));
-        return Settled { changes, for_staff };
+        return Settled { changes, for_staff: for_staff(decline, now) };
     }
     s.owed.payment.state = PaymentState::Waiting;
     s.owed.payment.on_backup = false;
     let for_staff = follow(s.owed, decline, card, &occasion, &mut changes, now, mint);
     Settled { changes, for_staff }
+}
+
+/// What a decline asks of staff, where no case does.
+pub(super) fn for_staff(decline: &Decline, now: DateTime<Utc>) -> Option<String> {
+    let remedy = RuleBook::at(now.date_naive()).remedy(decline.class);
+    StaffTask::sentences(&StaffTask::asked_by(decline, remedy))
 }
 
 /// There is no method that may be charged without the customer: they are asked for one at once.
@@ -94,8 +96,7 @@ pub fn without_method(mut owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Change
 pub fn take_step(mut owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Result<Changes, Refusal> {
     let mut changes = Changes::default();
     let Some(file) = owed.case.take() else { return Ok(changes) };
-    let is_unpaid = |known: &Subscription| known.state == SubscriptionState::Unpaid;
-    if owed.subscription.as_ref().is_some_and(|(known, _)| is_unpaid(known)) {
+    if owed.bills_one_that_is(SubscriptionState::Unpaid) {
         let decision = file.case.clone().unpaid_by_another(now);
         changes.dunning_cases.push(file.moved(decision.case, now));
         return Ok(changes);
@@ -180,19 +181,14 @@ fn follow(
     now: DateTime<Utc>,
     mint: &Mint,
 ) -> Option<String> {
-    if owed.is_first_payment() {
+    if owed.bills_one_that_is(SubscriptionState::Incomplete) {
         return first::declined(owed, decline, card, occasion, changes, now, mint);
     }
-    let is_unpaid = owed
-        .subscription
-        .as_ref()
-        .is_some_and(|(subscription, _)| subscription.state == SubscriptionState::Unpaid);
-    if is_unpaid && owed.case.is_none() {
+    if owed.bills_one_that_is(SubscriptionState::Unpaid) && owed.case.is_none() {
         // Dunning has come to its end; whoever tried once more has their answer.
         block(&mut owed, decline.class, card, changes);
         changes.payments.push(owed.payment);
-        let remedy = RuleBook::at(now.date_naive()).remedy(decline.class);
-        return StaffTask::sentences(&StaffTask::asked_by(decline, remedy));
+        return for_staff(decline, now);
     }
     let (file, decision) = match owed.case.take() {
         None => {
@@ -253,11 +249,15 @@ fn carry_out(
         subscription.state = SubscriptionState::PastDue;
         changes.events.push(subscription.event(EventKind::SubscriptionPastDue, now, mint));
     }
-    let access = decision.access.min(owed.left_open_by_others());
+    let own: Access = decision.access.into();
+    let access = match owed.other_debts {
+        OtherDebts::Dunned(theirs) => own.stricter(theirs),
+        OtherDebts::None | OtherDebts::GivenUp => own,
+    };
     if let Some((subscription, _)) = &mut owed.subscription {
         match subscription.state {
             SubscriptionState::PastDue | SubscriptionState::Paused => {
-                subscription.access = access.into();
+                subscription.access = access;
             }
             SubscriptionState::Incomplete
             | SubscriptionState::Trialing
@@ -319,8 +319,7 @@ fn finish(
         }
         FinalAction::MarkUnpaid => {}
     }
-    let left_open = owed.left_open_by_others();
-    let Some((subscription, _)) = &mut owed.subscription else { return };
+    let Some((subscription, terms)) = &mut owed.subscription else { return };
     match action {
         FinalAction::Cancel => {
             let cause = CancellationCause::Dunning;
@@ -332,19 +331,10 @@ fn finish(
             subscription.suspend();
             changes.events.push(subscription.event(EventKind::SubscriptionUnpaid, now, mint));
         }
-        FinalAction::WriteOff
-            if subscription.state == SubscriptionState::PastDue && !owed.other_overdue =>
-        {
-            subscription.activate();
-        }
         // This invoice closes nothing any more; others may.
-        FinalAction::WriteOff
-            if matches!(
-                subscription.state,
-                SubscriptionState::PastDue | SubscriptionState::Paused
-            ) =>
-        {
-            subscription.access = left_open.into();
+        FinalAction::WriteOff if subscription.state != SubscriptionState::Unpaid => {
+            // Only an unpaid one is placed anew, which the calendar could refuse.
+            let _ = subscription.reopen(terms, owed.other_debts, now);
         }
         FinalAction::MarkUnpaid | FinalAction::WriteOff => {}
     }
@@ -427,10 +417,9 @@ impl Owed {
         self.attempts.iter().find(|attempt| attempt.state == AttemptState::ActionRequired)
     }
 
-    /// Whether the subscription waits for its first payment.
-    pub(super) fn is_first_payment(&self) -> bool {
-        let subscription = self.subscription.as_ref();
-        subscription.is_some_and(|(known, _)| known.state == SubscriptionState::Incomplete)
+    /// Whether it bills a subscription that stands so: incomplete, it waits for this very payment.
+    fn bills_one_that_is(&self, state: SubscriptionState) -> bool {
+        self.subscription.as_ref().is_some_and(|(known, _)| known.state == state)
     }
 
     /// An attempt of the customer's came to nothing: the payment is where it was before. The ladder
@@ -438,7 +427,9 @@ impl Owed {
     pub fn rest(&mut self, now: DateTime<Utc>) {
         let planned = match &self.case {
             Some(file) if file.case.is_retrying() => Some(now),
-            None if self.is_first_payment() => first::quick_retry(self),
+            None if self.bills_one_that_is(SubscriptionState::Incomplete) => {
+                first::quick_retry(self)
+            }
             Some(_) | None => None,
         };
         let rested = planned.map_or(PaymentState::Waiting, |_| PaymentState::Scheduled);

@@ -4,11 +4,14 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Owed, declined::block};
+use super::{
+    Owed,
+    declined::{block, for_staff},
+};
 use crate::domain::{
     changes::Changes,
     customer::PaymentMethod,
-    dunning::{Reach, Refusal, StaffTask, Standing},
+    dunning::{Reach, Refusal, Standing},
     ids::Mint,
     notice::{Facts, Notice},
     payment::{
@@ -32,13 +35,12 @@ pub(super) fn declined(
     mint: &Mint,
 ) -> Option<String> {
     let remedy = RuleBook::at(now.date_naive()).remedy(decline.class);
-    let for_staff = StaffTask::sentences(&StaffTask::asked_by(decline, remedy));
     block(&mut owed, decline.class, card, changes);
-    if let Remedy::Technical { hours } = remedy
-        && let Some(hours) = hours.get(technical(&owed).count())
+    if decline.class == DeclineClass::WaitIssuer
+        && let Some(gap) = quick_gap(technical(&owed).count() + 1, now)
     {
         owed.payment.state = PaymentState::Scheduled;
-        owed.payment.collect_at = Some(now + TimeDelta::hours((*hours).into()));
+        owed.payment.collect_at = Some(now + gap);
     }
     if remedy == Remedy::StaffMustMend {
         // Nothing that the customer could mend: it is due again, and staff lets it go.
@@ -48,7 +50,7 @@ pub(super) fn declined(
         changes.notices.push(notice(&owed, decline.class, occasion, now, mint));
     }
     changes.payments.push(owed.payment);
-    for_staff
+    for_staff(decline, now)
 }
 
 /// The attempts that failed because bank or network were down.
@@ -57,22 +59,18 @@ fn technical(owed: &Owed) -> impl Iterator<Item = &Attempt> {
     owed.attempts.iter().filter(move |attempt| attempt.decline.as_ref().is_some_and(is_technical))
 }
 
+/// The wait before the quick retry that follows so many of them, if one does.
+fn quick_gap(failures: usize, now: DateTime<Utc>) -> Option<TimeDelta> {
+    let remedy = RuleBook::at(now.date_naive()).remedy(DeclineClass::WaitIssuer);
+    let Remedy::Technical { hours } = remedy else { return None };
+    let hours = hours.get(failures.checked_sub(1)?)?;
+    Some(TimeDelta::hours((*hours).into()))
+}
+
 /// When the next quick retry was planned, if one is left.
 pub(super) fn quick_retry(owed: &Owed) -> Option<DateTime<Utc>> {
     let last = technical(owed).filter_map(|attempt| attempt.settled_at).max()?;
-    match RuleBook::at(last.date_naive()).remedy(DeclineClass::WaitIssuer) {
-        Remedy::Technical { hours } => {
-            let hours = hours.get(technical(owed).count() - 1)?;
-            Some(last + TimeDelta::hours((*hours).into()))
-        }
-        Remedy::NeverOnThisMethod
-        | Remedy::AfterDataChanged
-        | Remedy::StopMandate
-        | Remedy::AuthenticateLink
-        | Remedy::OneRetryAfter { .. }
-        | Remedy::StaffMustMend
-        | Remedy::FollowSchedule => None,
-    }
+    Some(last + quick_gap(technical(owed).count(), last)?)
 }
 
 fn notice(

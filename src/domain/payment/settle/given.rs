@@ -26,7 +26,7 @@ use crate::domain::{
         outcome::Paid,
         rules::RuleBook,
     },
-    subscription::{Access, Subscription, SubscriptionState},
+    subscription::{Access, OtherDebts, Subscription, SubscriptionState},
     version::Version,
 };
 
@@ -218,10 +218,8 @@ pub(crate) fn renewal() -> Standing {
         primary: Some(card(5, 2030, 12)),
         backup: None,
         subscription: Some((subscription(), terms())),
-        other_overdue: false,
-        others_given_up: false,
+        other_debts: OtherDebts::None,
         case: None,
-        other_cases: Vec::new(),
         last_dunned_at: None,
         dunning: Setting::standard(Zone::UTC),
         sent_on_primary: vec![sent],

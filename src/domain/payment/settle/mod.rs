@@ -29,11 +29,11 @@ use crate::domain::{
     catalog::Terms,
     changes::Changes,
     customer::{Customer, PaymentMethod},
-    dunning::{AccessLevel, DunningCase, Setting},
+    dunning::{DunningCase, Setting},
     event::{Event, EventKind, Subject},
     ids::Mint,
     invoice::Invoice,
-    subscription::Subscription,
+    subscription::{OtherDebts, Subscription},
 };
 
 /// An attempt and all that its outcome touches, as read in one transaction.
@@ -63,14 +63,10 @@ pub struct Owed {
     pub backup: Option<PaymentMethod>,
     /// The subscription that the invoice bills, and its terms.
     pub subscription: Option<(Subscription, Terms)>,
-    /// Whether the subscription has other open invoices that dunning has taken up, to its end or not.
-    pub other_overdue: bool,
-    /// Whether dunning has come to its end with one of them.
-    pub others_given_up: bool,
+    /// What else of the subscription is overdue.
+    pub other_debts: OtherDebts,
     /// The invoice's open dunning case.
     pub case: Option<DunningCase>,
-    /// The customer's other open cases.
-    pub other_cases: Vec<DunningCase>,
     /// When the customer was last written to because of dunning, or will be.
     pub last_dunned_at: Option<DateTime<Utc>>,
     /// What dunning goes by if a case must be opened.
@@ -198,18 +194,6 @@ pub fn not_found(mut standing: Standing, now: DateTime<Utc>, mint: &Mint) -> Set
             }
             settled
         }
-    }
-}
-
-impl Owed {
-    /// What the subscription's other overdue invoices leave open.
-    fn left_open_by_others(&self) -> AccessLevel {
-        let theirs = self.other_cases.iter().filter(|file| file.subscription.is_some());
-        theirs
-            .filter(|file| file.subscription == self.invoice.subscription)
-            .map(|file| file.case.access())
-            .min()
-            .unwrap_or(AccessLevel::Full)
     }
 }
 

@@ -21,7 +21,7 @@ use crate::domain::{
         outcome::Paid,
         refund::{Refund, RefundOrigin},
     },
-    subscription::SubscriptionState,
+    subscription::{OtherDebts, SubscriptionState},
 };
 
 /// The gateway says that it took another amount than ordered. From the charge's own reply it is no
@@ -95,7 +95,7 @@ fn settle_invoice(
         changes.dunning_cases.push(recovered);
     }
     let next_charge_at = reopen(s, changes, now, mint);
-    let goes_on = !s.owed.other_overdue
+    let goes_on = s.owed.other_debts == OtherDebts::None
         && s.owed.subscription.as_ref().is_none_or(|(known, _)| !known.state.is_over());
     let facts = if was_told_of_trouble && goes_on {
         Facts::Recovered { amount: paid.amount, paid_at: now, next_charge_at, paid_with }
@@ -132,7 +132,7 @@ fn reopen(
     mint: &Mint,
 ) -> Option<DateTime<Utc>> {
     let card_expiry = s.owed.primary.as_ref().and_then(|method| method.expiry);
-    let left_open = s.owed.left_open_by_others();
+    let others = s.owed.other_debts;
     let (subscription, terms) = s.owed.subscription.as_mut()?;
     let event = match subscription.state {
         SubscriptionState::Incomplete => {
@@ -156,32 +156,19 @@ fn reopen(
             );
             Some(EventKind::SubscriptionActivated)
         }
-        SubscriptionState::PastDue if s.owed.other_overdue => {
-            subscription.access = left_open.into();
-            None
-        }
-        SubscriptionState::PastDue | SubscriptionState::Unpaid if !s.owed.others_given_up => {
-            let reopened = subscription.reopen(terms, now).unwrap_or_else(|_| {
-                // Beyond the calendar there is nothing to bill.
-                subscription.due_at = None;
-                Some(EventKind::SubscriptionRecovered)
-            });
-            if s.owed.other_overdue {
-                subscription.owes(left_open.into());
-                Some(EventKind::SubscriptionPastDue)
-            } else {
-                reopened
-            }
-        }
-        SubscriptionState::PastDue | SubscriptionState::Paused => {
-            subscription.access = left_open.into();
-            None
-        }
-        SubscriptionState::Unpaid
+        SubscriptionState::PastDue
+        | SubscriptionState::Unpaid
+        | SubscriptionState::Paused
         | SubscriptionState::Trialing
         | SubscriptionState::Active
         | SubscriptionState::Canceled
-        | SubscriptionState::Expired => None,
+        | SubscriptionState::Expired => {
+            subscription.reopen(terms, others, now).unwrap_or_else(|_| {
+                // Beyond the calendar there is nothing to bill.
+                subscription.due_at = None;
+                Some(EventKind::SubscriptionRecovered)
+            })
+        }
     };
     if let Some(kind) = event {
         changes.events.push(subscription.event(kind, now, mint));

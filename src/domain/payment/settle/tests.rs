@@ -23,7 +23,7 @@ use crate::domain::{
         outcome::Paid,
         refund::{RefundOrigin, RefundState},
     },
-    subscription::{Access, CancellationCause, SubscriptionState},
+    subscription::{Access, CancellationCause, OtherDebts, SubscriptionState},
 };
 
 /// What `news` leads to an hour after the sending.
@@ -113,7 +113,7 @@ fn money_for_an_overdue_invoice_closes_its_case_too(
 #[test]
 fn a_subscription_with_another_overdue_invoice_stays_past_due() {
     let mut standing = overdue(ByCustomer);
-    standing.owed.other_overdue = true;
+    standing.owed.other_debts = OtherDebts::Dunned(Access::Grace);
     let changes = heard(standing, paid(2_000)).changes;
     assert_eq!(changes.invoices[0].state, InvoiceState::Paid);
     assert_eq!(changes.subscriptions[0].state, SubscriptionState::PastDue);

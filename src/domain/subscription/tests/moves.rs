@@ -3,7 +3,7 @@
 use rstest::rstest;
 
 use super::*;
-use crate::domain::subscription::{CancellationCause, lifecycle::EndWhen};
+use crate::domain::subscription::{CancellationCause, OtherDebts, lifecycle::EndWhen};
 
 fn cancel(ana: &mut Member, when: EndWhen, now: DateTime<Utc>) -> Result<(), NotNow> {
     ana.subscription.cancel(when, CancellationCause::Requested, now)
@@ -97,10 +97,10 @@ fn a_debt_that_was_taken_back_opens_what_it_had_closed() {
     let now = at("2026-04-15T08:00:00");
     let mut ana = Member::joins(monthly(), at("2026-01-31T09:30:00"));
     let terms = ana.terms.clone();
-    assert_eq!(ana.subscription.reopen(&terms, now), Ok(None));
+    assert_eq!(ana.subscription.reopen(&terms, OtherDebts::None, now), Ok(None));
 
     ana.subscription.suspend();
-    let kind = ana.subscription.reopen(&terms, now).unwrap();
+    let kind = ana.subscription.reopen(&terms, OtherDebts::None, now).unwrap();
     assert_eq!(kind, Some(EventKind::SubscriptionRecovered));
     assert_eq!(ana.subscription.access, Access::Full);
     ana.lives_until(at("2026-05-15T08:00:00"));

@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::calendar::{AnchorDay, Unit};
+use crate::domain::{
+    calendar::{AnchorDay, Unit},
+    subscription::OtherDebts,
+};
 
 fn intervals() -> impl Strategy<Value = Interval> {
     prop_oneof![
@@ -99,7 +102,7 @@ proptest! {
                     ana.subscription.suspend();
                 }
                 Step::Suspend => {}
-                Step::Forgive => { ana.subscription.reopen(&terms, now).unwrap(); }
+                Step::Forgive => { ana.subscription.reopen(&terms, OtherDebts::None, now).unwrap(); }
             }
             ana.turns_at(now);
         }
