@@ -26,5 +26,6 @@ pub mod gateway;
 pub mod grpc;
 pub mod mail;
 pub mod security;
+pub mod sim;
 pub mod store;
 pub mod web;

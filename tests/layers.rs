@@ -13,7 +13,7 @@ use std::{
 };
 
 /// Each layer, and whom it may import. `*` is everybody.
-const MAY_IMPORT: [(&str, &[&str]); 12] = [
+const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("domain", &[]),
     ("store", &["domain"]),
     ("gateway", &["domain"]),
@@ -24,6 +24,7 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("engine", &["domain", "store", "gateway", "mail", "security", "app"]),
     ("grpc", &["domain", "store", "gateway", "mail", "security", "app"]),
     ("web", &["domain", "store", "gateway", "mail", "security", "app"]),
+    ("sim", &["domain", "store", "gateway", "mail", "security", "app", "engine"]),
     ("cli", &["*"]),
     ("main", &["cli"]),
 ];

@@ -28,6 +28,7 @@ pub mod serve;
 mod service;
 mod settings;
 mod signals;
+pub mod simulate;
 pub mod stuck;
 pub mod telemetry;
 
@@ -74,6 +75,7 @@ enum Command {
     Sandbox(sandbox::Args),
     Demo(demo::Args),
     Bench(bench::Args),
+    Simulate(simulate::Args),
 }
 
 /// Parses the command line and runs what it asks for.
@@ -108,6 +110,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Sandbox(args) => sandbox::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Bench(args) => bench::run(args).await,
+        Command::Simulate(args) => simulate::run(args).await,
     }
 }
 

@@ -79,7 +79,7 @@ pub enum SetupState {
 pub enum GatewayError {
     /// No byte left: name, connect or TLS failed. The same key may be sent again.
     #[error("the call never left")]
-    NotSent(#[source] reqwest::Error),
+    NotSent(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The gateway asks to slow down and did nothing. The same key may be sent again.
     #[error("the gateway asks to slow down")]
     RateLimited {

@@ -152,7 +152,7 @@ pub fn unknown(reason: NoAnswer) -> GatewayError {
 fn broken(error: reqwest::Error) -> GatewayError {
     let error = error.without_url();
     if error.is_connect() || error.is_builder() {
-        GatewayError::NotSent(error)
+        GatewayError::NotSent(error.into())
     } else {
         unknown(NoAnswer::Broken(error))
     }

@@ -59,6 +59,11 @@ impl Outgoing {
         &self.message_id
     }
 
+    /// What it is about.
+    pub const fn kind(&self) -> MessageKind {
+        self.kind
+    }
+
     /// Where it goes.
     pub fn recipient(&self) -> String {
         self.to.email.to_string()

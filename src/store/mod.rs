@@ -15,6 +15,7 @@ mod open;
 pub mod postgres;
 mod question;
 pub mod sqlite;
+mod trouble;
 
 use std::{fmt, path::Path};
 
@@ -41,11 +42,12 @@ pub use audit::{Check, Flaw};
 pub use due::{Broken, Claim, Stuck, Times, Work};
 pub use error::StoreError;
 pub use lists::Lists;
-pub use open::{Access, Durability, OpenOptions, open};
+pub use open::{Access, Durability, OpenOptions, open, open_in_trouble};
 pub use question::{
     Balance, CustomerFilter, Dunned, EventFilter, InboxItem, InvoiceFilter, MonthFigures, Page,
     PaymentFilter, PlanFilter, SentBefore, StoredReply, SubscriptionFilter,
 };
+pub use trouble::{Moment, Trouble};
 
 /// What any question to the store may come to.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -213,6 +215,9 @@ pub trait Repository: Lists {
 
     /// For each kind of work, when the oldest of what is due was due; live merchants only.
     async fn oldest_due(&mut self, world: DateTime<Utc>) -> Result<Vec<(Work, DateTime<Utc>)>>;
+
+    /// When the next webhook in the inbox is due, or was.
+    async fn next_in_inbox(&mut self) -> Result<Option<DateTime<Utc>>>;
 
     // Merchants and keys.
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Result, Store, StoreError, postgres::Postgres, sqlite::Sqlite};
+use super::{
+    Result, Store, StoreError, Trouble, postgres::Postgres, sqlite::Sqlite, trouble::Luck,
+};
 
 /// How a database is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,10 +50,23 @@ pub enum Durability {
 
 /// Opens the database at `url`: `sqlite:rondo.db` or `postgres://…`. Migrations are not run.
 pub async fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Store>> {
+    open_with(url, options, Luck::GOOD).await
+}
+
+/// As [`open()`], for a simulation: what `trouble` says befalls each transaction that writes.
+pub async fn open_in_trouble(
+    url: &str,
+    options: OpenOptions,
+    trouble: Arc<dyn Trouble>,
+) -> Result<Arc<dyn Store>> {
+    open_with(url, options, Luck::as_said_by(trouble)).await
+}
+
+async fn open_with(url: &str, options: OpenOptions, luck: Luck) -> Result<Arc<dyn Store>> {
     if url.starts_with("sqlite:") {
-        Ok(Arc::new(Sqlite::open(url, options).await?))
+        Ok(Arc::new(Sqlite::open(url, options, luck).await?))
     } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        Ok(Arc::new(Postgres::open(url, options).await?))
+        Ok(Arc::new(Postgres::open(url, options, luck).await?))
     } else {
         Err(StoreError::Unfit(
             "the database's URL must begin with sqlite: or postgres://, \

@@ -23,8 +23,10 @@ use sqlx::{
 use tokio::{sync::broadcast, task::JoinHandle};
 
 use super::{
-    Access, Durability, MerchantId, OpenOptions, Repository, Result, Store, StoreError, Work,
+    Access, Durability, MerchantId, Moment, OpenOptions, Repository, Result, Store, StoreError,
+    Work,
     fault::{self as faults, Told},
+    trouble::Luck,
 };
 
 type Db = sqlx::Postgres;
@@ -109,12 +111,13 @@ const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 pub struct Postgres {
     pool: PgPool,
     bell: broadcast::Sender<Work>,
+    luck: Luck,
     listener: JoinHandle<()>,
 }
 
 impl Postgres {
     /// Connects, and begins to listen for work. Fails within seconds where nobody answers.
-    pub async fn open(url: &str, options: OpenOptions) -> Result<Self> {
+    pub(super) async fn open(url: &str, options: OpenOptions, luck: Luck) -> Result<Self> {
         let unfit = |error: sqlx::Error| {
             let cause = faults::cause(error);
             StoreError::Unfit(format!("`database_url` names no Postgres database: {cause}"))
@@ -138,7 +141,7 @@ impl Postgres {
         let mut listener = PgListener::connect_with(&pool).await.map_err(fault)?;
         listener.listen(CHANNEL).await.map_err(fault)?;
         let listener = tokio::spawn(listen(listener, bell.clone()));
-        Ok(Self { pool, bell, listener })
+        Ok(Self { pool, bell, luck, listener })
     }
 }
 
@@ -219,13 +222,14 @@ impl Drop for Postgres {
 #[async_trait]
 impl Store for Postgres {
     async fn begin(&self) -> Result<Box<dyn Repository>> {
+        self.luck.at(Moment::Begin).await?;
         let begun = self.pool.begin().await.map_err(fault)?;
-        Ok(Box::new(sql::Transaction::new(begun, self.bell.clone())))
+        Ok(Box::new(sql::Transaction::new(begun, self.bell.clone(), self.luck.clone())))
     }
 
     async fn snapshot(&self) -> Result<Box<dyn Repository>> {
         let begun = self.pool.begin_with("begin isolation level repeatable read, read only").await;
-        Ok(Box::new(sql::Transaction::new(begun.map_err(fault)?, self.bell.clone())))
+        Ok(Box::new(sql::Transaction::new(begun.map_err(fault)?, self.bell.clone(), Luck::GOOD)))
     }
 
     fn wakes(&self) -> broadcast::Receiver<Work> {

@@ -33,8 +33,10 @@ use sqlx::{
 use tokio::sync::broadcast;
 
 use super::{
-    Access, Durability, MerchantId, OpenOptions, Repository, Result, Store, StoreError, Work,
+    Access, Durability, MerchantId, Moment, OpenOptions, Repository, Result, Store, StoreError,
+    Work,
     fault::{self as faults, Told},
+    trouble::Luck,
 };
 
 type Db = sqlx::Sqlite;
@@ -161,13 +163,14 @@ pub struct Sqlite {
     writer: SqlitePool,
     readers: SqlitePool,
     bell: broadcast::Sender<Work>,
+    luck: Luck,
     /// Held by engines alone.
     lock: Option<File>,
 }
 
 impl Sqlite {
     /// Opens the file, which is made if it is not there and an engine wants it.
-    pub async fn open(url: &str, options: OpenOptions) -> Result<Self> {
+    pub(super) async fn open(url: &str, options: OpenOptions, luck: Luck) -> Result<Self> {
         let unfit = |error: sqlx::Error| {
             StoreError::Unfit(format!("{url} names no SQLite file: {}", faults::cause(error)))
         };
@@ -201,20 +204,21 @@ impl Sqlite {
         }
         let reading = file.read_only(true).busy_timeout(BUSY_TIMEOUT);
         let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(reading);
-        Ok(Self { writer, readers, bell: broadcast::channel(HINTS).0, lock })
+        Ok(Self { writer, readers, bell: broadcast::channel(HINTS).0, luck, lock })
     }
 }
 
 #[async_trait]
 impl Store for Sqlite {
     async fn begin(&self) -> Result<Box<dyn Repository>> {
+        self.luck.at(Moment::Begin).await?;
         let begun = self.writer.begin_with("begin immediate").await.map_err(fault)?;
-        Ok(Box::new(sql::Transaction::new(begun, self.bell.clone())))
+        Ok(Box::new(sql::Transaction::new(begun, self.bell.clone(), self.luck.clone())))
     }
 
     async fn snapshot(&self) -> Result<Box<dyn Repository>> {
         let begun = self.readers.begin().await.map_err(fault)?;
-        Ok(Box::new(sql::Transaction::new(begun, self.bell.clone())))
+        Ok(Box::new(sql::Transaction::new(begun, self.bell.clone(), Luck::GOOD)))
     }
 
     fn wakes(&self) -> broadcast::Receiver<Work> {

@@ -272,16 +272,13 @@ pub async fn oldest(
 ) -> Result<Vec<(Work, DateTime<Utc>)>> {
     let merchants = sqlx::query(OLDEST_DUE.text());
     let merchants = merchants.fetch_all(&mut *connection).await.map_err(fault)?;
-    let inbox = sqlx::query(OLDEST_IN_INBOX.text());
-    let inbox = inbox.fetch_one(&mut *connection).await.map_err(fault)?;
-
     let mut due = Vec::new();
     for row in &merchants {
         for (column, work) in OLDEST {
             due.push((work, row.try_get::<Option<Ts>, _>(column).map_err(fault)?));
         }
     }
-    due.push((Work::Resolve, inbox.try_get("resolve").map_err(fault)?));
+    due.push((Work::Resolve, next_in_inbox(connection).await?.map(Ts)));
 
     let oldest = |work: Work| {
         let of_work = due.iter().filter(|(of, _)| *of == work);
@@ -289,4 +286,10 @@ pub async fn oldest(
         times.filter(|at| *at <= world).min().map(|at| (work, at))
     };
     Ok(Work::ALL.into_iter().filter_map(oldest).collect())
+}
+
+pub async fn next_in_inbox(connection: &mut Connection) -> Result<Option<DateTime<Utc>>> {
+    let row = sqlx::query(OLDEST_IN_INBOX.text()).fetch_one(connection).await.map_err(fault)?;
+    let due: Option<Ts> = row.try_get("resolve").map_err(fault)?;
+    Ok(due.map(|Ts(at)| at))
 }

@@ -29,8 +29,9 @@ use crate::{
         subscription::Subscription,
     },
     store::{
-        Balance, Check, Claim, Dunned, EventFilter, Flaw, InboxItem, MerchantId, MonthFigures,
-        Page, Repository, Result, SentBefore, StoreError, StoredReply, Stuck, Times, Work,
+        Balance, Check, Claim, Dunned, EventFilter, Flaw, InboxItem, MerchantId, Moment,
+        MonthFigures, Page, Repository, Result, SentBefore, StoreError, StoredReply, Stuck, Times,
+        Work, trouble::Luck,
     },
 };
 
@@ -39,13 +40,18 @@ pub struct Transaction {
     pub(super) inner: sqlx::Transaction<'static, Db>,
     wakes: BTreeSet<Work>,
     bell: broadcast::Sender<Work>,
+    luck: Luck,
     is_spoilt: bool,
 }
 
 impl Transaction {
-    /// A transaction that was just begun, and the bell that is rung when it is committed.
-    pub fn new(inner: sqlx::Transaction<'static, Db>, bell: broadcast::Sender<Work>) -> Self {
-        Self { inner, wakes: BTreeSet::new(), bell, is_spoilt: false }
+    /// A transaction that was just begun, the bell that is rung when it is committed, and its luck.
+    pub fn new(
+        inner: sqlx::Transaction<'static, Db>,
+        bell: broadcast::Sender<Work>,
+        luck: Luck,
+    ) -> Self {
+        Self { inner, wakes: BTreeSet::new(), bell, luck, is_spoilt: false }
     }
 }
 
@@ -56,7 +62,9 @@ impl Repository for Transaction {
             let reason = "a transaction in which a write failed cannot be committed";
             return Err(StoreError::Statement(reason.into()));
         }
-        commit(self.inner, self.wakes, &self.bell).await
+        self.luck.at(Moment::Commit).await?;
+        commit(self.inner, self.wakes, &self.bell).await?;
+        self.luck.at(Moment::Committed).await
     }
 
     async fn write(&mut self, changes: Changes) -> Result<()> {
@@ -184,6 +192,10 @@ impl Repository for Transaction {
 
     async fn oldest_due(&mut self, world: DateTime<Utc>) -> Result<Vec<(Work, DateTime<Utc>)>> {
         due::oldest(&mut self.inner, world).await
+    }
+
+    async fn next_in_inbox(&mut self) -> Result<Option<DateTime<Utc>>> {
+        due::next_in_inbox(&mut self.inner).await
     }
 
     async fn merchant(&mut self, merchant: MerchantId) -> Result<Option<Merchant>> {

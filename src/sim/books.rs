@@ -1,0 +1,92 @@
+//! The logs that a world leaves behind, as its judges read them: once, at the end, from the database.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    domain::{
+        ids::{Id, kind},
+        invoice::Invoice,
+        notice::Notice,
+        payment::{attempt::Attempt, refund::Refund},
+        subscription::Subscription,
+    },
+    store::{
+        InvoiceFilter, MerchantId, Page, PaymentFilter, Repository, StoreError, Stuck,
+        SubscriptionFilter,
+    },
+};
+
+/// Rows that are read at once.
+const PAGE: usize = 1_000;
+
+/// All that is judged.
+#[derive(Debug)]
+pub(super) struct Books {
+    pub(super) subscriptions: Vec<Subscription>,
+    pub(super) invoices: BTreeMap<Id<kind::Invoice>, Invoice>,
+    /// Oldest first.
+    pub(super) attempts: Vec<Attempt>,
+    pub(super) refunds: Vec<Refund>,
+    pub(super) notices: Vec<Notice>,
+    /// What each attempt moved by the ledger.
+    pub(super) moved: BTreeMap<Id<kind::Attempt>, i64>,
+    pub(super) stuck: Vec<Stuck>,
+}
+
+/// Reads a list to its end, page by page.
+macro_rules! all {
+    (|$page:ident| $next:expr, |$item:ident| $id:expr) => {{
+        let mut all = Vec::new();
+        let mut after = None;
+        loop {
+            let $page = Page { after, limit: PAGE };
+            let read = $next;
+            after = read.last().map(|$item| $id);
+            let is_last = read.len() < PAGE;
+            all.extend(read);
+            if is_last {
+                break all;
+            }
+        }
+    }};
+}
+
+impl Books {
+    /// Reads them.
+    pub(super) async fn read(
+        repo: &mut dyn Repository,
+        merchant: MerchantId,
+    ) -> Result<Self, StoreError> {
+        let subscriptions = all!(
+            |page| repo.list_subscriptions(merchant, &SubscriptionFilter::default(), page).await?,
+            |one| one.id
+        );
+        let invoices = all!(
+            |page| repo.list_invoices(merchant, &InvoiceFilter::default(), page).await?,
+            |one| one.id
+        );
+        let payments = all!(
+            |page| repo.list_payments(merchant, &PaymentFilter::default(), page).await?,
+            |one| one.id
+        );
+        let notices = all!(|page| repo.list_notices(merchant, None, page).await?, |one| one.id);
+        let moved = all!(|page| repo.money_by_attempt(merchant, page).await?, |one| one.0);
+        let mut attempts = Vec::new();
+        let mut refunds = Vec::new();
+        for payments in payments.chunks(PAGE) {
+            let ids: Vec<_> = payments.iter().map(|payment| payment.id).collect();
+            attempts.append(&mut repo.attempts_of_payments(merchant, &ids).await?);
+            refunds.append(&mut repo.refunds_of_payments(merchant, &ids).await?);
+        }
+        attempts.sort_by_key(|attempt| (attempt.sent_at, attempt.id));
+        Ok(Self {
+            subscriptions,
+            invoices: invoices.into_iter().map(|invoice| (invoice.id, invoice)).collect(),
+            attempts,
+            refunds,
+            notices,
+            moved: moved.into_iter().collect(),
+            stuck: repo.stuck(Some(merchant), usize::from(u16::MAX)).await?,
+        })
+    }
+}

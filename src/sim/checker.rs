@@ -1,0 +1,283 @@
+//! An independent reading of the rules (RULES §1, §2, EML-5): the logs of attempts and notices are
+//! judged by the tables below alone. Nothing here is shared with the code that decided, so that a
+//! mistake there is not made here too.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::books::Books;
+use crate::domain::{
+    ids::{Id, kind},
+    notice::{Facts, NoticeState},
+    payment::{
+        attempt::{Attempt, AttemptState, Initiator},
+        decline::Network,
+    },
+};
+
+/// What one code forbids for the card that it came on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Forbids {
+    /// Any further attempt, for whatever invoice.
+    Everything,
+    /// Any further attempt without its payer, for the same invoice.
+    ThisInvoice,
+    /// More than one further attempt for the same invoice that no person asked for.
+    AllButOne,
+}
+
+/// What is forbidden after each response code, on a card of whatever network; but see [`VISA_ONLY`].
+const RESPONSES: [(&str, Forbids); 15] = [
+    ("04", Forbids::Everything),
+    ("07", Forbids::Everything),
+    ("14", Forbids::Everything),
+    ("15", Forbids::Everything),
+    ("41", Forbids::Everything),
+    ("43", Forbids::Everything),
+    ("46", Forbids::Everything),
+    ("54", Forbids::Everything),
+    ("R1", Forbids::Everything),
+    ("R3", Forbids::Everything),
+    ("R0", Forbids::ThisInvoice),
+    ("1A", Forbids::ThisInvoice),
+    ("59", Forbids::AllButOne),
+    ("63", Forbids::AllButOne),
+    ("83", Forbids::AllButOne),
+];
+
+/// Codes that mean something else, or nothing, to other networks.
+const VISA_ONLY: [&str; 1] = ["1A"];
+
+/// The same for Mastercard's advice.
+const ADVICE: [(&str, Forbids); 2] = [("03", Forbids::Everything), ("21", Forbids::Everything)];
+
+/// The least hours between a refusal and the next attempt for the invoice on that card.
+const RESPONSE_WAITS: [(&str, i64); 6] =
+    [("59", 72), ("63", 72), ("75", 24), ("91", 1), ("92", 1), ("96", 1)];
+/// The same for Mastercard's advice.
+const ADVICE_WAITS: [(&str, i64); 8] = [
+    ("02", 72),
+    ("24", 1),
+    ("25", 24),
+    ("26", 48),
+    ("27", 96),
+    ("28", 144),
+    ("29", 192),
+    ("30", 240),
+];
+
+/// How many attempts may leave in a window.
+struct Window {
+    networks: &'static [Network],
+    hours: i64,
+    most: usize,
+    /// Whether only attempts of the same amount count.
+    same_amount: bool,
+    /// Whether those of the customer and of the merchant count apart.
+    apart: bool,
+}
+
+const OTHERS: &[Network] =
+    &[Network::Amex, Network::Discover, Network::Jcb, Network::UnionPay, Network::Other];
+
+const WINDOWS: [Window; 5] = [
+    Window { networks: &[Network::Visa], hours: 720, most: 15, same_amount: true, apart: true },
+    Window {
+        networks: &[Network::Mastercard],
+        hours: 24,
+        most: 2,
+        same_amount: false,
+        apart: false,
+    },
+    Window {
+        networks: &[Network::Mastercard],
+        hours: 720,
+        most: 15,
+        same_amount: true,
+        apart: false,
+    },
+    Window { networks: OTHERS, hours: 24, most: 1, same_amount: false, apart: false },
+    Window { networks: OTHERS, hours: 720, most: 15, same_amount: false, apart: false },
+];
+
+/// Attempts for one invoice on cards of Visa and Mastercard, on whichever card.
+const MOST_PER_INVOICE: usize = 8;
+/// Debits of one collection under one mandate: the first, and two more.
+const MOST_PER_MANDATE: usize = 3;
+/// Between two mails about a debt to one customer.
+const BETWEEN_MAILS: TimeDelta = TimeDelta::hours(24);
+
+/// Every breach of a rule, in words.
+/// By clocks that may have been off by `clock_error`, one against the other.
+/// `asked_for` are invoices that a person wanted to be collected at once.
+pub(super) fn breaches(
+    books: &Books,
+    asked_for: &BTreeSet<Id<kind::Invoice>>,
+    clock_error: TimeDelta,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    let sent: Vec<&Attempt> = books.attempts.iter().filter(|a| has_left(a)).collect();
+    let mut by_card: BTreeMap<&str, Vec<&Attempt>> = BTreeMap::new();
+    let mut by_invoice: BTreeMap<_, Vec<&Attempt>> = BTreeMap::new();
+    for attempt in &sent {
+        // What a payer enters on the gateway's own page is no card that we keep.
+        if attempt.method.is_some() {
+            by_card.entry(&attempt.card_key).or_default().push(attempt);
+        }
+        by_invoice.entry(attempt.invoice).or_default().push(attempt);
+    }
+    for (card, attempts) in &by_card {
+        refusals(card, attempts, asked_for, &mut found);
+        windows(card, attempts, &mut found);
+    }
+    for attempts in by_invoice.values() {
+        of_invoice(books, attempts, clock_error, &mut found);
+    }
+    mails(books, &mut found);
+    found
+}
+
+/// Whether it reached a network, as far as anyone knows.
+fn has_left(attempt: &Attempt) -> bool {
+    !matches!(attempt.state, AttemptState::Rejected | AttemptState::NotExecuted)
+}
+
+fn looked_up<T: Copy>(table: &[(&str, T)], code: Option<&str>) -> Option<T> {
+    table.iter().find(|(known, _)| Some(*known) == code).map(|(_, what)| *what)
+}
+
+/// No attempt comes after a refusal that forbids it, nor sooner than one allows.
+fn refusals(
+    card: &str,
+    attempts: &[&Attempt],
+    asked_for: &BTreeSet<Id<kind::Invoice>>,
+    found: &mut Vec<String>,
+) {
+    for (place, refused) in attempts.iter().enumerate() {
+        let Some(decline) = refused.decline.as_ref().filter(|_| refused.settled_at.is_some())
+        else {
+            continue;
+        };
+        let (code, advice) = (decline.response_code.as_deref(), decline.network_advice.as_deref());
+        let known_at = refused.settled_at.unwrap_or(refused.sent_at);
+        let after = attempts[place + 1..]
+            .iter()
+            .filter(|next| next.initiator == Initiator::Merchant && next.sent_at >= known_at);
+        let same_invoice = || after.clone().filter(|next| next.invoice == refused.invoice);
+        let said = || {
+            let advice = advice.map(|advice| format!(" with advice {advice}")).unwrap_or_default();
+            format!("{}{advice}", code.unwrap_or("no code"))
+        };
+        let is_meant =
+            refused.network == Network::Visa || code.is_none_or(|code| !VISA_ONLY.contains(&code));
+        let of_code = looked_up(&RESPONSES, code).filter(|_| is_meant);
+        let forbids = [of_code, looked_up(&ADVICE, advice)];
+        for forbidden in forbids.into_iter().flatten() {
+            let (next, allowed) = match forbidden {
+                Forbids::Everything => (after.clone().next(), 0),
+                Forbids::ThisInvoice => (same_invoice().next(), 0),
+                Forbids::AllButOne if asked_for.contains(&refused.invoice) => (None, 1),
+                Forbids::AllButOne => (same_invoice().nth(1), 1),
+            };
+            if let Some(next) = next {
+                found.push(format!(
+                    "{} on {card} after {} said {}, which allows {allowed}",
+                    next.id,
+                    refused.id,
+                    said()
+                ));
+            }
+        }
+        let waits = [looked_up(&RESPONSE_WAITS, code), looked_up(&ADVICE_WAITS, advice)];
+        let hours = waits.into_iter().flatten().max().unwrap_or_default();
+        let from = refused.sent_at + TimeDelta::hours(hours);
+        if let Some(next) = same_invoice().find(|next| next.sent_at < from) {
+            found.push(format!(
+                "{} on {card} less than {hours} hours after {} said {}",
+                next.id,
+                refused.id,
+                said()
+            ));
+        }
+    }
+}
+
+/// No window of a network holds more than it may.
+fn windows(card: &str, attempts: &[&Attempt], found: &mut Vec<String>) {
+    for (place, last) in attempts.iter().enumerate() {
+        for window in WINDOWS.iter().filter(|window| window.networks.contains(&last.network)) {
+            let begins = last.sent_at - TimeDelta::hours(window.hours);
+            let inside = attempts[..=place]
+                .iter()
+                .filter(|before| before.sent_at > begins)
+                .filter(|before| !window.same_amount || before.amount == last.amount)
+                .filter(|before| !window.apart || before.initiator == last.initiator)
+                .count();
+            if inside > window.most {
+                found.push(format!(
+                    "{} is the {inside}th on {card} within {} hours, of {}",
+                    last.id, window.hours, window.most
+                ));
+            }
+        }
+    }
+}
+
+/// No invoice sees more attempts than it may, nor any once it is closed.
+fn of_invoice(
+    books: &Books,
+    attempts: &[&Attempt],
+    clock_error: TimeDelta,
+    found: &mut Vec<String>,
+) {
+    let is_card = |attempt: &&&Attempt| {
+        matches!(attempt.network, Network::Visa | Network::Mastercard) && attempt.method.is_some()
+    };
+    let on_cards = attempts.iter().filter(is_card).count();
+    if on_cards > MOST_PER_INVOICE {
+        found.push(format!("{on_cards} attempts on cards for {}", attempts[0].invoice));
+    }
+    let mut by_mandate: BTreeMap<&str, usize> = BTreeMap::new();
+    for attempt in attempts {
+        if matches!(attempt.network, Network::Ach | Network::Sepa | Network::Bacs) {
+            *by_mandate.entry(&attempt.card_key).or_default() += 1;
+        }
+    }
+    for (mandate, count) in by_mandate.iter().filter(|(_, count)| **count > MOST_PER_MANDATE) {
+        found.push(format!("{count} debits of {mandate} for {}", attempts[0].invoice));
+    }
+    let closed_at = books.invoices.get(&attempts[0].invoice).and_then(|one| one.closed_at);
+    for attempt in attempts {
+        if closed_at.is_some_and(|closed| attempt.sent_at > closed + clock_error) {
+            found.push(format!("{} for {}, which was closed", attempt.id, attempt.invoice));
+        }
+    }
+}
+
+/// No two mails about a debt within a day, and none twice about one fact.
+fn mails(books: &Books, found: &mut Vec<String>) {
+    let mut facts = BTreeSet::new();
+    let mut last: BTreeMap<_, (DateTime<Utc>, String)> = BTreeMap::new();
+    let mut sent: Vec<_> =
+        books.notices.iter().filter(|notice| notice.state == NoticeState::Sent).collect();
+    sent.sort_by_key(|notice| notice.sent_at);
+    for notice in sent {
+        if !facts.insert((notice.customer, &notice.fact_key)) {
+            found.push(format!("{} tells {} again", notice.id, notice.fact_key));
+        }
+        let is_about_debt = matches!(
+            notice.facts,
+            Facts::PaymentFailed { .. }
+                | Facts::AuthenticationNeeded { .. }
+                | Facts::Suspended { .. }
+        );
+        let Some(sent_at) = notice.sent_at.filter(|_| is_about_debt) else { continue };
+        if let Some((before, other)) = last.get(&notice.customer)
+            && sent_at < *before + BETWEEN_MAILS
+        {
+            found.push(format!("{} at {sent_at}, and {other} at {before}", notice.id));
+        }
+        last.insert(notice.customer, (sent_at, notice.id.to_string()));
+    }
+}

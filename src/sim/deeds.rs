@@ -1,0 +1,361 @@
+//! What the people of a simulated world do, carried out by the operations that gRPC and pages share.
+//! Whoever is refused takes it as it is; whoever meets trouble with the database comes again.
+
+use chrono::TimeDelta;
+
+use super::{portal::Wish, world::World};
+use crate::{
+    app::{
+        Act, AppError, Result, customers, dunning, invoices,
+        invoices::{CollectBy, NewInvoice, NewLine},
+        merchants, pay, payment_methods,
+        payment_methods::NewPaymentMethod,
+        plans::{self, NewPlan, OnUpdate, PlanUpdate},
+        refunds,
+        subscriptions::{self, Change, NewSubscription, Trial},
+    },
+    domain::{
+        ids::{Id, kind},
+        invoice::{Invoice, InvoiceState},
+        labels::Labels,
+        merchant::Merchant,
+        money::Money,
+        payment::PaymentState,
+        subscription::lifecycle::EndWhen,
+    },
+    store::{InvoiceFilter, Page, PaymentFilter},
+};
+
+/// The most papers of one member that are looked through.
+const PAPERS: usize = 200;
+
+impl World {
+    /// Opens the portal: its merchant, its ladder and what it sells.
+    pub(super) async fn open_portal(&mut self) -> anyhow::Result<()> {
+        let zone = *self.stage.dice.pick(&[
+            "Europe/Berlin",
+            "America/New_York",
+            "Asia/Tokyo",
+            "Australia/Lord_Howe",
+            "UTC",
+        ]);
+        let terms = merchants::MerchantTerms {
+            name: "Open Academy".to_owned(),
+            zone: zone.to_owned(),
+            locale: (*self.stage.dice.pick(&["en", "de", "es"])).to_owned(),
+            gateway: self.gateways[0].name().to_owned(),
+            other_gateways: vec![self.gateways[1].name().to_owned()],
+            invoice_prefix: "OA".to_owned(),
+            reply_to: None,
+            legal_lines: "Open Academy".to_owned(),
+            portal_url: Some("https://academy.example".to_owned()),
+            dunning_policy: None,
+        };
+        let world = self.rondo.clock.now();
+        let mut repo = self.rondo.store.begin().await?;
+        let made = merchants::create_merchant(&self.rondo, repo.as_mut(), world, terms).await?;
+        let mut act = Act::new(repo.as_mut(), &made, world, &self.rondo.mint);
+        if self.stage.dice.says(500) {
+            let ladder = super::portal::ladder(&self.stage);
+            let policy = dunning::create_policy(&mut act, "ours", ladder).await?;
+            let update = merchants::MerchantUpdate {
+                dunning_policy: Some(Some(policy.id)),
+                ..merchants::MerchantUpdate::default()
+            };
+            merchants::update_merchant(&self.rondo, repo.as_mut(), made.id, None, update).await?;
+        }
+        let (currency, offers) = super::portal::offers(&self.stage);
+        let made = merchants::merchant(repo.as_mut(), made.id).await?;
+        let mut act = Act::new(repo.as_mut(), &made, world, &self.rondo.mint);
+        for (name, terms) in offers {
+            let new = NewPlan { name, terms, dunning_policy: None, labels: Labels::default() };
+            self.portal.plans.push(plans::create_plan(&mut act, new).await?.plan.id);
+        }
+        repo.commit().await?;
+        self.currency = Some(currency);
+        self.merchant = Some(made);
+        Ok(())
+    }
+
+    /// Carries out a wish. A refusal is an answer like any other.
+    pub(super) async fn fulfil(&mut self, wish: Wish) -> anyhow::Result<()> {
+        let merchant = self.merchant().clone();
+        let done = match wish {
+            Wish::Join(member) => self.join(&merchant, member).await,
+            Wish::PayByPage(member) => self.pay_by_page(&merchant, member).await,
+            Wish::ComeBack(member) => self.come_back(&merchant, member).await,
+            Wish::RaisePrice => self.raise_price(&merchant).await,
+            Wish::LookAfterStuck | Wish::Reconcile | Wish::Audit => {
+                return self.look_after(wish).await;
+            }
+            of_member => self.of_member(&merchant, of_member).await,
+        };
+        match done {
+            Ok(what) => self.stage.note(format_args!("{wish:?}: {what}")),
+            Err(AppError::Store(error)) if error.is_transient() => {
+                let again = self.stage.truth() + TimeDelta::minutes(5);
+                self.portal.wants(again, wish);
+            }
+            Err(AppError::Store(error)) => return Err(error.into()),
+            Err(refusal) => self.stage.note(format_args!("{wish:?}: refused, {refusal}")),
+        }
+        Ok(())
+    }
+
+    async fn join(&mut self, merchant: &Merchant, member: usize) -> Result<String> {
+        let dice = &self.stage.dice;
+        let plan = self.portal.taken(dice);
+        let gateway = &self.gateways[usize::from(dice.says(200))];
+        let stored = gateway.provider().cards.issue(dice, self.stage.truth());
+        let email = format!("member{member}@academy.example");
+        let quantity = u32::try_from(dice.between(1, 5)).unwrap_or(1);
+        let trial = if dice.says(800) { Trial::AsPlanned } else { Trial::Skipped };
+        let mut repo = self.rondo.store.begin().await?;
+        let now = self.rondo.clock.now();
+        let mut act = Act::new(repo.as_mut(), merchant, now, &self.rondo.mint);
+        let new = customers::NewCustomer {
+            email: email.clone(),
+            name: format!("Member {member}"),
+            ..customers::NewCustomer::default()
+        };
+        let customer = customers::create_customer(&mut act, new).await?.id;
+        payment_methods::attach(&mut act, method(customer, gateway.name(), stored)).await?;
+        let new = NewSubscription {
+            customer,
+            plan,
+            currency: None,
+            quantity,
+            payment_method: None,
+            trial,
+            labels: Labels::default(),
+        };
+        let subscription = subscriptions::create(&mut act, new).await?.id;
+        repo.commit().await?;
+        self.portal.members.push(super::portal::Member {
+            place: member,
+            id: customer,
+            email,
+            subscription,
+        });
+        Ok(format!("{subscription} of {customer}"))
+    }
+
+    async fn raise_price(&mut self, merchant: &Merchant) -> Result<String> {
+        let dice = &self.stage.dice;
+        let plan = *dice.pick(&self.portal.plans);
+        let mut repo = self.rondo.store.begin().await?;
+        let now = self.rondo.clock.now();
+        let mut act = Act::new(repo.as_mut(), merchant, now, &self.rondo.mint);
+        let mut components = plans::plan_with_terms(&mut act, plan).await?.terms.components;
+        for amount in components[0].amounts.values_mut() {
+            *amount += dice.between(1, 500);
+        }
+        let update = PlanUpdate { components: Some(components), ..PlanUpdate::default() };
+        let existing = *dice.pick(&[OnUpdate::Keep, OnUpdate::AtRenewal, OnUpdate::Now]);
+        plans::update_plan(&mut act, plan, None, update, Some(existing)).await?;
+        repo.commit().await?;
+        Ok(format!("{plan}, {existing:?}"))
+    }
+
+    async fn of_member(&mut self, merchant: &Merchant, wish: Wish) -> Result<String> {
+        let Some(member) = self.portal.member(wish).cloned() else {
+            return Ok("is no member yet".to_owned());
+        };
+        let dice = &self.stage.dice;
+        let id = member.subscription;
+        let mut repo = self.rondo.store.begin().await?;
+        let now = self.rondo.clock.now();
+        let mut act = Act::new(repo.as_mut(), merchant, now, &self.rondo.mint);
+        let act = &mut act;
+        let told = match wish {
+            Wish::NewCard(_) => {
+                let gateway = &self.gateways[usize::from(dice.says(200))];
+                let stored = gateway.provider().cards.issue(dice, self.stage.truth());
+                let new = method(member.id, gateway.name(), stored);
+                let is_default = dice.says(800);
+                payment_methods::attach(act, NewPaymentMethod { is_default, ..new })
+                    .await?
+                    .id
+                    .to_string()
+            }
+            Wish::CancelNow(_) => {
+                subscriptions::cancel(act, id, None, EndWhen::Now).await?.id.to_string()
+            }
+            Wish::CancelAtPeriodEnd(_) => {
+                subscriptions::cancel(act, id, None, EndWhen::AtPeriodEnd).await?.id.to_string()
+            }
+            Wish::UndoCancellation(_) => {
+                subscriptions::undo_cancellation(act, id, None).await?.id.to_string()
+            }
+            Wish::Pause(_) => {
+                let days = dice.between(5, 90);
+                let until = (days > 20).then(|| now + TimeDelta::days(days));
+                if until.is_none() {
+                    let back = self.stage.truth() + TimeDelta::days(days);
+                    self.portal.wants(back, Wish::Resume(member.place));
+                }
+                subscriptions::pause(act, id, None, until).await?.id.to_string()
+            }
+            Wish::Resume(_) => subscriptions::resume(act, id, None).await?.id.to_string(),
+            Wish::TakeSeats(_) => {
+                let quantity = u32::try_from(dice.between(1, 9)).ok();
+                let change = Change { quantity, ..Change::default() };
+                subscriptions::change(act, id, None, change).await?.id.to_string()
+            }
+            Wish::ChangePlan(_) => {
+                let plan = Some(*dice.pick(&self.portal.plans));
+                let change = Change { plan, ..Change::default() };
+                subscriptions::change(act, id, None, change).await?.id.to_string()
+            }
+            Wish::BuyCourse(_) => {
+                let currency = self.currency.expect("the portal is open");
+                let unit = Money::new(dice.between(1, 50_000), currency);
+                let line = NewLine { label: "Course".to_owned(), unit, quantity: 1 };
+                let new = NewInvoice {
+                    customer: member.id,
+                    lines: vec![line],
+                    entitlements: vec!["course".to_owned()],
+                    labels: Labels::default(),
+                    due_at: None,
+                    collection: if dice.says(800) {
+                        CollectBy::Charge(None)
+                    } else {
+                        CollectBy::Link
+                    },
+                };
+                invoices::create(act, new).await?.invoice.id.to_string()
+            }
+            Wish::PayNow(_) => match open_invoice(act, member.id).await? {
+                Some(invoice) => {
+                    self.asked_for.insert(invoice.id);
+                    invoices::pay_now(act, invoice.id, None, None).await?.invoice.id.to_string()
+                }
+                None => "owes nothing".to_owned(),
+            },
+            Wish::VoidInvoice(_) => match open_invoice(act, member.id).await? {
+                Some(invoice) => {
+                    invoices::void(act, invoice.id, None).await?.invoice.id.to_string()
+                }
+                None => "owes nothing".to_owned(),
+            },
+            Wish::AskMoneyBack(_) => match paid_payment(act, member.id).await? {
+                Some((payment, amount)) => {
+                    let part = Money::new(dice.between(1, amount.minor()), amount.currency());
+                    let part = dice.says(500).then_some(part);
+                    refunds::request(act, payment, part, "asked for".to_owned())
+                        .await?
+                        .id
+                        .to_string()
+                }
+                None => "paid nothing".to_owned(),
+            },
+            Wish::RetryNow(_) | Wish::HoldCase(_) => {
+                let merchant = act.merchant_id();
+                let cases = act.repo.open_cases_of_customers(merchant, &[member.id]).await?;
+                match cases.first() {
+                    None => "is in no case".to_owned(),
+                    Some(case) if wish == Wish::RetryNow(member.place) => {
+                        self.asked_for.insert(case.invoice);
+                        dunning::retry_now(act, case.id, None).await?.id.to_string()
+                    }
+                    Some(case) => {
+                        let until = now + TimeDelta::days(dice.between(1, 9));
+                        dunning::hold(act, case.id, None, until).await?.id.to_string()
+                    }
+                }
+            }
+            Wish::Join(_)
+            | Wish::PayByPage(_)
+            | Wish::ComeBack(_)
+            | Wish::RaisePrice
+            | Wish::LookAfterStuck
+            | Wish::Reconcile
+            | Wish::Audit => String::new(),
+        };
+        repo.commit().await?;
+        Ok(told)
+    }
+
+    /// The invoice that a member owes, read by itself.
+    async fn owes(&self, merchant: &Merchant, member: usize) -> Result<Option<Invoice>> {
+        let Some(member) = self.portal.member(Wish::PayNow(member)) else { return Ok(None) };
+        let mut repo = self.rondo.store.snapshot().await?;
+        let now = self.rondo.clock.now();
+        let mut act = Act::new(repo.as_mut(), merchant, now, &self.rondo.mint);
+        open_invoice(&mut act, member.id).await
+    }
+
+    async fn pay_by_page(&mut self, merchant: &Merchant, member: usize) -> Result<String> {
+        let Some(invoice) = self.owes(merchant, member).await? else {
+            return Ok("owes nothing".to_owned());
+        };
+        let wish = pay::Wish {
+            invoice: invoice.id,
+            store_method: self.stage.dice.says(500),
+            return_url: "https://academy.example/back".to_owned(),
+        };
+        // The page is opened over the same bad line as all else; who meets a dead process tries later.
+        let (rondo, owner) = (self.rondo.clone(), merchant.clone());
+        let opened = async move { pay::start_checkout(&rondo, &owner, &wish).await };
+        self.stage.faults.set_calm(false);
+        let opened = self.stage.unless_struck(opened).await;
+        self.stage.faults.set_calm(true);
+        let Some(started) = opened.transpose()? else {
+            return Ok("the process died".to_owned());
+        };
+        if self.stage.dice.says(600) {
+            let back = self.stage.truth() + TimeDelta::minutes(self.stage.dice.between(2, 700));
+            self.portal.wants(back, Wish::ComeBack(member));
+        }
+        Ok(format!("{}: {started:?}", invoice.id))
+    }
+
+    async fn come_back(&mut self, merchant: &Merchant, member: usize) -> Result<String> {
+        let Some(invoice) = self.owes(merchant, member).await? else {
+            return Ok("owes nothing any more".to_owned());
+        };
+        pay::finish(&self.rondo, merchant, invoice.id).await?;
+        Ok(invoice.id.to_string())
+    }
+}
+
+fn method(
+    customer: Id<kind::Customer>,
+    gateway: &str,
+    stored: crate::gateway::StoredMethod,
+) -> NewPaymentMethod {
+    NewPaymentMethod {
+        customer,
+        gateway: gateway.to_owned(),
+        stored,
+        original_transaction: None,
+        consented_at: None,
+        customer_present: true,
+        is_default: true,
+    }
+}
+
+async fn open_invoice(act: &mut Act<'_>, customer: Id<kind::Customer>) -> Result<Option<Invoice>> {
+    let filter = InvoiceFilter {
+        customer: Some(customer),
+        states: vec![InvoiceState::Open],
+        ..InvoiceFilter::default()
+    };
+    let page = Page { after: None, limit: PAPERS };
+    let found = act.repo.list_invoices(act.merchant.id, &filter, page).await?;
+    Ok(found.into_iter().next())
+}
+
+async fn paid_payment(
+    act: &mut Act<'_>,
+    customer: Id<kind::Customer>,
+) -> Result<Option<(Id<kind::Payment>, Money)>> {
+    let filter = PaymentFilter {
+        customer: Some(customer),
+        states: vec![PaymentState::Succeeded],
+        ..PaymentFilter::default()
+    };
+    let page = Page { after: None, limit: PAPERS };
+    let found = act.repo.list_payments(act.merchant.id, &filter, page).await?;
+    Ok(found.last().map(|payment| (payment.id, payment.amount)))
+}

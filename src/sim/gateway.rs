@@ -1,0 +1,248 @@
+//! The gateway of a simulated world, as Rondo sees it: a provider at the end of a bad line.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{
+    dice::Dice,
+    fault::Fault,
+    provider::{Provider, unknown, who},
+    stage::{Place, Stage},
+    webhook,
+};
+use crate::{
+    domain::money::Money,
+    gateway::{
+        Capabilities, ChargeOrder, ChargeTrace, CheckoutOrder, Delivery, Gateway, GatewayError,
+        HostedPage, Idempotency, Lookup, OffSession, Outcome, RefundOrder, RefundOutcome,
+        RefundSighting, Refunds, SetupOrder, SetupState, Sighting, Statement, WebhookError,
+        WebhookNews,
+    },
+};
+
+/// An account at a simulated provider.
+#[derive(Debug)]
+pub(super) struct SimGateway {
+    stage: Arc<Stage>,
+    name: &'static str,
+    capabilities: Capabilities,
+    provider: Mutex<Provider>,
+}
+
+/// What an account can do in this world: every kind of idempotency and of look-up comes up.
+fn drawn(dice: &Dice) -> Capabilities {
+    let day = Duration::from_hours(24);
+    let (idempotency, lookup) = *dice.pick(&[
+        (Idempotency::FrozenReplay { ttl: day }, Lookup::ByReference),
+        (
+            Idempotency::FrozenReplay { ttl: day },
+            Lookup::ByReferenceEventually { lag: Duration::from_hours(5) },
+        ),
+        (Idempotency::LatestState { ttl: Duration::from_hours(6) }, Lookup::ByReference),
+        (Idempotency::LatestState { ttl: day * 3 }, Lookup::ByReference),
+        (Idempotency::ClientNamed, Lookup::ByReference),
+        (Idempotency::UniqueReference, Lookup::ByReference),
+        (Idempotency::None, Lookup::ByReference),
+        (Idempotency::FrozenReplay { ttl: day }, Lookup::None),
+    ]);
+    Capabilities {
+        off_session: OffSession::Charge,
+        idempotency,
+        lookup,
+        answers_later: true,
+        late_success: true,
+        webhooks_cover_declines: dice.says(700),
+        can_cancel: dice.says(800),
+        has_statement: dice.says(800),
+        max_latency: Duration::from_secs(25),
+        lead_time: Duration::ZERO,
+        refunds: Refunds { partial: true, after_settlement_only: false },
+        hosted_setup: false,
+        hosted_checkout: true,
+        reference_max_len: 255,
+    }
+}
+
+impl SimGateway {
+    /// The account `name`; webhooks that lose their way go to `other`.
+    pub(super) fn new(stage: Arc<Stage>, name: &'static str, other: &'static str) -> Self {
+        let capabilities = drawn(&stage.dice);
+        stage.note(format_args!(
+            "{name}: {:?}, {:?}",
+            capabilities.idempotency, capabilities.lookup
+        ));
+        let provider = Mutex::new(Provider::new(name, other, capabilities.clone()));
+        Self { stage, name, capabilities, provider }
+    }
+
+    pub(super) const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The provider's own books.
+    pub(super) fn provider(&self) -> MutexGuard<'_, Provider> {
+        self.provider.lock().expect("no holder of the provider can panic")
+    }
+
+    /// Whether a call arrives.
+    fn sends(&self, what: &str) -> Result<(), GatewayError> {
+        if self.stage.strikes(Fault::RateLimited) {
+            let seconds = self.stage.dice.between(1, 300).unsigned_abs();
+            return Err(GatewayError::RateLimited {
+                retry_after: Some(Duration::from_secs(seconds)),
+            });
+        }
+        if self.stage.strikes(Fault::RequestLost) {
+            return Err(unknown("the call timed out"));
+        }
+        if self.stage.strikes(Fault::ServerErrorNotExecuted) {
+            return Err(unknown("503"));
+        }
+        self.stage.note(format_args!("{}: {what}", self.name));
+        Ok(())
+    }
+
+    /// What comes back of a call that was carried out.
+    fn hears<T>(&self, answer: T) -> Result<T, GatewayError> {
+        if self.stage.strikes(Fault::ReplyLost) {
+            return Err(unknown("the connection was reset"));
+        }
+        if self.stage.strikes(Fault::MalformedReply) {
+            return Err(unknown("what came back is no JSON"));
+        }
+        Ok(answer)
+    }
+
+    /// Orders one charge, over a line that may lose, delay and repeat.
+    fn order(&self, order: &ChargeOrder) -> Result<Outcome, GatewayError> {
+        self.sends(&format!("order of {} by the {}", order.attempt, who(order.initiator)))?;
+        let stage = &self.stage;
+        if stage.strikes(Fault::ReplyLate) {
+            let at = stage.truth() + TimeDelta::seconds(stage.dice.between(26, 1_200));
+            self.provider().order_late(at, order);
+            return Err(unknown("the call timed out"));
+        }
+        let errs = stage.strikes(Fault::ServerErrorExecuted);
+        let mut answer = self.provider().charge(order, stage, errs);
+        // A second delivery is the provider's to recognise; one that cannot must not meet it.
+        let recognises = self.capabilities.idempotency != Idempotency::None;
+        if recognises && stage.strikes(Fault::DeliveredTwice) {
+            answer = self.provider().charge(order, stage, errs);
+        }
+        if errs {
+            return Err(unknown("500"));
+        }
+        let mut outcome = self.hears(answer?)?;
+        if let Outcome::Paid(paid) = &mut outcome
+            && stage.strikes(Fault::WrongAmount)
+        {
+            let wrong = stage.dice.between(1, 900);
+            paid.amount = Money::new(paid.amount.minor() + wrong, paid.amount.currency());
+        }
+        Ok(outcome)
+    }
+
+    /// Goes through the gate before a call.
+    async fn leaves(&self) -> Result<(), GatewayError> {
+        let leaves = self.stage.gate(Place::BeforeCall).await;
+        if leaves { Ok(()) } else { Err(unknown("the call timed out")) }
+    }
+
+    fn looks_up(&self) -> Result<(), GatewayError> {
+        if self.stage.strikes(Fault::LookupDown) {
+            return Err(unknown("the look-up timed out"));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Gateway for SimGateway {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn moves_real_money(&self) -> bool {
+        false
+    }
+
+    async fn charge(&self, order: &ChargeOrder) -> Result<Outcome, GatewayError> {
+        self.leaves().await?;
+        let answer = self.order(order);
+        self.stage.gate(Place::AfterCall).await;
+        answer
+    }
+
+    async fn checkout(&self, order: &CheckoutOrder) -> Result<HostedPage, GatewayError> {
+        self.leaves().await?;
+        let answer = self
+            .sends(&format!("page for {}", order.attempt))
+            .map(|()| self.provider().checkout(order, &self.stage))
+            .and_then(|page| self.hears(page));
+        self.stage.gate(Place::AfterCall).await;
+        answer
+    }
+
+    async fn find_charge(&self, trace: &ChargeTrace) -> Result<Sighting, GatewayError> {
+        if self.capabilities.lookup == Lookup::None {
+            return Err(GatewayError::Unsupported("look up a charge"));
+        }
+        self.looks_up()?;
+        let found = self.provider().find(trace.attempt, self.stage.truth())?;
+        self.stage.note(format_args!("{}: look-up of {}", self.name, trace.attempt));
+        self.stage.gate(Place::AfterCall).await;
+        Ok(found)
+    }
+
+    async fn cancel_charge(&self, trace: &ChargeTrace) -> Result<Sighting, GatewayError> {
+        self.looks_up()?;
+        self.provider().cancel(trace.attempt, &self.stage);
+        self.stage.gate(Place::AfterCall).await;
+        self.provider().find(trace.attempt, self.stage.truth())
+    }
+
+    async fn statement(
+        &self,
+        since: DateTime<Utc>,
+        _after: Option<&str>,
+    ) -> Result<Statement, GatewayError> {
+        self.looks_up()?;
+        Ok(self.provider().statement(since))
+    }
+
+    async fn refund(&self, order: &RefundOrder) -> Result<RefundOutcome, GatewayError> {
+        self.leaves().await?;
+        let answer = self
+            .sends(&format!("refund {}", order.refund))
+            .map(|()| self.provider().refund(order, &self.stage))
+            .and_then(|outcome| self.hears(outcome));
+        self.stage.gate(Place::AfterCall).await;
+        answer
+    }
+
+    async fn find_refund(&self, order: &RefundOrder) -> Result<RefundSighting, GatewayError> {
+        self.looks_up()?;
+        Ok(self.provider().find_refund(order))
+    }
+
+    async fn setup(&self, _order: &SetupOrder) -> Result<HostedPage, GatewayError> {
+        Err(GatewayError::Unsupported("store a method on a page of its own"))
+    }
+
+    async fn find_setup(&self, _reference: &str) -> Result<SetupState, GatewayError> {
+        Err(GatewayError::Unsupported("store a method on a page of its own"))
+    }
+
+    async fn parse_webhook(
+        &self,
+        delivery: &Delivery,
+        _now: DateTime<Utc>,
+    ) -> Result<WebhookNews, WebhookError> {
+        webhook::read(delivery, self.name)
+    }
+}

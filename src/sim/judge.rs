@@ -1,0 +1,204 @@
+//! Whether money and cycles came out right (RULES §10, P-1, P-2, P-8): the providers' own books held
+//! against the ledger, every cycle accounted for, every mail that was written delivered once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{
+    books::Books,
+    mailer::Arrived,
+    provider::{Charge, Standing},
+};
+use crate::domain::{
+    ids::{Id, kind},
+    invoice::{Invoice, InvoiceState},
+    notice::NoticeState,
+    payment::refund::{RefundOrigin, RefundState},
+    subscription::{Subscription, SubscriptionState},
+};
+
+/// After so long no attempt is undecided, but for those that staff was told of: a debit's answer, or the
+/// last probe.
+const DECIDED_WITHIN: TimeDelta = TimeDelta::days(20);
+
+/// What is wrong, by kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Invoices that brought more money than they are of, and kept it.
+    pub double_charges: Vec<String>,
+    /// Cycles that nobody was billed for, or that nothing becomes of.
+    pub lost_cycles: Vec<String>,
+    /// Where the ledger and the providers differ, or the ledger does not hold.
+    pub ledger_differences: Vec<String>,
+    /// Charges and mails that the rules forbid.
+    pub rule_violations: Vec<String>,
+    /// Mails that were lost, or sent twice.
+    pub mail_faults: Vec<String>,
+}
+
+impl Findings {
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.lines().next().is_none()
+    }
+
+    /// All of it, each with its kind.
+    pub fn lines(&self) -> impl Iterator<Item = String> + '_ {
+        let kinds = [
+            ("double charge", &self.double_charges),
+            ("lost cycle", &self.lost_cycles),
+            ("ledger difference", &self.ledger_differences),
+            ("rule violation", &self.rule_violations),
+            ("mail", &self.mail_faults),
+        ];
+        kinds
+            .into_iter()
+            .flat_map(|(kind, found)| found.iter().map(move |f| format!("{kind}: {f}")))
+    }
+}
+
+/// Judges what a world left behind.
+pub(super) struct Judge<'a> {
+    pub(super) books: &'a Books,
+    /// What each provider has, by its own books.
+    pub(super) charges: Vec<Charge>,
+    pub(super) arrived: BTreeMap<String, Arrived>,
+    /// The machine's time.
+    pub(super) now: DateTime<Utc>,
+    /// What happened to each subscription that may leave a gap between two of its periods.
+    pub(super) rested: BTreeSet<Id<kind::Subscription>>,
+}
+
+impl Judge<'_> {
+    /// All that is wrong.
+    pub(super) fn findings(&self) -> Findings {
+        let mut found = Findings::default();
+        self.money(&mut found);
+        self.cycles(&mut found);
+        self.mails(&mut found);
+        found
+    }
+
+    /// Captures less refunds are what the ledger says, and no more than what was owed (P-1).
+    fn money(&self, found: &mut Findings) {
+        let stuck: BTreeSet<_> = self.books.stuck.iter().map(|one| one.object.as_str()).collect();
+        let open: BTreeSet<_> = self
+            .books
+            .attempts
+            .iter()
+            .filter(|attempt| attempt.state.is_open())
+            .map(|attempt| attempt.id)
+            .collect();
+        let mut kept: BTreeMap<Id<kind::Attempt>, i64> = BTreeMap::new();
+        let mut by_invoice: BTreeMap<Id<kind::Invoice>, i64> = BTreeMap::new();
+        for charge in &self.charges {
+            if charge.standing == Standing::Captured {
+                let net = charge.amount.minor() - charge.given_back;
+                *kept.entry(charge.attempt).or_default() += net;
+                *by_invoice.entry(charge.invoice).or_default() += net;
+            }
+        }
+        for attempt in &self.books.attempts {
+            let taken = kept.remove(&attempt.id).unwrap_or_default();
+            let recorded = self.books.moved.get(&attempt.id).copied().unwrap_or_default();
+            let is_excused = open.contains(&attempt.id) && stuck.contains(&*attempt.id.to_string());
+            if taken != recorded && !is_excused {
+                found.ledger_differences.push(format!(
+                    "the gateway has {taken} of {} ({:?}), and the ledger {recorded}",
+                    attempt.id, attempt.state
+                ));
+            }
+            let is_old = attempt.sent_at < self.now - DECIDED_WITHIN;
+            if attempt.state.is_open() && is_old && !is_excused {
+                found.lost_cycles.push(format!("{} is still {:?}", attempt.id, attempt.state));
+            }
+        }
+        for (attempt, taken) in kept.into_iter().filter(|(_, taken)| *taken != 0) {
+            found.ledger_differences.push(format!("{taken} were taken for unknown {attempt}"));
+        }
+        for (id, kept) in by_invoice {
+            let Some(invoice) = self.books.invoices.get(&id) else { continue };
+            let sent_back: i64 = self
+                .books
+                .refunds
+                .iter()
+                .filter(|refund| refund.invoice == id && refund.state == RefundState::Succeeded)
+                .filter(|refund| refund.origin == RefundOrigin::Requested)
+                .map(|refund| refund.amount.minor())
+                .sum();
+            let owed = match invoice.state {
+                InvoiceState::Paid => invoice.total.minor() - sent_back,
+                InvoiceState::Open | InvoiceState::Void | InvoiceState::Uncollectible => 0,
+            };
+            let is_open = self.books.attempts.iter().any(|a| a.invoice == id && a.state.is_open());
+            let goes_back = self.books.refunds.iter().any(|refund| {
+                refund.invoice == id
+                    && matches!(refund.state, RefundState::Queued | RefundState::Pending)
+            });
+            if kept > owed && !is_open && !goes_back {
+                found.double_charges.push(format!("{kept} are kept for {id}, of {owed}"));
+            }
+        }
+    }
+
+    /// Every cycle is billed once, one after the other, and something becomes of it (P-2).
+    fn cycles(&self, found: &mut Findings) {
+        let mut by_subscription: BTreeMap<_, Vec<&Invoice>> = BTreeMap::new();
+        for invoice in self.books.invoices.values() {
+            if let Some(subscription) = invoice.subscription {
+                by_subscription.entry(subscription).or_default().push(invoice);
+            }
+        }
+        for subscription in &self.books.subscriptions {
+            let mut invoices = by_subscription.remove(&subscription.id).unwrap_or_default();
+            invoices.retain(|invoice| invoice.period.is_some());
+            invoices.sort_by_key(|invoice| invoice.period.map(|period| period.start()));
+            self.of_subscription(subscription, &invoices, found);
+        }
+    }
+
+    fn of_subscription(
+        &self,
+        subscription: &Subscription,
+        invoices: &[&Invoice],
+        found: &mut Findings,
+    ) {
+        let id = subscription.id;
+        let periods: Vec<_> = invoices.iter().filter_map(|invoice| invoice.period).collect();
+        for pair in periods.windows(2) {
+            if pair[0].end() > pair[1].start() {
+                found.double_charges.push(format!("{id} is billed twice for {}", pair[1].start()));
+            } else if pair[0].end() < pair[1].start() && !self.rested.contains(&id) {
+                found.lost_cycles.push(format!(
+                    "{id} is not billed from {} to {}",
+                    pair[0].end(),
+                    pair[1].start()
+                ));
+            }
+        }
+        let billed_until = periods.last().map(|period| period.end());
+        let is_running =
+            matches!(subscription.state, SubscriptionState::Active | SubscriptionState::PastDue);
+        let stuck = self.books.stuck.iter().any(|one| one.object == id.to_string());
+        let late = self.now - TimeDelta::hours(6);
+        if is_running && !stuck && billed_until.is_none_or(|until| until < late) {
+            found.lost_cycles.push(format!("{id} is billed only until {billed_until:?}"));
+        }
+    }
+
+    /// What the outbox says that it sent has arrived, once, and nothing else has (EML-5).
+    fn mails(&self, found: &mut Findings) {
+        let mut arrived = self.arrived.clone();
+        for notice in &self.books.notices {
+            let message_id = format!("<{}@academy.example>", notice.id);
+            let came = arrived.remove(&message_id);
+            if notice.state == NoticeState::Sent && came.is_none() {
+                found.mail_faults.push(format!("{} was sent and never came", notice.id));
+            }
+        }
+        found
+            .mail_faults
+            .extend(arrived.keys().map(|id| format!("{id} came, and nobody wrote it")));
+    }
+}

@@ -1,0 +1,233 @@
+//! Deterministic simulation: the production domain, operations, engine and SQL in a world where all
+//! goes wrong that can, seed by seed. What is judged at the end is judged by code that shares nothing
+//! with what decided. The same seed gives the same world, byte for byte (RULES §10).
+
+mod books;
+mod card;
+mod checker;
+mod deeds;
+mod dice;
+mod fault;
+mod gateway;
+mod judge;
+mod mailer;
+mod portal;
+mod provider;
+mod report;
+mod stage;
+mod trace;
+mod webhook;
+mod world;
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+
+use self::{
+    books::Books, checker::breaches, dice::Dice, gateway::SimGateway, judge::Judge,
+    mailer::SimMailer, portal::Portal, provider::Standing, stage::Stage, world::World,
+};
+use crate::{
+    app::{Pace, Rondo, audit, reconcile, webhooks_out::Reach},
+    domain::{
+        event::{EventKind, Subject},
+        ids::Mint,
+    },
+    gateway::Gateway,
+    security::links::LinkKey,
+    store::{Access, Durability, EventFilter, OpenOptions, Store, open_in_trouble},
+};
+
+pub use fault::Fault;
+pub use judge::Findings;
+pub use report::Figures;
+
+/// How long the world goes on when all faults are over: until nothing can be open any more.
+const SETTLES: TimeDelta = TimeDelta::days(50);
+
+/// What came of one seed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The seed.
+    pub seed: u64,
+    /// What was counted.
+    pub figures: Figures,
+    /// What is wrong; nothing, if all is well.
+    pub findings: Findings,
+    /// The digest of all that happened, in hexadecimal digits.
+    pub digest: String,
+    /// The last of what happened, or all of it.
+    pub story: Vec<String>,
+}
+
+/// Lives through the world of `seed` on the empty, migrated database at `url`. With `whole`, its story is
+/// told from the beginning.
+pub async fn run(seed: u64, url: &str, whole: bool) -> anyhow::Result<Outcome> {
+    let pace = Pace {
+        // One thing after the other, so that two runs are the same.
+        calls_in_flight: 64,
+        mails_in_flight: 1,
+        ..Pace::default()
+    };
+    let dice = Dice::seeded(seed);
+    let start = beginning(&dice);
+    let lease = TimeDelta::from_std(pace.mail_lease.max(pace.lease))?;
+    let mint = Mint::seeded(dice.bytes());
+    let stage = Arc::new(Stage::new(dice, start, lease, whole));
+    let options = OpenOptions {
+        access: Access::Engine,
+        durability: Durability::TestOnly,
+        ..OpenOptions::default()
+    };
+    let store = open_in_trouble(url, options, Arc::<Stage>::clone(&stage)).await?;
+    // The more members, the coarser is time: what happens within a grain is done together.
+    let (members, grain) =
+        *stage.dice.pick(&[(25, 60), (120, 3_600), (600, 14_400), (900, 28_800)]);
+    let mut world = build(&stage, &store, mint, pace, TimeDelta::seconds(grain));
+    let outcome = live(seed, &mut world, start, members).await;
+    store.close().await;
+    outcome
+}
+
+/// A day between 2026 and 2029, at any second.
+fn beginning(dice: &Dice) -> DateTime<Utc> {
+    let first = NaiveDate::from_ymd_opt(2026, 1, 1).expect("a day of the calendar");
+    first.and_time(chrono::NaiveTime::MIN).and_utc()
+        + TimeDelta::seconds(dice.between(0, 3 * 365 * 86_400))
+}
+
+fn build(
+    stage: &Arc<Stage>,
+    store: &Arc<dyn Store>,
+    mint: Mint,
+    pace: Pace,
+    grain: TimeDelta,
+) -> World {
+    let gateways = [("alpha", "beta"), ("beta", "alpha")]
+        .map(|(name, other)| Arc::new(SimGateway::new(Arc::clone(stage), name, other)));
+    let mailer = Arc::new(SimMailer::new(Arc::clone(stage)));
+    let named = gateways.iter().map(|gateway| {
+        let port: Arc<dyn Gateway> = Arc::<SimGateway>::clone(gateway);
+        (gateway.name().to_owned(), port)
+    });
+    let rondo = Rondo {
+        store: Arc::clone(store),
+        clock: Arc::<Stage>::clone(stage),
+        mint: Arc::new(mint),
+        gateways: named.collect(),
+        mailer: Arc::<SimMailer>::clone(&mailer),
+        mail_from: "billing@academy.example".parse().expect("an address"),
+        words: Arc::default(),
+        links: Arc::new(LinkKey::from_secret(&[9; 32])),
+        public_url: "https://pay.academy.example".to_owned(),
+        webhook_reach: Reach::ThisMachineToo,
+        pace: Pace { lease: Duration::from_secs(30), ..pace },
+    };
+    World::new(Arc::clone(stage), rondo, gateways, mailer, grain)
+}
+
+async fn live(
+    seed: u64,
+    world: &mut World,
+    start: DateTime<Utc>,
+    members: usize,
+) -> anyhow::Result<Outcome> {
+    let stage = Arc::clone(&world.stage);
+    stage.faults.set_calm(true);
+    world.open_portal().await?;
+    let end = start + TimeDelta::days(stage.dice.between(200, 420));
+    let mut portal = std::mem::take(&mut world.portal);
+    portal.plan_lives(&stage, members, start, end);
+    world.portal = portal;
+    stage.faults.set_calm(false);
+    world.live(end).await?;
+
+    stage.faults.set_calm(true);
+    stage.note(format_args!("from here on all goes well"));
+    world.portal.goes_home();
+    let quiet = end + SETTLES;
+    let mut portal = std::mem::replace(&mut world.portal, Portal::default());
+    portal.look_after(end, quiet);
+    world.portal = portal;
+    world.live(quiet).await?;
+    let accounts: Vec<_> = reconcile::accounts(&world.rondo).map(ToOwned::to_owned).collect();
+    for account in accounts {
+        reconcile::account(&world.rondo, &account, quiet - start).await?;
+    }
+    world.live(quiet + TimeDelta::days(1)).await?;
+    judged(seed, world, start).await
+}
+
+async fn judged(seed: u64, world: &mut World, start: DateTime<Utc>) -> anyhow::Result<Outcome> {
+    let stage = &world.stage;
+    let merchant = world.merchant().id;
+    let mut repo = world.rondo.store.snapshot().await?;
+    let books = Books::read(repo.as_mut(), merchant).await?;
+    let mut flaws = std::mem::take(&mut world.flaws);
+    flaws.extend(audit::flaws(repo.as_mut(), merchant, 10).await?);
+    let rests = [
+        EventKind::SubscriptionPaused,
+        EventKind::SubscriptionUnpaid,
+        EventKind::SubscriptionActivated,
+        EventKind::SubscriptionRecovered,
+        EventKind::SubscriptionResumed,
+    ];
+    let mut rested = BTreeSet::new();
+    let mut sequence = 0;
+    loop {
+        let filter = EventFilter::default();
+        let events = repo.events_after(merchant, sequence, &filter, 1_000).await?;
+        let Some(last) = events.last() else { break };
+        sequence = last.sequence.unwrap_or_default();
+        for event in events {
+            stage.note(format_args!(
+                "event {:?} of {:?} at {}",
+                event.kind, event.subject, event.at
+            ));
+            if let Subject::Subscription(id) = event.subject
+                && rests.contains(&event.kind)
+            {
+                rested.insert(id);
+            }
+        }
+    }
+    drop(repo);
+    let charges: Vec<_> =
+        world.gateways.iter().flat_map(|gateway| gateway.provider().charges.clone()).collect();
+    let judge = Judge {
+        books: &books,
+        charges,
+        arrived: world.mailer.arrived(),
+        now: world.rondo.clock.now(),
+        rested,
+    };
+    let mut findings = judge.findings();
+    findings.rule_violations = breaches(&books, &world.asked_for, stage.clock_error());
+    findings.ledger_differences.extend(flaws.iter().map(|flaw| {
+        let claim = flaw.check.claim();
+        format!("{claim}: {} has {}, not {}", flaw.object, flaw.found, flaw.expected)
+    }));
+    if world.has_sleepers() {
+        findings.lost_cycles.push("a worker never woke".to_owned());
+    }
+    let lived = books.subscriptions.iter().map(|subscription| {
+        let end = subscription.ended_at.unwrap_or(stage.truth());
+        (end - subscription.started_at.max(start)).num_days().max(0)
+    });
+    let figures = Figures {
+        subscription_days: lived.sum::<i64>().unsigned_abs(),
+        attempts: books.attempts.len() as u64,
+        captures: judge.charges.iter().filter(|c| c.standing == Standing::Captured).count() as u64,
+        invoices: books.invoices.len() as u64,
+        mails: judge.arrived.len() as u64,
+        stuck: books.stuck.len() as u64,
+        faults: stage.faults.fired(),
+    };
+    Ok(Outcome {
+        seed,
+        figures,
+        findings,
+        digest: stage.trace().digest(),
+        story: stage.trace().story(),
+    })
+}

@@ -1,0 +1,609 @@
+//! A payment provider's own books: what it was ordered, what it took and gave back, what it has yet to
+//! do and to tell. It shares nothing with Rondo but the words of the gateway port.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{
+    card::{Cards, Verdict},
+    fault::Fault,
+    stage::{Mishap, Stage},
+};
+use crate::{
+    domain::{
+        ids::{Id, kind},
+        money::Money,
+        payment::{
+            decline::{Decline, DeclineClass},
+            method::StoredMethod,
+        },
+    },
+    gateway::{
+        Capabilities, ChargeOrder, CheckoutOrder, Delivery, GatewayError, HostedPage, Idempotency,
+        Initiator, News, Outcome, Paid, RefundOrder, RefundOutcome, RefundSighting, Sighting,
+        Statement, Taking,
+    },
+};
+
+type AttemptId = Id<kind::Attempt>;
+
+/// How a charge stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Standing {
+    Captured,
+    Declined(Box<Decline>),
+    /// The answer is still to come.
+    Pending,
+    /// Its payer must confirm.
+    Waiting,
+    /// It was ended before any money came of it.
+    Ended,
+}
+
+/// One charge.
+#[derive(Debug, Clone)]
+pub(super) struct Charge {
+    pub(super) attempt: AttemptId,
+    pub(super) invoice: Id<kind::Invoice>,
+    pub(super) reference: String,
+    pub(super) amount: Money,
+    pub(super) standing: Standing,
+    pub(super) given_back: i64,
+    made_at: DateTime<Utc>,
+    /// Nobody learns how it stands before this.
+    silent_until: DateTime<Utc>,
+    /// Look-ups do not see it before this.
+    seen_from: DateTime<Utc>,
+    /// The card that its payer chose on our page.
+    method: Option<StoredMethod>,
+}
+
+/// What is remembered of an order's key.
+#[derive(Debug)]
+struct Key {
+    charge: usize,
+    until: DateTime<Utc>,
+    /// What was answered first; nothing readable, if that was an error.
+    first: Option<Outcome>,
+}
+
+/// A page on which a payer pays.
+#[derive(Debug, Clone)]
+struct Page {
+    attempt: AttemptId,
+    invoice: Id<kind::Invoice>,
+    amount: Money,
+    reference: String,
+    keeps_card: bool,
+    is_open: bool,
+}
+
+/// Something that is still to happen.
+#[derive(Debug, Clone)]
+pub(super) enum Coming {
+    /// An order arrives whose caller has long given up.
+    Order(Box<ChargeOrder>),
+    /// A charge takes the money.
+    Capture(usize),
+    /// A charge is refused.
+    Refuse(usize, Box<Decline>),
+    /// A payer comes to a page.
+    Visit(usize),
+    /// A refund arrives.
+    Refunded(Id<kind::Refund>),
+    /// A webhook arrives, at the account of this name.
+    Webhook(&'static str, Delivery),
+}
+
+/// One account's books.
+#[derive(Debug)]
+pub(super) struct Provider {
+    pub(super) name: &'static str,
+    /// Where webhooks go that lose their way.
+    pub(super) other: &'static str,
+    pub(super) capabilities: Capabilities,
+    pub(super) charges: Vec<Charge>,
+    by_attempt: BTreeMap<AttemptId, Vec<usize>>,
+    keys: BTreeMap<AttemptId, Key>,
+    pages: Vec<Page>,
+    refunds: BTreeMap<Id<kind::Refund>, RefundOutcome>,
+    pub(super) cards: Cards,
+    coming: BTreeMap<(DateTime<Utc>, u64), Coming>,
+    numbered: u64,
+}
+
+impl Provider {
+    pub(super) fn new(name: &'static str, other: &'static str, capabilities: Capabilities) -> Self {
+        Self {
+            name,
+            other,
+            capabilities,
+            charges: Vec::new(),
+            by_attempt: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            pages: Vec::new(),
+            refunds: BTreeMap::new(),
+            cards: Cards::of(name),
+            coming: BTreeMap::new(),
+            numbered: 0,
+        }
+    }
+
+    fn number(&mut self) -> u64 {
+        self.numbered += 1;
+        self.numbered
+    }
+
+    /// A name of its own for an object of this account.
+    fn name_for(&mut self, what: &str) -> String {
+        let number = self.number();
+        format!("{what}_{}_{number}", self.name)
+    }
+
+    fn plan(&mut self, at: DateTime<Utc>, what: Coming) {
+        let number = self.number();
+        self.coming.insert((at, number), what);
+    }
+
+    /// When something happens next.
+    pub(super) fn next_at(&self) -> Option<DateTime<Utc>> {
+        self.coming.keys().next().map(|(at, _)| *at)
+    }
+
+    /// Takes what happens next, if its time has come.
+    pub(super) fn take_coming(&mut self, now: DateTime<Utc>) -> Option<Coming> {
+        let first = self.coming.first_entry()?;
+        (first.key().0 <= now).then(|| first.remove())
+    }
+
+    /// A webhook that was not taken is sent again.
+    pub(super) fn send_again(&mut self, at: DateTime<Utc>, account: &'static str, what: Delivery) {
+        self.plan(at, Coming::Webhook(account, what));
+    }
+
+    /// Carries out an order that arrives late.
+    pub(super) fn order_late(&mut self, at: DateTime<Utc>, order: &ChargeOrder) {
+        self.plan(at, Coming::Order(Box::new(order.clone())));
+    }
+
+    /// Carries out an order, or tells again what came of it.
+    pub(super) fn charge(
+        &mut self,
+        order: &ChargeOrder,
+        stage: &Stage,
+        errs: bool,
+    ) -> Result<Outcome, GatewayError> {
+        let now = stage.truth();
+        if let Some(again) = self.repeated(order.attempt, now) {
+            return again;
+        }
+        let verdict = self.cards.answer(&order.method_token, &stage.dice, now);
+        let number = self.open((order.attempt, order.invoice), order.amount, None, now);
+        self.hide(number, stage);
+        let standing = match verdict {
+            Verdict::Approved => Standing::Captured,
+            Verdict::Declined(decline) => Standing::Declined(decline),
+            Verdict::Challenge => {
+                if stage.dice.says(500) {
+                    let at = now + TimeDelta::minutes(stage.dice.between(2, 2_000));
+                    self.plan(at, Coming::Capture(number));
+                }
+                Standing::Waiting
+            }
+            Verdict::Later(wait, None) => {
+                self.plan(now + wait, Coming::Capture(number));
+                Standing::Pending
+            }
+            Verdict::Later(wait, Some(decline)) => {
+                self.plan(now + wait, Coming::Refuse(number, decline));
+                Standing::Pending
+            }
+        };
+        self.charges[number].standing = standing;
+        self.settled(number, stage);
+        let charge = &self.charges[number];
+        let outcome = outcome(charge);
+        let key = Key {
+            charge: number,
+            until: self.key_until(charge, stage),
+            first: (!errs).then(|| outcome.clone()),
+        };
+        self.keys.insert(order.attempt, key);
+        if charge.silent_until > now {
+            return Err(unknown("the connection was reset"));
+        }
+        Ok(outcome)
+    }
+
+    /// What a second order under the same key gets.
+    fn repeated(
+        &self,
+        attempt: AttemptId,
+        now: DateTime<Utc>,
+    ) -> Option<Result<Outcome, GatewayError>> {
+        let key = self.keys.get(&attempt)?;
+        let charge = &self.charges[key.charge];
+        if self.capabilities.idempotency == Idempotency::UniqueReference {
+            return Some(Err(unknown("a charge with this reference exists")));
+        }
+        if now >= key.until {
+            return None;
+        }
+        if charge.silent_until > now {
+            return Some(Err(unknown("the first call is still being answered")));
+        }
+        match self.capabilities.idempotency {
+            Idempotency::FrozenReplay { .. } => {
+                Some(key.first.clone().ok_or_else(|| unknown("the same server error again")))
+            }
+            Idempotency::LatestState { .. } | Idempotency::ClientNamed => Some(Ok(outcome(charge))),
+            Idempotency::UniqueReference
+            | Idempotency::DuplicateWindow { .. }
+            | Idempotency::None => None,
+        }
+    }
+
+    /// Until when the key is remembered. What is forgotten early can be looked up before.
+    fn key_until(&self, charge: &Charge, stage: &Stage) -> DateTime<Utc> {
+        let ttl = match self.capabilities.idempotency {
+            Idempotency::FrozenReplay { ttl } | Idempotency::LatestState { ttl } => ttl,
+            Idempotency::ClientNamed | Idempotency::UniqueReference => {
+                return DateTime::<Utc>::MAX_UTC;
+            }
+            Idempotency::DuplicateWindow { .. } | Idempotency::None => return charge.made_at,
+        };
+        let is_short = charge.silent_until == charge.made_at && stage.strikes(Fault::KeyForgotten);
+        if is_short {
+            return charge.seen_from + TimeDelta::minutes(stage.dice.between(301, 360));
+        }
+        charge.made_at + TimeDelta::from_std(ttl).unwrap_or_default()
+    }
+
+    /// Decides what is seen of a new charge, and when.
+    fn hide(&mut self, number: usize, stage: &Stage) {
+        let now = stage.truth();
+        let charge = &mut self.charges[number];
+        if stage.strikes(Fault::ReplyAfterKeyExpired) {
+            charge.silent_until = now + TimeDelta::hours(stage.dice.between(24, 30));
+        } else if stage.strikes(Fault::StaleLookup) {
+            charge.seen_from = now + TimeDelta::minutes(stage.dice.between(1, 300));
+        }
+    }
+
+    fn open(
+        &mut self,
+        (attempt, invoice): (AttemptId, Id<kind::Invoice>),
+        amount: Money,
+        method: Option<StoredMethod>,
+        now: DateTime<Utc>,
+    ) -> usize {
+        let reference = self.name_for("ch");
+        let number = self.charges.len();
+        self.charges.push(Charge {
+            attempt,
+            invoice,
+            reference,
+            amount,
+            standing: Standing::Pending,
+            given_back: 0,
+            made_at: now,
+            silent_until: now,
+            seen_from: now,
+            method,
+        });
+        self.by_attempt.entry(attempt).or_default().push(number);
+        number
+    }
+
+    /// What follows when a charge has come to stand where it does.
+    fn settled(&mut self, number: usize, stage: &Stage) {
+        let now = stage.truth();
+        let charge = &self.charges[number];
+        stage.note(format_args!(
+            "{}: {} of {} for {}: {}",
+            self.name,
+            charge.reference,
+            charge.amount,
+            charge.attempt,
+            word(&charge.standing)
+        ));
+        let is_declined = matches!(charge.standing, Standing::Declined(_));
+        let can_turn = is_declined && self.capabilities.late_success && charge.method.is_none();
+        if can_turn && stage.strikes(Fault::LateSuccess) {
+            let at = now + TimeDelta::minutes(stage.dice.between(30, 20 * 24 * 60));
+            self.plan(at, Coming::Capture(number));
+        }
+        let is_told = match self.charges[number].standing {
+            Standing::Captured => true,
+            Standing::Declined(_) => self.capabilities.webhooks_cover_declines,
+            Standing::Pending | Standing::Waiting | Standing::Ended => false,
+        };
+        if is_told {
+            self.tell(number, stage);
+        }
+    }
+
+    /// Sends a webhook about a charge, which may meet anything on its way.
+    fn tell(&mut self, number: usize, stage: &Stage) {
+        let now = stage.truth();
+        let charge = &self.charges[number];
+        let from = charge.silent_until.max(now);
+        let news = News::Charge {
+            attempt: Some(charge.attempt),
+            reference: charge.reference.clone(),
+            outcome: outcome(charge),
+        };
+        if stage.strikes(Fault::WebhookForged) {
+            let forged = News::Charge {
+                attempt: Some(charge.attempt),
+                reference: charge.reference.clone(),
+                outcome: Outcome::Paid(paid(charge)),
+            };
+            let delivery = self.signed(vec![forged], "a stranger's secret");
+            self.plan(from, Coming::Webhook(self.name, delivery));
+        }
+        if stage.strikes(Fault::WebhookMisdirected) {
+            // By its own signature it is refused there; in the other account's name it is of no charge.
+            let secret = if stage.dice.says(500) { self.name } else { self.other };
+            let delivery = self.signed(vec![news.clone()], secret);
+            self.plan(from, Coming::Webhook(self.other, delivery));
+        }
+        if stage.strikes(Fault::WebhookLost) {
+            return;
+        }
+        let mut wait = TimeDelta::seconds(stage.dice.between(1, 5));
+        if stage.strikes(Fault::WebhookDelayed) {
+            wait += TimeDelta::hours(stage.dice.between(24, 200));
+        } else if stage.strikes(Fault::WebhookReordered) {
+            wait += TimeDelta::minutes(stage.dice.between(1, 600));
+        }
+        let delivery = self.signed(vec![news], self.name);
+        if stage.strikes(Fault::WebhookTwice) {
+            let again = from + wait + TimeDelta::minutes(stage.dice.between(0, 3_000));
+            self.plan(again, Coming::Webhook(self.name, delivery.clone()));
+        }
+        self.plan(from + wait, Coming::Webhook(self.name, delivery));
+    }
+
+    fn signed(&mut self, news: Vec<News>, secret: &str) -> Delivery {
+        let event_id = self.name_for("evt");
+        super::webhook::signed(event_id, news, secret)
+    }
+
+    /// Lets come what was to come.
+    pub(super) fn happen(&mut self, coming: Coming, stage: &Stage) {
+        match coming {
+            Coming::Order(order) => {
+                // Nobody hears the answer.
+                let _ = self.charge(&order, stage, false);
+            }
+            Coming::Capture(number) => {
+                let charge = &mut self.charges[number];
+                if !matches!(charge.standing, Standing::Captured | Standing::Ended) {
+                    charge.standing = Standing::Captured;
+                    self.settled(number, stage);
+                }
+            }
+            Coming::Refuse(number, decline) => {
+                self.charges[number].standing = Standing::Declined(decline);
+                self.settled(number, stage);
+            }
+            Coming::Visit(page) => self.visit(page, stage),
+            Coming::Refunded(refund) => {
+                if let Some(known) = self.refunds.get_mut(&refund) {
+                    let reference = format!("re_{refund}");
+                    *known = RefundOutcome::Refunded { reference };
+                    let outcome = known.clone();
+                    let news = News::Refund { refund: Some(refund), outcome };
+                    let delivery = self.signed(vec![news], self.name);
+                    self.plan(stage.truth(), Coming::Webhook(self.name, delivery));
+                }
+            }
+            // The world brings them there.
+            Coming::Webhook(..) => {}
+        }
+    }
+
+    /// Opens a page, or finds the one that this key opened.
+    pub(super) fn checkout(&mut self, order: &CheckoutOrder, stage: &Stage) -> HostedPage {
+        let known = self.pages.iter().position(|page| page.attempt == order.attempt);
+        let number = known.unwrap_or_else(|| {
+            let reference = self.name_for("pg");
+            self.pages.push(Page {
+                attempt: order.attempt,
+                invoice: order.invoice,
+                amount: order.amount,
+                reference,
+                keeps_card: order.store_method,
+                is_open: true,
+            });
+            if stage.dice.says(700) {
+                let at = stage.truth() + TimeDelta::minutes(stage.dice.between(1, 600));
+                self.plan(at, Coming::Visit(self.pages.len() - 1));
+            }
+            self.pages.len() - 1
+        });
+        let reference = self.pages[number].reference.clone();
+        HostedPage { url: format!("https://{}.example/{reference}", self.name), reference }
+    }
+
+    fn visit(&mut self, number: usize, stage: &Stage) {
+        let now = stage.truth();
+        let page = self.pages[number].clone();
+        if !page.is_open {
+            return;
+        }
+        let stored = self.cards.issue(&stage.dice, now);
+        let verdict = self.cards.answer(&stored.token, &stage.dice, now);
+        let card = page.keeps_card.then_some(stored);
+        let charge = self.open((page.attempt, page.invoice), page.amount, card, now);
+        self.charges[charge].standing = match verdict {
+            // On the page its holder confirms at once.
+            Verdict::Approved | Verdict::Challenge | Verdict::Later(_, None) => {
+                self.pages[number].is_open = false;
+                Standing::Captured
+            }
+            Verdict::Declined(decline) | Verdict::Later(_, Some(decline)) => {
+                if stage.dice.says(500) {
+                    let at = now + TimeDelta::minutes(stage.dice.between(1, 30));
+                    self.plan(at, Coming::Visit(number));
+                }
+                Standing::Declined(decline)
+            }
+        };
+        self.settled(charge, stage);
+    }
+
+    /// How the charge of an attempt stands, as far as a look-up sees.
+    pub(super) fn find(
+        &self,
+        attempt: AttemptId,
+        now: DateTime<Utc>,
+    ) -> Result<Sighting, GatewayError> {
+        let charges = self.by_attempt.get(&attempt).into_iter().flatten();
+        let charges: Vec<_> = charges.map(|number| &self.charges[*number]).collect();
+        if charges.iter().any(|charge| charge.silent_until > now) {
+            return Err(unknown("the index is being rebuilt"));
+        }
+        let rank = |charge: &&&Charge| match charge.standing {
+            Standing::Captured => 3,
+            Standing::Pending => 2,
+            Standing::Waiting => 1,
+            Standing::Declined(_) | Standing::Ended => 0,
+        };
+        let best = charges.iter().filter(|charge| charge.seen_from <= now).max_by_key(rank);
+        let page = self.pages.iter().find(|page| page.attempt == attempt);
+        Ok(match (best, page) {
+            (Some(charge), page) if rank(&charge) > 0 || page.is_none_or(|page| !page.is_open) => {
+                Sighting::Found(outcome(charge))
+            }
+            (_, Some(page)) if page.is_open => Sighting::Found(Outcome::ActionRequired {
+                reference: page.reference.clone(),
+                url: Some(format!("https://{}.example/{}", self.name, page.reference)),
+            }),
+            (_, Some(page)) => Sighting::Found(Outcome::Declined {
+                reference: Some(page.reference.clone()),
+                decline: Decline::of(DeclineClass::Generic),
+            }),
+            (_, None) => Sighting::NotFound,
+        })
+    }
+
+    /// Ends what waits for a payer.
+    pub(super) fn cancel(&mut self, attempt: AttemptId, stage: &Stage) {
+        for page in self.pages.iter_mut().filter(|page| page.attempt == attempt) {
+            page.is_open = false;
+        }
+        for number in self.by_attempt.get(&attempt).cloned().unwrap_or_default() {
+            if self.charges[number].standing == Standing::Waiting {
+                self.charges[number].standing = Standing::Ended;
+                self.settled(number, stage);
+            }
+        }
+    }
+
+    /// Gives money back, or tells again that it did.
+    pub(super) fn refund(&mut self, order: &RefundOrder, stage: &Stage) -> RefundOutcome {
+        if let Some(known) = self.refunds.get(&order.refund) {
+            return known.clone();
+        }
+        let charge = self.charges.iter().position(|c| c.reference == order.charge_reference);
+        let refused = |reason: &str| RefundOutcome::Failed { reason: reason.to_owned() };
+        let Some(number) = charge else { return refused("there is no such charge") };
+        let charge = &mut self.charges[number];
+        let left = charge.amount.minor() - charge.given_back;
+        if charge.standing != Standing::Captured || order.amount.minor() > left {
+            return refused("there is not so much of it left");
+        }
+        charge.given_back += order.amount.minor();
+        stage.note(format_args!(
+            "{}: {} of {} goes back by {}",
+            self.name, order.amount, charge.reference, order.refund
+        ));
+        let reference = format!("re_{}", order.refund);
+        let outcome = if stage.dice.says(200) {
+            let at = stage.truth() + TimeDelta::hours(stage.dice.between(1, 72));
+            self.plan(at, Coming::Refunded(order.refund));
+            RefundOutcome::Pending { reference }
+        } else {
+            RefundOutcome::Refunded { reference }
+        };
+        self.refunds.insert(order.refund, outcome.clone());
+        outcome
+    }
+
+    /// How a refund stands.
+    pub(super) fn find_refund(&self, order: &RefundOrder) -> RefundSighting {
+        let known = self.refunds.get(&order.refund);
+        known.map_or(RefundSighting::NotFound, |known| RefundSighting::Found(known.clone()))
+    }
+
+    /// What it took for charges begun since then.
+    pub(super) fn statement(&self, since: DateTime<Utc>) -> Statement {
+        let taken =
+            |charge: &&Charge| charge.made_at >= since && charge.standing == Standing::Captured;
+        let taking = |charge: &Charge| Taking {
+            attempt: Some(charge.attempt),
+            reference: charge.reference.clone(),
+            amount: charge.amount,
+            returned: Money::new(charge.given_back, charge.amount.currency()),
+        };
+        let takings = self.charges.iter().filter(taken).map(taking).collect();
+        Statement { takings, next: None }
+    }
+}
+
+fn outcome(charge: &Charge) -> Outcome {
+    let reference = charge.reference.clone();
+    match &charge.standing {
+        Standing::Captured => Outcome::Paid(paid(charge)),
+        Standing::Declined(decline) => {
+            Outcome::Declined { reference: Some(reference), decline: (**decline).clone() }
+        }
+        Standing::Pending => Outcome::Pending { reference },
+        Standing::Waiting => Outcome::ActionRequired {
+            url: Some(format!("https://bank.example/{reference}")),
+            reference,
+        },
+        Standing::Ended => Outcome::Declined {
+            reference: Some(reference),
+            decline: Decline::of(DeclineClass::Generic),
+        },
+    }
+}
+
+fn paid(charge: &Charge) -> Paid {
+    Paid {
+        reference: charge.reference.clone(),
+        amount: charge.amount,
+        network_transaction: Some(format!("nt_{}", charge.reference)),
+        method: charge.method.clone(),
+    }
+}
+
+fn word(standing: &Standing) -> String {
+    match standing {
+        Standing::Captured => "captured".to_owned(),
+        Standing::Declined(decline) => {
+            let code = decline.response_code.as_deref().unwrap_or("?");
+            let advice = decline.network_advice.as_deref().unwrap_or("no advice");
+            format!("declined {code}, {advice}")
+        }
+        Standing::Pending => "pending".to_owned(),
+        Standing::Waiting => "waits for its payer".to_owned(),
+        Standing::Ended => "ended".to_owned(),
+    }
+}
+
+pub(super) fn unknown(why: &'static str) -> GatewayError {
+    GatewayError::Unknown(Box::new(Mishap(why)))
+}
+
+/// Who set an order off, for the record.
+pub(super) const fn who(initiator: Initiator) -> &'static str {
+    match initiator {
+        Initiator::Customer => "customer",
+        Initiator::Merchant => "merchant",
+    }
+}

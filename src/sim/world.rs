@@ -1,0 +1,312 @@
+//! One simulated world: Rondo on a database, two providers, a mail server and a portal's people, moved
+//! from instant to instant.
+//!
+//! All work is done by the engine's own rounds. A process that dies is one whose work is dropped where
+//! it stands; one that stands still is kept, while another goes on in its place.
+
+use std::{collections::BTreeSet, pin::Pin, sync::Arc};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    fault::Fault,
+    gateway::SimGateway,
+    mailer::SimMailer,
+    portal::{Portal, Wish},
+    provider::Coming,
+    stage::{Blow, Stage},
+};
+use crate::{
+    app::{Rondo, audit, inbox, reconcile},
+    domain::{
+        ids::{Id, kind},
+        merchant::Merchant,
+        money::Currency,
+    },
+    engine,
+    gateway::Delivery,
+    store::{Flaw, StoreError, Work},
+};
+
+/// A worker's job: one round.
+type Job = Pin<Box<dyn Future<Output = Result<usize, StoreError>>>>;
+
+/// A worker that stands still in the middle of a job.
+struct Sleeper {
+    until: DateTime<Utc>,
+    wake: CancellationToken,
+    job: Job,
+}
+
+/// A simulated world.
+pub(super) struct World {
+    pub(super) stage: Arc<Stage>,
+    pub(super) rondo: Rondo,
+    pub(super) gateways: [Arc<SimGateway>; 2],
+    pub(super) mailer: Arc<SimMailer>,
+    pub(super) portal: Portal,
+    pub(super) merchant: Option<Merchant>,
+    pub(super) currency: Option<Currency>,
+    /// How coarse time is: what happens within it is seen together, as by a slow tick.
+    pub(super) grain: TimeDelta,
+    /// Invoices that a person asked to be collected at once: what is said of automatic retries does not
+    /// bind them.
+    pub(super) asked_for: BTreeSet<Id<kind::Invoice>>,
+    /// What an audit found on the way.
+    pub(super) flaws: Vec<Flaw>,
+    asleep: Vec<Sleeper>,
+    /// How long to wait for what is in a worker's hands.
+    patience: TimeDelta,
+    /// When the machine's clock is set right again.
+    clock_is_set_at: Option<DateTime<Utc>>,
+}
+
+/// The first wait for what is in a worker's hands, or was not to be done just now.
+const TICK: TimeDelta = TimeDelta::seconds(31);
+/// The longest.
+const SLOWEST_TICK: TimeDelta = TimeDelta::minutes(30);
+
+impl World {
+    pub(super) fn new(
+        stage: Arc<Stage>,
+        rondo: Rondo,
+        gateways: [Arc<SimGateway>; 2],
+        mailer: Arc<SimMailer>,
+        grain: TimeDelta,
+    ) -> Self {
+        Self {
+            stage,
+            rondo,
+            gateways,
+            mailer,
+            portal: Portal::default(),
+            merchant: None,
+            currency: None,
+            grain,
+            asked_for: BTreeSet::new(),
+            flaws: Vec::new(),
+            asleep: Vec::new(),
+            patience: TICK,
+            clock_is_set_at: None,
+        }
+    }
+
+    pub(super) fn merchant(&self) -> &Merchant {
+        self.merchant.as_ref().expect("the portal is open")
+    }
+
+    /// Lives until `end`.
+    pub(super) async fn live(&mut self, end: DateTime<Utc>) -> anyhow::Result<()> {
+        while self.stage.truth() < end {
+            self.come_to_pass().await?;
+            self.work().await?;
+            let next = self.next().await?;
+            self.let_pass(next.min(end));
+        }
+        Ok(())
+    }
+
+    /// Whether a worker still stands still.
+    pub(super) fn has_sleepers(&self) -> bool {
+        !self.asleep.is_empty()
+    }
+
+    /// The next instant at which anything happens.
+    async fn next(&mut self) -> anyhow::Result<DateTime<Utc>> {
+        let (truth, ahead) = (self.stage.truth(), self.stage.ahead());
+        let machine = truth + ahead;
+        let mut repo = self.rondo.store.snapshot().await?;
+        let merchant = self.merchant().id;
+        let due = repo.next_due(merchant, machine).await?.map(|due| due - ahead);
+        let inbox = repo.next_in_inbox().await?.map(|due| due - ahead);
+        let is_busy = repo.is_busy(merchant, machine).await?;
+        drop(repo);
+        let is_late = is_busy || inbox.is_some_and(|due| due <= truth);
+        let tick = is_late.then(|| {
+            let tick = truth + self.patience;
+            self.patience = (self.patience * 2).min(SLOWEST_TICK);
+            tick
+        });
+        let [one, other] = [0, 1].map(|place| self.gateways[place].provider().next_at());
+        let wakes = self.asleep.iter().map(|sleeper| sleeper.until).min();
+        let times = [due, inbox.filter(|due| *due > truth), tick, one, other, wakes];
+        let next = times.into_iter().flatten().chain(self.portal.next_at());
+        let next = next.chain(self.clock_is_set_at).min();
+        let next = next.unwrap_or(DateTime::<Utc>::MAX_UTC - self.grain);
+        Ok(next.max(truth + TimeDelta::microseconds(1)) + self.grain)
+    }
+
+    /// Lets time pass, and the machine's clock go wrong with a change of summer time.
+    fn let_pass(&mut self, until: DateTime<Utc>) {
+        let zone = self.merchant().zone;
+        let offset = |at| zone.local(at) - at.naive_utc();
+        let before = offset(self.stage.truth());
+        self.stage.pass(until);
+        if offset(until) != before && self.stage.strikes(Fault::ClockAcrossDst) {
+            self.stage.set_clock(offset(until) - before);
+        }
+        let is_off = !self.stage.ahead().is_zero();
+        match self.clock_is_set_at {
+            Some(at) if at <= until => {
+                self.stage.set_clock(TimeDelta::zero());
+                self.clock_is_set_at = None;
+            }
+            None if is_off => {
+                let minutes = self.stage.dice.between(5, 3_000);
+                self.clock_is_set_at = Some(until + TimeDelta::minutes(minutes));
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    /// Whatever the world outside brings at this instant.
+    async fn come_to_pass(&mut self) -> anyhow::Result<()> {
+        let now = self.stage.truth();
+        while let Some(place) = self.asleep.iter().position(|sleeper| sleeper.until <= now) {
+            let sleeper = self.asleep.remove(place);
+            self.stage.note(format_args!("a worker goes on"));
+            sleeper.wake.cancel();
+            self.run(sleeper.job).await?;
+        }
+        for place in 0..self.gateways.len() {
+            loop {
+                let coming = self.gateways[place].provider().take_coming(now);
+                match coming {
+                    None => break,
+                    Some(Coming::Webhook(account, delivery)) => {
+                        self.bring(place, account, delivery).await?;
+                    }
+                    Some(coming) => self.gateways[place].provider().happen(coming, &self.stage),
+                }
+            }
+        }
+        for mail in self.mailer.take_unread() {
+            self.portal.reads(&mail, &self.stage);
+        }
+        let was_calm = self.stage.faults.is_calm();
+        while let Some(wish) = self.portal.take_wish(now) {
+            // People meet no faults of the database: what they do is told by `rondo crash-test`.
+            self.stage.faults.set_calm(true);
+            let done = self.fulfil(wish).await;
+            self.stage.faults.set_calm(was_calm);
+            done?;
+        }
+        Ok(())
+    }
+
+    /// Brings a webhook to an account's door.
+    async fn bring(
+        &mut self,
+        from: usize,
+        account: &'static str,
+        delivery: Delivery,
+    ) -> anyhow::Result<()> {
+        let received = inbox::receive(&self.rondo, account, delivery.clone());
+        let is_kept = match self.stage.unless_struck(received).await {
+            None => false,
+            Some(Err(inbox::NotReceived::Store(error))) if error.is_transient() => false,
+            Some(Err(inbox::NotReceived::Store(error))) => return Err(error.into()),
+            Some(Ok(received)) => {
+                let again = if received.is_repeated { " again" } else { "" };
+                self.stage.note(format_args!("webhook to {account}{again}"));
+                true
+            }
+            Some(Err(refused)) => {
+                self.stage.note(format_args!("webhook refused: {refused}"));
+                true
+            }
+        };
+        if !is_kept {
+            // No answer, or a bad one: it is sent again.
+            let again = self.stage.truth() + TimeDelta::minutes(5);
+            self.gateways[from].provider().send_again(again, account, delivery);
+        }
+        Ok(())
+    }
+
+    /// Does all that is due, until nothing is or nothing can be done just now.
+    async fn work(&mut self) -> anyhow::Result<()> {
+        loop {
+            let mut repo = self.rondo.store.snapshot().await?;
+            let due = repo.oldest_due(self.rondo.clock.now()).await?;
+            drop(repo);
+            let mut done = 0;
+            for (work, _) in due {
+                done += self.round(work).await?;
+            }
+            if done == 0 {
+                return Ok(());
+            }
+            self.patience = TICK;
+        }
+    }
+
+    async fn round(&mut self, work: Work) -> anyhow::Result<usize> {
+        let rondo = self.rondo.clone();
+        self.run(Box::pin(async move { engine::round(&rondo, work).await })).await
+    }
+
+    /// Goes on with a job until it is done, or its worker is struck.
+    async fn run(&mut self, mut job: Job) -> anyhow::Result<usize> {
+        let stage = Arc::clone(&self.stage);
+        tokio::select! {
+            biased;
+            blow = stage.struck() => match blow {
+                Blow::Died => {
+                    stage.note(format_args!("the process dies"));
+                    drop(job);
+                    Ok(1)
+                }
+                Blow::Sleeps { until, wake } => {
+                    stage.note(format_args!("a worker stands still until {until}"));
+                    self.asleep.push(Sleeper { until, wake, job });
+                    Ok(1)
+                }
+            },
+            done = &mut job => match done {
+                Ok(count) => Ok(count),
+                Err(error) if error.is_transient() => Ok(0),
+                Err(error) => Err(error.into()),
+            },
+        }
+    }
+
+    /// What looks after the books each day.
+    pub(super) async fn look_after(&mut self, wish: Wish) -> anyhow::Result<()> {
+        let merchant = self.merchant().id;
+        match wish {
+            Wish::LookAfterStuck => {
+                let mut repo = self.rondo.store.begin().await?;
+                let stuck = repo.stuck(Some(merchant), 1_000).await?;
+                for one in &stuck {
+                    self.stage.note(format_args!("stuck: {} {}", one.object, one.reason));
+                    if self.stage.dice.says(60) {
+                        repo.put_back(&one.object, self.rondo.clock.now()).await?;
+                    }
+                }
+                repo.commit().await?;
+            }
+            Wish::Reconcile => {
+                let accounts: Vec<_> =
+                    reconcile::accounts(&self.rondo).map(ToOwned::to_owned).collect();
+                for account in accounts {
+                    let window = TimeDelta::hours(reconcile::WINDOW_HOURS.into());
+                    match reconcile::account(&self.rondo, &account, window).await {
+                        Ok(found) => {
+                            for difference in found.differences {
+                                self.stage.note(format_args!("{account}: {difference}"));
+                            }
+                        }
+                        Err(error) => self.stage.note(format_args!("{account}: {error}")),
+                    }
+                }
+            }
+            _ => {
+                let mut repo = self.rondo.store.snapshot().await?;
+                self.flaws.extend(audit::flaws(repo.as_mut(), merchant, 10).await?);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,52 @@
+//! The simulator, as anyone runs it: worlds in which all goes wrong that can, with nothing wrong in the
+//! end, the same again for the same seed, and the same on both databases (RULES §10, P-1 to P-3, P-7 to
+//! P-9). The published run is longer: see docs/reliability.md.
+
+#![expect(clippy::unwrap_used, reason = "tests may unwrap, in their helpers too")]
+
+use std::process::Command;
+
+use serde_json::Value;
+
+/// What `rondo simulate` told, and whether it found all well.
+fn simulate(arguments: &[&str]) -> (Value, bool) {
+    let output = Command::new(env!("CARGO_BIN_EXE_rondo"))
+        .args(["simulate", "--json"])
+        .args(arguments)
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    let figures = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("no figures ({error}), but:\n{told}"));
+    eprintln!("{told}");
+    (figures, output.status.success())
+}
+
+#[test]
+fn whatever_breaks_each_debt_is_collected_once_and_no_cycle_is_lost() {
+    let (figures, is_well) = simulate(&["--seeds", "0..60", "--each-fault", "20"]);
+    eprintln!("{figures:#}");
+    for figure in
+        ["double_charges", "lost_cycles", "ledger_differences", "rule_violations", "mail_faults"]
+    {
+        assert_eq!(figures[figure], 0, "{figure}");
+    }
+    assert_eq!(figures["missing_faults"], serde_json::json!([]));
+    assert!(figures["subscription_years"].as_u64().unwrap() >= 2_000);
+    assert!(figures["attempts"].as_u64().unwrap() >= 20_000);
+    assert!(is_well);
+}
+
+#[test]
+fn a_seed_lived_through_again_is_the_same_byte_for_byte() {
+    let seeds = ["--seeds", "100..103"];
+    assert_eq!(simulate(&seeds).0["traces"], simulate(&seeds).0["traces"]);
+}
+
+#[test]
+fn a_seed_is_the_same_on_both_databases() {
+    let server = std::env::var("RONDO_TEST_PG").expect("RONDO_TEST_PG names a Postgres server");
+    let seeds = ["--seeds", "100..105"];
+    let on_postgres = simulate(&["--seeds", "100..105", "--database-url", &server]);
+    assert_eq!(simulate(&seeds).0["traces"], on_postgres.0["traces"]);
+}
