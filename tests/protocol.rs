@@ -409,7 +409,7 @@ impl State {
             Step::Moved(state) => row.state = state,
             Step::LateSuccess => row.state = AttemptState::Succeeded,
             Step::Nothing => {}
-            Step::Contradiction => unreachable!("this gateway keeps its word"),
+            Step::Reversal | Step::Contradiction => unreachable!("this gateway keeps its word"),
         }
         let state = row.state;
         if before.attempts[attempt].state.is_open() {
@@ -545,6 +545,9 @@ fn as_read(row: &Row) -> Attempt {
         credential: None,
         gateway: String::new(),
         amount: euro(),
+        applied: Money::zero(euro().currency()),
+        reversed: Money::zero(euro().currency()),
+        reversals: Vec::new(),
         initiator: Initiator::Merchant,
         state: row.state,
         reference: None,

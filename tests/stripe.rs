@@ -8,6 +8,8 @@
 mod localstripe;
 #[path = "gateway/stripe/peer.rs"]
 mod peer;
+#[path = "gateway/stripe/returns.rs"]
+mod returns;
 #[path = "gateway/stripe/schema.rs"]
 mod schema;
 #[path = "gateway/stripe/scripted.rs"]

@@ -7,8 +7,8 @@ create table posting (
     position bigint not null check (position >= 0),
     at timestamptz not null,
     entry text not null check (entry in (
-        'issued', 'paid', 'voided', 'written_off', 'overpaid', 'refunded', 'overpayment_returned',
-        'refund_bounced'
+        'issued', 'paid', 'voided', 'written_off', 'overpaid', 'reversed', 'reinstated', 'refunded',
+        'overpayment_returned', 'refund_bounced'
     )),
     invoice_id uuid not null,
     attempt_id uuid,

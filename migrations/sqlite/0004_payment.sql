@@ -15,6 +15,7 @@ create table payment (
     collect_at integer,
     attempts integer not null check (attempts >= 0),
     refunded_minor integer not null check (refunded_minor >= 0),
+    reversed_minor integer not null check (reversed_minor >= 0),
     succeeded_at integer,
     created_at integer not null,
     version integer not null check (version > 0),
@@ -38,9 +39,12 @@ create table attempt (
     gateway text not null,
     currency text not null,
     amount_minor integer not null check (amount_minor >= 0),
+    applied_minor integer not null check (applied_minor >= 0),
+    reversed_minor integer not null check (reversed_minor >= 0),
+    reversals text not null check (json_valid(reversals)),
     initiator text not null check (initiator in ('customer', 'merchant')),
     state text not null check (state in (
-        'in_flight', 'succeeded', 'declined', 'rejected', 'not_executed', 'pending',
+        'in_flight', 'succeeded', 'reversed', 'declined', 'rejected', 'not_executed', 'pending',
         'action_required', 'unknown'
     )),
     reference text,
@@ -61,6 +65,8 @@ create table attempt (
     settled_at integer,
     version integer not null check (version > 0),
     primary key (merchant_id, attempt_id),
+    -- What pays an invoice and what is gone is not more than what was taken.
+    constraint attempt_money check (applied_minor + reversed_minor <= amount_minor),
     foreign key (merchant_id, payment_id) references payment
 ) strict, without rowid;
 -- At most one attempt that may still take money per invoice, across all gateways (RULES CHG-1).
@@ -84,8 +90,9 @@ create table refund (
     attempt_id blob not null check (length(attempt_id) = 16),
     currency text not null,
     amount_minor integer not null check (amount_minor > 0),
+    unowed_minor integer not null check (unowed_minor between 0 and amount_minor),
     reason text not null,
-    origin text not null check (origin in ('requested', 'late_success')),
+    origin text not null check (origin in ('requested', 'late_success', 'at_gateway')),
     state text not null check (state in ('queued', 'pending', 'succeeded', 'failed')),
     reference text,
     failure text,
@@ -103,3 +110,6 @@ create index refund_due on refund (merchant_id, due_at) where due_at is not null
 create index refund_payment on refund (merchant_id, payment_id);
 create index refund_attempt on refund (merchant_id, attempt_id);
 create index refund_anywhere on refund (refund_id);
+-- One refund of a charge is told of many times, and recorded once.
+create unique index refund_reference on refund (merchant_id, attempt_id, reference)
+    where reference is not null;

@@ -7,8 +7,8 @@ create table posting (
     position integer not null check (position >= 0),
     at integer not null,
     entry text not null check (entry in (
-        'issued', 'paid', 'voided', 'written_off', 'overpaid', 'refunded', 'overpayment_returned',
-        'refund_bounced'
+        'issued', 'paid', 'voided', 'written_off', 'overpaid', 'reversed', 'reinstated', 'refunded',
+        'overpayment_returned', 'refund_bounced'
     )),
     invoice_id blob not null check (length(invoice_id) = 16),
     attempt_id blob check (length(attempt_id) = 16),

@@ -21,6 +21,7 @@ use crate::{
         customer::PaymentMethod,
         invoice::Invoice,
         merchant::Merchant,
+        money::Money,
         payment::{
             Payment, PaymentState,
             attempt::{Attempt, AttemptState, Initiator},
@@ -161,6 +162,9 @@ fn intend(
         credential: Some(method.credential()),
         gateway: method.gateway.clone(),
         amount: due.invoice.open_amount(),
+        applied: Money::zero(payment.amount.currency()),
+        reversed: Money::zero(payment.amount.currency()),
+        reversals: Vec::new(),
         initiator: Initiator::Merchant,
         state: AttemptState::InFlight,
         reference: None,

@@ -10,7 +10,7 @@ use super::{
     order::Word,
     pay,
     record::{self, Heard},
-    refunds, resolve,
+    refunds, resolve, returns,
     turn::TurnError,
     whole_reason,
 };
@@ -149,7 +149,7 @@ fn next_try(tries: u32, world: DateTime<Utc>) -> Option<DateTime<Utc>> {
 
 /// Why a webhook has no effect yet.
 #[derive(Debug)]
-enum NotApplied {
+pub(super) enum NotApplied {
     /// The database was busy, or someone else was faster.
     Later(StoreError),
     /// It cannot be applied as things stand.
@@ -157,7 +157,7 @@ enum NotApplied {
 }
 
 impl NotApplied {
-    fn because(reason: impl Into<String>) -> Self {
+    pub(super) fn because(reason: impl Into<String>) -> Self {
         Self::Because(reason.into())
     }
 }
@@ -192,21 +192,29 @@ impl From<serde_json::Error> for NotApplied {
 async fn apply(rondo: &Rondo, item: &InboxItem) -> Result<(), NotApplied> {
     let news: Vec<News> = serde_json::from_value(item.news.clone())?;
     for news in news {
-        match news {
-            News::Charge { attempt, reference, outcome } => {
-                charge(rondo, &item.gateway, attempt, &reference, outcome).await?;
-            }
-            News::Refund { refund, outcome } => {
-                money_back(rondo, &item.gateway, refund, outcome).await?;
-            }
-            News::Setup { reference } => {
-                // A portal's own set-up session is asked after when the portal says that it is done.
-                pay::finish_setup_page(rondo, &item.gateway, &reference).await?;
-            }
-            News::MethodUpdated(stored) => updated(rondo, &item.gateway, &stored).await?,
-        }
+        hear(rondo, &item.gateway, news).await?;
     }
     Ok(())
+}
+
+/// Applies one piece of news that the account `gateway` told.
+pub(super) async fn hear(rondo: &Rondo, gateway: &str, news: News) -> Result<(), NotApplied> {
+    match news {
+        News::Charge { attempt, reference, outcome } => {
+            charge(rondo, gateway, attempt, &reference, outcome).await
+        }
+        News::Refund { refund, outcome } => money_back(rondo, gateway, refund, outcome).await,
+        News::ForeignRefund(told) => returns::foreign_refund(rondo, gateway, &told).await,
+        News::Reversal { attempt, charge, reversal } => {
+            returns::reversal(rondo, gateway, attempt, &charge, reversal).await
+        }
+        News::Setup { reference } => {
+            // A portal's own set-up session is asked after when the portal says that it is done.
+            pay::finish_setup_page(rondo, gateway, &reference).await?;
+            Ok(())
+        }
+        News::MethodUpdated(stored) => updated(rondo, gateway, &stored).await,
+    }
 }
 
 async fn charge(
@@ -222,7 +230,9 @@ async fn charge(
     let merchant = repo.merchant(attempt.merchant).await?;
     drop(repo);
     let merchant = merchant.ok_or_else(|| NotApplied::because("its merchant is gone"))?;
-    if is_one_card_of_a_page(&attempt, &outcome) {
+    if returns::is_late_failure(&attempt, &outcome) {
+        returns::late_failure(rondo, &merchant, attempt).await?;
+    } else if is_one_card_of_a_page(&attempt, &outcome) {
         resolve::ask_now(rondo, &merchant, attempt.id).await?;
     } else {
         let heard = Heard { attempt: attempt.id, word: Word::News(outcome.into()) };

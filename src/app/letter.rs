@@ -39,30 +39,29 @@ pub(super) fn write(
         Facts::Receipt { amount, paid_at, next_charge_at, paid_with } => {
             letter.receipt(amount, paid_at, next_charge_at, paid_with.as_ref())
         }
-        Facts::PaymentFailed { amount, failed_at, class, next_try_at, access_until, tried } => {
-            Message::PaymentFailed(message::PaymentFailed {
-                amount,
-                failed_at,
-                advice: class.into(),
-                next_try_at,
-                access_until,
-                instrument: tried.as_ref().map(instrument),
-                invoice: letter.number(),
-                pay_url: letter.invoice_url(),
-                manage_url: letter.leave_url(),
-                plan: letter.plan,
-            })
-        }
+        Facts::PaymentFailed {
+            amount,
+            failed_at,
+            class,
+            next_try_at,
+            access_until,
+            tried,
+            taken_back,
+        } => Message::PaymentFailed(message::PaymentFailed {
+            amount,
+            failed_at,
+            taken_back,
+            advice: class.into(),
+            next_try_at,
+            access_until,
+            instrument: tried.as_ref().map(instrument),
+            invoice: letter.number(),
+            pay_url: letter.invoice_url(),
+            manage_url: letter.leave_url(),
+            plan: letter.plan,
+        }),
         Facts::AuthenticationNeeded { amount, confirm_by, tried } => {
-            Message::AuthenticationNeeded(message::AuthenticationNeeded {
-                amount,
-                confirm_by,
-                instrument: tried.as_ref().map(instrument),
-                invoice: letter.number(),
-                confirm_url: letter.invoice_url(),
-                manage_url: letter.leave_url(),
-                plan: letter.plan,
-            })
+            letter.authentication_needed(amount, confirm_by, tried.as_ref())
         }
         Facts::CardExpiring { card, expires_at: _, next_charge_at, next_amount } => {
             letter.card_expiring(&card, next_charge_at, next_amount)?
@@ -251,6 +250,23 @@ impl<'a> Letter<'a> {
             period: period.map(|period| Period { from: period.start(), until: period.end() }),
             next_charge: self.next_charge(next_charge_at),
             invoice_url: self.invoice_url(),
+            plan: self.plan,
+        })
+    }
+
+    fn authentication_needed(
+        self,
+        amount: Money,
+        confirm_by: Option<DateTime<Utc>>,
+        tried: Option<&Shown>,
+    ) -> Message {
+        Message::AuthenticationNeeded(message::AuthenticationNeeded {
+            amount,
+            confirm_by,
+            instrument: tried.map(instrument),
+            invoice: self.number(),
+            confirm_url: self.invoice_url(),
+            manage_url: self.leave_url(),
             plan: self.plan,
         })
     }

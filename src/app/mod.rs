@@ -35,6 +35,7 @@ pub mod refunds;
 pub mod remind;
 pub mod renew;
 pub mod resolve;
+mod returns;
 mod rondo;
 pub mod send_mail;
 mod sent;

@@ -1,13 +1,15 @@
 //! Daily reconciliation: a gateway's own list of what it took, held against what we have recorded, both
-//! ways (RULES REC-1). News that was lost is made up for; all else is told to staff.
+//! ways (RULES REC-1): what went back first, then what was taken. News that was lost is made up for; all
+//! else is told to staff.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use thiserror::Error;
 
 use super::{
     Rondo, audit,
+    inbox::{self, NotApplied},
     index::by_id,
     order::Word,
     record::{self, Heard},
@@ -15,11 +17,11 @@ use super::{
 };
 use crate::{
     domain::payment::{
-        attempt::{Attempt, News},
+        attempt::{Attempt, News as ChargeNews},
         outcome::Paid,
-        reconcile::{Difference, Taking, of_taking},
+        reconcile::{Difference, Taking, of_refund, of_reversal, of_taking},
     },
-    gateway::{ChargeTrace, GatewayError, Outcome, Sighting},
+    gateway::{ChargeTrace, Gateway, GatewayError, News, Outcome, Sighting},
     store::{MerchantId, StoreError},
 };
 
@@ -81,6 +83,7 @@ pub async fn account(
         recorded: 0,
         differences: Vec::new(),
     };
+    went_back(rondo, account, gateway.as_ref(), since, &mut found.differences).await?;
     let mut seen = BTreeSet::new();
     let mut after = None;
     loop {
@@ -119,6 +122,65 @@ pub async fn account(
         metrics::counter!("rondo_differences_total", "difference" => name).increment(1);
     }
     Ok(found)
+}
+
+/// Records what went back without our having heard of it.
+async fn went_back(
+    rondo: &Rondo,
+    account: &str,
+    gateway: &dyn Gateway,
+    since: DateTime<Utc>,
+    differences: &mut Vec<Difference>,
+) -> Result<(), ReconcileError> {
+    let mut after = None;
+    loop {
+        let page = gateway.returns(since, after.as_deref()).await?;
+        for news in page.news {
+            let Some((merchant, difference)) = unheard(rondo, account, &news).await? else {
+                continue;
+            };
+            if let Err(why) = inbox::hear(rondo, account, news).await {
+                match why {
+                    NotApplied::Later(error) => return Err(error.into()),
+                    NotApplied::Because(reason) => {
+                        tracing::warn!(account, %difference, reason, "not recorded");
+                        tell(rondo, Some(merchant), account, &difference).await?;
+                    }
+                }
+            }
+            differences.push(difference);
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// Whether what a gateway lists is not recorded yet, and whose it is.
+async fn unheard(
+    rondo: &Rondo,
+    account: &str,
+    news: &News,
+) -> Result<Option<(MerchantId, Difference)>, StoreError> {
+    let mut repo = rondo.store.snapshot().await?;
+    match news {
+        News::Reversal { attempt, charge, reversal } => {
+            let known = repo.attempt_by_gateway(account, *attempt, charge).await?;
+            Ok(known.and_then(|known| Some((known.merchant, of_reversal(reversal, &known)?))))
+        }
+        News::ForeignRefund(told) => {
+            let known = repo.attempt_by_gateway(account, told.attempt, &told.charge).await?;
+            let Some(known) = known else { return Ok(None) };
+            let refunds = repo.refunds_of_payments(known.merchant, &[known.payment]).await?;
+            let difference = of_refund(told, &known, &refunds);
+            Ok(difference.map(|difference| (known.merchant, difference)))
+        }
+        // Those of ours are sent, asked after and told of by themselves.
+        News::Refund { .. } | News::Charge { .. } | News::Setup { .. } | News::MethodUpdated(_) => {
+            Ok(None)
+        }
+    }
 }
 
 /// The takings of a page that differ from what we have recorded.
@@ -172,7 +234,7 @@ async fn follow(
         network_transaction: None,
         method: None,
     };
-    let heard = Heard { attempt: attempt.id, word: Word::News(News::Paid(paid)) };
+    let heard = Heard { attempt: attempt.id, word: Word::News(ChargeNews::Paid(paid)) };
     Ok(record::record(rondo, &merchant, vec![heard]).await?)
 }
 

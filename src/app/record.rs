@@ -220,10 +220,23 @@ fn send_again(
     Settled { changes, for_staff: None }
 }
 
-fn observe(changes: &Changes) {
+/// Counts what came of attempts.
+pub(super) fn observe(changes: &Changes) {
     for attempt in &changes.attempts {
         let state = format!("{:?}", attempt.state);
         metrics::counter!("rondo_attempts_total", "state" => state).increment(1);
+    }
+    for event in &changes.events {
+        let class = event.reason.clone().unwrap_or_default();
+        match event.kind {
+            EventKind::PaymentReversed => {
+                metrics::counter!("rondo_reversals_total", "class" => class).increment(1);
+            }
+            EventKind::PaymentReinstated => {
+                metrics::counter!("rondo_reinstatements_total").increment(1);
+            }
+            _ => {}
+        }
     }
 }
 

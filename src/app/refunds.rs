@@ -7,6 +7,7 @@ use futures::StreamExt;
 use super::{
     Act, AppError, Result, Rondo,
     index::{by_id, ids_of},
+    record, standing,
     turn::{self, TurnError},
 };
 use crate::{
@@ -21,8 +22,9 @@ use crate::{
         notice::{Facts, Notice},
         payment::{
             PaymentState,
-            attempt::{Attempt, AttemptState},
+            attempt::Attempt,
             refund::{Refund, RefundOrigin, RefundState},
+            settle,
         },
     },
     gateway::{GatewayError, RefundOrder, RefundOutcome, RefundSighting},
@@ -32,11 +34,11 @@ use crate::{
 /// After so many tries without an answer a person looks.
 const MOST_TRIES: u32 = 20;
 
-/// Asks for `amount` of a payment to go back, all that is left of it if absent.
+/// Asks for so much of a payment to go back, all that is left of it if nothing is said.
 pub async fn request(
     act: &mut Act<'_>,
     payment: Id<kind::Payment>,
-    amount: Option<Money>,
+    asked_for: Option<Money>,
     reason: String,
 ) -> Result<Refund> {
     let mut payment = act.payment(payment).await?;
@@ -49,7 +51,7 @@ pub async fn request(
         let message = "all of the payment went back already, or is on its way";
         return Err(AppError::precondition("PAYMENT_REFUNDED", payment.id, message));
     }
-    let amount = amount.unwrap_or(left);
+    let amount = asked_for.unwrap_or(left);
     if amount.currency() != left.currency() {
         let message = format!("must be in {}, the currency of the payment", left.currency());
         return Err(AppError::invalid("amount.currency_code", message));
@@ -61,16 +63,19 @@ pub async fn request(
     let attempts = act.repo.attempts_of_payments(act.merchant_id(), &[payment.id]).await?;
     let refunds = act.repo.refunds_of_payments(act.merchant_id(), &[payment.id]).await?;
     // What came when nothing was owed any more is on its way back already.
-    let settled_it = |attempt: &Attempt| {
-        attempt.state == AttemptState::Succeeded
-            && !refunds.iter().any(|refund| {
-                refund.attempt == attempt.id && refund.origin == RefundOrigin::LateSuccess
-            })
-    };
-    let Some(attempt) = attempts.into_iter().find(settled_it) else {
+    let left_of = |attempt: &Attempt| attempt.left_owed(&refunds).minor();
+    let fullest = attempts.into_iter().rev().max_by_key(left_of);
+    let Some(attempt) = fullest.filter(|attempt| left_of(attempt) > 0) else {
         let message = "no charge of this payment is known";
         return Err(AppError::precondition("NO_CHARGE", payment.id, message));
     };
+    // A payment that was taken back in part came in several charges, each of which is given back alone.
+    let most = attempt.left_owed(&refunds);
+    let amount = if asked_for.is_none() && most.minor() < left.minor() { most } else { amount };
+    if amount.minor() > most.minor() {
+        let message = format!("must be at most {most}, which is left of the larger of its charges");
+        return Err(AppError::invalid("amount", message));
+    }
     let now = act.now();
     let refund = Refund::of(&attempt, amount, reason, RefundOrigin::Requested, now, act.mint);
     // Reserved at once, so that two requests never promise the same money.
@@ -114,7 +119,11 @@ struct Errand {
     gateway: String,
     order: RefundOrder,
     was_sent: bool,
+    may_be_sent: bool,
 }
+
+/// Why a refund is not sent: the customer would have the money twice.
+const TAKEN_BACK: &str = "not sent: the customer's bank had taken the money back";
 
 async fn claim(
     rondo: &Rondo,
@@ -129,6 +138,13 @@ async fn claim(
     let objects = claim.rows.iter().map(|refund| refund.id.to_string()).collect();
     let attempts = repo.attempts(merchant.id, &ids_of(&claim.rows, |r| r.attempt)).await?;
     let attempts = by_id(attempts, |attempt| attempt.id);
+    let reversed = attempts.values().filter(|attempt| !attempt.reversals.is_empty());
+    let reversed: Vec<_> = reversed.map(|attempt| attempt.payment).collect();
+    let refunds = if reversed.is_empty() {
+        Vec::new()
+    } else {
+        repo.refunds_of_payments(merchant.id, &reversed).await?
+    };
     let mut changes = Changes::default();
     let mut errands = Vec::new();
     for mut refund in claim.rows {
@@ -142,6 +158,8 @@ async fn claim(
                 amount: refund.amount,
             },
             was_sent: refund.tries > 0,
+            may_be_sent: refund.origin != RefundOrigin::AtGateway
+                && attempt.may_still_give_back(&refunds),
         });
         refund.leased_until = Some(rondo.lease_until(times.world));
         refund.tries += 1;
@@ -169,6 +187,9 @@ async fn send(
             Err(error) => return (errand.refund, Err(error)),
         }
     }
+    if !errand.may_be_sent {
+        return (errand.refund, Ok(RefundOutcome::Failed { reason: TAKEN_BACK.to_owned() }));
+    }
     (errand.refund, gateway.refund(&errand.order).await)
 }
 
@@ -186,7 +207,7 @@ pub(super) async fn record(
     };
     let object = refund.id.to_string();
     let mut act = Act { repo: repo.as_mut(), merchant, times, mint: &rondo.mint };
-    let for_staff = settle(&mut act, refund, answer)
+    let for_staff = self::settle(&mut act, refund, answer)
         .await
         .map_err(|error| TurnError::of(vec![object.clone()], error))?;
     if let Some(reason) = for_staff {
@@ -196,7 +217,7 @@ pub(super) async fn record(
     Ok(())
 }
 
-async fn settle(
+pub(super) async fn settle(
     act: &mut Act<'_>,
     mut refund: Refund,
     answer: Result<RefundOutcome, GatewayError>,
@@ -252,7 +273,11 @@ async fn settle(
     }
 }
 
-async fn succeeded(act: &mut Act<'_>, mut refund: Refund, now: DateTime<Utc>) -> Result<()> {
+pub(super) async fn succeeded(
+    act: &mut Act<'_>,
+    mut refund: Refund,
+    now: DateTime<Utc>,
+) -> Result<()> {
     refund.state = RefundState::Succeeded;
     refund.failure = None;
     refund.due_at = None;
@@ -264,10 +289,7 @@ async fn succeeded(act: &mut Act<'_>, mut refund: Refund, now: DateTime<Utc>) ->
         None => None,
     };
     let heading = Heading { id: act.id(), at: now, invoice: &invoice };
-    let journal = match refund.origin {
-        RefundOrigin::Requested => heading.refunded(refund.id, &attempt.gateway, refund.amount),
-        RefundOrigin::LateSuccess => heading.returned(refund.id, &attempt.gateway, refund.amount),
-    };
+    let journal = heading.went_back(&refund, &attempt.gateway);
     let facts = Facts::Refund { amount: refund.amount, refunded_at: now, to };
     let key = format!("refund:{}", refund.id);
     let notice = Notice::new(refund.merchant, refund.customer, facts, key, now, act.mint)
@@ -321,8 +343,30 @@ async fn close_failed(
     refund.due_at = None;
     refund.settled_at = Some(now);
     changes.events.push(refund.event(EventKind::RefundFailed, now, act.mint));
+    let attempt = refund.attempt;
     changes.refunds.push(refund);
-    act.write(changes).await
+    act.write(changes).await?;
+    book_what_was_taken(act, attempt).await
+}
+
+/// What a bank took back while a refund was under way is booked now that the refund has failed.
+async fn book_what_was_taken(act: &mut Act<'_>, attempt: Id<kind::Attempt>) -> Result<()> {
+    let concerned = act.repo.attempts(act.merchant_id(), &[attempt]).await?;
+    if concerned.iter().all(|attempt| attempt.reversals.is_empty()) {
+        return Ok(());
+    }
+    act.repo.lock_customers(act.merchant_id(), &ids_of(&concerned, |a| a.customer)).await?;
+    let (now, mint) = (act.now(), act.mint);
+    for (_, standing) in standing::load(act.repo, act.merchant, &[attempt], now).await? {
+        let booked = settle::catch_up(standing, now, mint);
+        if let Some(reason) = booked.for_staff {
+            let object = attempt.to_string();
+            turn::tell_staff(act.repo, act.merchant, act.times, &object, &reason).await?;
+        }
+        record::observe(&booked.changes);
+        act.write(booked.changes).await?;
+    }
+    Ok(())
 }
 
 /// The attempt whose money a refund gives back.
@@ -333,9 +377,9 @@ async fn attempt(act: &mut Act<'_>, refund: &Refund) -> Result<Attempt> {
 
 /// What was promised out of the payment can be promised again.
 async fn unreserve(act: &mut Act<'_>, refund: &Refund, changes: &mut Changes) -> Result<()> {
-    if refund.origin == RefundOrigin::Requested {
+    if refund.owed().is_positive() {
         let mut payment = act.payment(refund.payment).await?;
-        payment.refunded = payment.refunded.minus(refund.amount).expect("one currency");
+        payment.refunded = payment.refunded.minus(refund.owed()).expect("one currency");
         changes.payments.push(payment);
     }
     Ok(())
@@ -343,9 +387,9 @@ async fn unreserve(act: &mut Act<'_>, refund: &Refund, changes: &mut Changes) ->
 
 /// Counts a refund again that had been given up.
 async fn reserve(act: &mut Act<'_>, refund: &Refund) -> Result<()> {
-    if refund.origin == RefundOrigin::Requested {
+    if refund.owed().is_positive() {
         let mut payment = act.payment(refund.payment).await?;
-        payment.refunded = payment.refunded.plus(refund.amount).expect("one currency");
+        payment.refunded = payment.refunded.plus(refund.owed()).expect("one currency");
         act.write(Changes { payments: vec![payment], ..Changes::default() }).await?;
     }
     Ok(())

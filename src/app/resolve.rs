@@ -45,12 +45,31 @@ pub async fn ask_now(
     merchant: &Merchant,
     attempt: Id<kind::Attempt>,
 ) -> Result<(), TurnError> {
+    ask(rondo, merchant, attempt, |attempt| attempt.state.is_open()).await
+}
+
+/// Asks after an attempt at once, also one that is over: something was told of it that cannot be unless
+/// it took money.
+pub(super) async fn ask_again(
+    rondo: &Rondo,
+    merchant: &Merchant,
+    attempt: Id<kind::Attempt>,
+) -> Result<(), TurnError> {
+    ask(rondo, merchant, attempt, |_| true).await
+}
+
+async fn ask(
+    rondo: &Rondo,
+    merchant: &Merchant,
+    attempt: Id<kind::Attempt>,
+    is_asked_after: fn(&Attempt) -> bool,
+) -> Result<(), TurnError> {
     let mut repo = rondo.store.snapshot().await?;
-    let mut open = repo.attempts(merchant.id, &[attempt]).await?;
-    open.retain(|attempt| attempt.state.is_open());
+    let mut asked = repo.attempts(merchant.id, &[attempt]).await?;
+    asked.retain(is_asked_after);
     let times = rondo.times(merchant);
     let until = rondo.lease_until(times.world);
-    let inquiries = load(repo.as_mut(), merchant, &open, until).await?;
+    let inquiries = load(repo.as_mut(), merchant, &asked, until).await?;
     drop(repo);
     for inquiry in inquiries {
         let state = inquiry.attempt.state;
@@ -179,6 +198,7 @@ fn may_send_again(gateway: &dyn Gateway, attempt: &Attempt, world: DateTime<Utc>
     let is_undecided = match attempt.state {
         AttemptState::InFlight | AttemptState::Unknown => true,
         AttemptState::Succeeded
+        | AttemptState::Reversed
         | AttemptState::Declined
         | AttemptState::Rejected
         | AttemptState::NotExecuted

@@ -9,7 +9,11 @@ use crate::{
         customer::PaymentMethod,
         ids::{Id, kind},
         merchant::Merchant,
-        payment::{Payment, attempt::Attempt, network::SentAttempt},
+        payment::{
+            Payment,
+            attempt::{Attempt, AttemptState},
+            network::SentAttempt,
+        },
     },
     store::{Repository, SentBefore, StoreError},
 };
@@ -51,6 +55,21 @@ impl Sent {
     /// The attempts at `payment`, oldest first.
     pub(super) fn attempts(&self, payment: &Payment) -> Vec<Attempt> {
         self.for_payments.get(&payment.id).cloned().unwrap_or_default()
+    }
+
+    /// Whether an attempt at `payment` took money, so that some may have gone back.
+    pub(super) fn took_money(&self, payment: &Payment) -> bool {
+        let attempts = self.for_payments.get(&payment.id).into_iter().flatten();
+        attempts.map(|attempt| attempt.state).any(|state| match state {
+            AttemptState::Succeeded | AttemptState::Reversed => true,
+            AttemptState::InFlight
+            | AttemptState::Declined
+            | AttemptState::Rejected
+            | AttemptState::NotExecuted
+            | AttemptState::Pending
+            | AttemptState::ActionRequired
+            | AttemptState::Unknown => false,
+        })
     }
 
     /// All that counts when `payment` is to be charged to `method`: what was sent on that card, and

@@ -156,6 +156,13 @@ async fn owed(
         None => next_charged(payment, billed(payment), &customers[&payment.customer], &methods),
     };
     let sent = Sent::load(repo, merchant, &payments, methods.values(), now).await?;
+    let took = payments.iter().filter(|payment| sent.took_money(payment)).map(|payment| payment.id);
+    let took: Vec<_> = took.collect();
+    let refunds = if took.is_empty() {
+        Vec::new()
+    } else {
+        repo.refunds_of_payments(merchant.id, &took).await?
+    };
 
     Ok(payments
         .iter()
@@ -189,6 +196,7 @@ async fn owed(
                 sent_on_primary: sent.before(payment, primary),
                 sent_on_backup: sent.before(payment, backup),
                 attempts: sent.attempts(payment),
+                refunds: refunds.iter().filter(|r| r.payment == payment.id).cloned().collect(),
                 charged: charged(payment).cloned(),
                 primary: primary.cloned(),
                 backup: backup.cloned(),

@@ -4,13 +4,19 @@
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 
 use crate::{
-    config::Config, domain::payment::reconcile::Difference, mail::MessageKind, store::Work,
+    config::Config,
+    domain::payment::{decline::DeclineClass, reconcile::Difference},
+    mail::MessageKind,
+    store::Work,
 };
 
 /// Counters, with what one more of each means.
-const COUNTERS: [(&str, &str); 15] = [
+const COUNTERS: [(&str, &str); 18] = [
     ("rondo_renewals_total", "Invoices that renewals issued."),
     ("rondo_attempts_total", "Charges that came to this state."),
+    ("rondo_reversals_total", "Payments taken back by banks and card schemes, by why."),
+    ("rondo_reinstatements_total", "Payments that had been taken back and came again."),
+    ("rondo_foreign_refunds_total", "Refunds made at a gateway that Rondo did not order."),
     ("rondo_mails_total", "Mails handed to the relay, or not."),
     ("rondo_webhooks_in_total", "Webhooks that a gateway sent, by what became of them."),
     ("rondo_webhooks_not_applied_total", "Webhooks that were kept and could not be applied."),
@@ -27,15 +33,23 @@ const COUNTERS: [(&str, &str); 15] = [
 ];
 
 /// The states of `rondo_attempts_total`.
-const STATES: [&str; 8] = [
+const STATES: [&str; 9] = [
     "InFlight",
     "Succeeded",
+    "Reversed",
     "Declined",
     "Rejected",
     "NotExecuted",
     "Pending",
     "ActionRequired",
     "Unknown",
+];
+/// Why money is taken back, as far as that decides what follows.
+const TAKEN_BACK: [DeclineClass; 4] = [
+    DeclineClass::WaitFunds,
+    DeclineClass::FixData,
+    DeclineClass::StopMandate,
+    DeclineClass::Never,
 ];
 /// The outcomes of `rondo_webhooks_in_total`.
 const WEBHOOKS_IN: [&str; 6] =
@@ -66,8 +80,16 @@ pub fn declare(config: &Config) {
             counter!(name, "work" => work.name()).absolute(0);
         }
     }
-    for name in ["rondo_renewals_total", "rondo_webhook_endpoints_disabled_total"] {
+    for name in [
+        "rondo_renewals_total",
+        "rondo_webhook_endpoints_disabled_total",
+        "rondo_reinstatements_total",
+        "rondo_foreign_refunds_total",
+    ] {
         counter!(name).absolute(0);
+    }
+    for class in TAKEN_BACK {
+        counter!("rondo_reversals_total", "class" => class.name()).absolute(0);
     }
     for state in STATES {
         counter!("rondo_attempts_total", "state" => state).absolute(0);

@@ -59,4 +59,23 @@ impl Changes {
         self.events.append(&mut other.events);
         self.webhook_endpoints.append(&mut other.webhook_endpoints);
     }
+
+    /// These and then `later` ones, which were decided on top of them: of an object that both hold the
+    /// later stays, and all that happened has happened.
+    #[must_use]
+    pub fn then(mut self, later: Self) -> Self {
+        fn superseded<T, Id: PartialEq>(earlier: &mut Vec<T>, later: &[T], id: fn(&T) -> Id) {
+            earlier.retain(|known| later.iter().all(|newer| id(newer) != id(known)));
+        }
+        superseded(&mut self.customers, &later.customers, |one| one.id);
+        superseded(&mut self.payment_methods, &later.payment_methods, |one| one.id);
+        superseded(&mut self.subscriptions, &later.subscriptions, |one| one.id);
+        superseded(&mut self.invoices, &later.invoices, |one| one.id);
+        superseded(&mut self.payments, &later.payments, |one| one.id);
+        superseded(&mut self.attempts, &later.attempts, |one| one.id);
+        superseded(&mut self.refunds, &later.refunds, |one| one.id);
+        superseded(&mut self.dunning_cases, &later.dunning_cases, |one| one.id);
+        self.append(later);
+        self
+    }
 }

@@ -136,6 +136,8 @@ pub enum EventKind {
     InvoiceUpdated,
     #[serde(rename = "invoice.paid")]
     InvoicePaid,
+    #[serde(rename = "invoice.reopened")]
+    InvoiceReopened,
     #[serde(rename = "invoice.voided")]
     InvoiceVoided,
     #[serde(rename = "invoice.uncollectible")]
@@ -154,6 +156,10 @@ pub enum EventKind {
     PaymentUnknown,
     #[serde(rename = "payment.late_success")]
     PaymentLateSuccess,
+    #[serde(rename = "payment.reversed")]
+    PaymentReversed,
+    #[serde(rename = "payment.reinstated")]
+    PaymentReinstated,
     #[serde(rename = "payment.abandoned")]
     PaymentAbandoned,
     #[serde(rename = "refund.created")]

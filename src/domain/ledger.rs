@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ids::{Id, kind},
-    invoice::Invoice,
+    invoice::{Invoice, InvoiceState},
     money::Money,
     payment::refund::{Refund, RefundOrigin},
 };
@@ -52,6 +52,10 @@ pub enum Entry {
     WrittenOff,
     /// Money came for an invoice that was no longer open (RULES CHG-7).
     Overpaid,
+    /// The payer's bank or the card's scheme took back what a charge had taken.
+    Reversed,
+    /// What had been taken back came again.
+    Reinstated,
     /// Money of a payment went back.
     Refunded,
     /// Money that nobody owed went back.
@@ -146,6 +150,47 @@ impl Heading<'_> {
         self.between(Entry::Overpaid, movement, amount, clearing, Account::CustomerCredit)
     }
 
+    /// `owed` that a charge at `gateway` had brought for the invoice was taken back, and `unowed` that
+    /// it had brought beyond that: the reversing journal (RULES LED-1).
+    pub fn reversed(
+        self,
+        attempt: Id<kind::Attempt>,
+        gateway: &str,
+        owed: Money,
+        unowed: Money,
+    ) -> Journal {
+        // Where nothing is asked for any more, what is missing is missing for good.
+        let missing = match self.invoice.state {
+            InvoiceState::Open | InvoiceState::Paid => Account::Receivable,
+            InvoiceState::Uncollectible => Account::BadDebt,
+            InvoiceState::Void => Account::Revenue,
+        };
+        let gone = owed.plus(unowed).expect("a charge has one currency");
+        let clearing = Account::Clearing(gateway.to_owned());
+        let sides =
+            [(missing, owed), (Account::CustomerCredit, unowed), (clearing, gone.negated())];
+        self.of(Entry::Reversed, Some(Movement::Attempt(attempt)), not_nothing(sides))
+    }
+
+    /// What had been taken back of a charge at `gateway` came again: `owed` of it is owed again, `unowed`
+    /// is not.
+    pub fn reinstated(
+        self,
+        attempt: Id<kind::Attempt>,
+        gateway: &str,
+        owed: Money,
+        unowed: Money,
+    ) -> Journal {
+        let come = owed.plus(unowed).expect("a charge has one currency");
+        let clearing = Account::Clearing(gateway.to_owned());
+        let sides = [
+            (clearing, come),
+            (Account::Receivable, owed.negated()),
+            (Account::CustomerCredit, unowed.negated()),
+        ];
+        self.of(Entry::Reinstated, Some(Movement::Attempt(attempt)), not_nothing(sides))
+    }
+
     /// What was still open is owed no more.
     pub fn voided(self, open: Money) -> Journal {
         self.between(Entry::Voided, None, open, Account::Revenue, Account::Receivable)
@@ -156,30 +201,30 @@ impl Heading<'_> {
         self.between(Entry::WrittenOff, None, open, Account::BadDebt, Account::Receivable)
     }
 
-    /// `amount` of a payment went back through `gateway`.
-    pub fn refunded(self, refund: Id<kind::Refund>, gateway: &str, amount: Money) -> Journal {
+    /// `refund` went back through `gateway`.
+    pub fn went_back(self, refund: &Refund, gateway: &str) -> Journal {
+        let entry = match refund.origin {
+            RefundOrigin::Requested | RefundOrigin::AtGateway => Entry::Refunded,
+            RefundOrigin::LateSuccess => Entry::OverpaymentReturned,
+        };
         let clearing = Account::Clearing(gateway.to_owned());
-        let movement = Some(Movement::Refund(refund));
-        self.between(Entry::Refunded, movement, amount, Account::Refunds, clearing)
-    }
-
-    /// `amount` that nobody owed went back through `gateway`.
-    pub fn returned(self, refund: Id<kind::Refund>, gateway: &str, amount: Money) -> Journal {
-        let clearing = Account::Clearing(gateway.to_owned());
-        let movement = Some(Movement::Refund(refund));
-        let entry = Entry::OverpaymentReturned;
-        self.between(entry, movement, amount, Account::CustomerCredit, clearing)
+        let sides = [
+            (Account::Refunds, refund.owed()),
+            (Account::CustomerCredit, refund.unowed),
+            (clearing, refund.amount.negated()),
+        ];
+        self.of(entry, Some(Movement::Refund(refund.id)), not_nothing(sides))
     }
 
     /// What `sent` had sent back did not arrive: the reversing journal (RULES LED-1).
     pub fn bounced(self, sent: &Refund, gateway: &str) -> Journal {
         let clearing = Account::Clearing(gateway.to_owned());
-        let movement = Some(Movement::Refund(sent.id));
-        let credit = match sent.origin {
-            RefundOrigin::Requested => Account::Refunds,
-            RefundOrigin::LateSuccess => Account::CustomerCredit,
-        };
-        self.between(Entry::RefundBounced, movement, sent.amount, clearing, credit)
+        let sides = [
+            (clearing, sent.amount),
+            (Account::Refunds, sent.owed().negated()),
+            (Account::CustomerCredit, sent.unowed.negated()),
+        ];
+        self.of(Entry::RefundBounced, Some(Movement::Refund(sent.id)), not_nothing(sides))
     }
 
     fn between(
@@ -190,6 +235,17 @@ impl Heading<'_> {
         debit: Account,
         credit: Account,
     ) -> Journal {
+        self.of(entry, movement, [(debit, amount), (credit, amount.negated())])
+    }
+
+    fn of(
+        self,
+        entry: Entry,
+        movement: Option<Movement>,
+        sides: impl IntoIterator<Item = (Account, Money)>,
+    ) -> Journal {
+        let posting = |(account, amount)| Posting { account, amount };
+        let postings = sides.into_iter().map(posting).collect();
         Journal {
             merchant: self.invoice.merchant,
             id: self.id,
@@ -197,10 +253,14 @@ impl Heading<'_> {
             entry,
             invoice: self.invoice.id,
             movement,
-            postings: vec![
-                Posting { account: debit, amount },
-                Posting { account: credit, amount: amount.negated() },
-            ],
+            postings,
         }
     }
+}
+
+/// Those sides that move something.
+fn not_nothing(
+    sides: impl IntoIterator<Item = (Account, Money)>,
+) -> impl Iterator<Item = (Account, Money)> {
+    sides.into_iter().filter(|(_, amount)| !amount.is_zero())
 }

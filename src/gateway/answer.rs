@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Outcome, StoredMethod, Taking};
+use super::{News, Outcome, StoredMethod, Taking};
 
 /// A page of the gateway's to send the customer to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,15 @@ pub enum Sighting {
 pub struct Statement {
     /// What it took, in its own order.
     pub takings: Vec<Taking>,
+    /// Gets the next page; none at the end.
+    pub next: Option<String>,
+}
+
+/// One page of a gateway's own list of what went back of charges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Returns {
+    /// What is told of each: the same as a webhook would have told.
+    pub news: Vec<News>,
     /// Gets the next page; none at the end.
     pub next: Option<String>,
 }

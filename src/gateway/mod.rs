@@ -20,7 +20,7 @@ use chrono::{DateTime, Utc};
 
 pub use account::{AccountConfig, GatewayKind};
 pub use answer::{
-    GatewayError, HostedPage, RefundOutcome, RefundSighting, Remedy, SetupState, Sighting,
+    GatewayError, HostedPage, RefundOutcome, RefundSighting, Remedy, Returns, SetupState, Sighting,
     Statement,
 };
 pub use capabilities::{Capabilities, Idempotency, Lookup, OffSession, Refunds};
@@ -32,6 +32,8 @@ pub use crate::domain::payment::{
     method::{Expiry, StoredMethod},
     outcome::{Outcome, Paid},
     reconcile::Taking,
+    refund::{RefundState, ToldRefund},
+    reversal::{Reversal, ReversalState},
 };
 
 /// A payment gateway's account, ready to be called.
@@ -64,6 +66,15 @@ pub trait Gateway: Send + Sync + fmt::Debug {
         since: DateTime<Utc>,
         after: Option<&str>,
     ) -> Result<Statement, GatewayError>;
+
+    /// One page of what went back of charges: refunds, whoever ordered them, and what banks and card
+    /// schemes took back; all of it that may have changed since `since`. For gateways that
+    /// [have](Capabilities::has_statement) a list.
+    async fn returns(
+        &self,
+        since: DateTime<Utc>,
+        after: Option<&str>,
+    ) -> Result<Returns, GatewayError>;
 
     /// Sends money of a charge back, in full or in part.
     async fn refund(&self, order: &RefundOrder) -> Result<RefundOutcome, GatewayError>;

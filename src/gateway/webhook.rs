@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{GatewayError, Outcome, RefundOutcome, StoredMethod};
-use crate::domain::ids::{Id, kind};
+use crate::domain::{
+    ids::{Id, kind},
+    payment::{refund::ToldRefund, reversal::Reversal},
+};
 
 /// A webhook as it came.
 #[derive(Debug, Clone)]
@@ -52,6 +55,17 @@ pub enum News {
         refund: Option<Id<kind::Refund>>,
         /// How it stands.
         outcome: RefundOutcome,
+    },
+    /// A refund that bears no reference of ours stands so.
+    ForeignRefund(ToldRefund),
+    /// Money of a charge was taken back by the payer's bank or card scheme, or came again.
+    Reversal {
+        /// The attempt, if the gateway echoes our reference.
+        attempt: Option<Id<kind::Attempt>>,
+        /// The gateway's reference of the charge.
+        charge: String,
+        /// What is told of it.
+        reversal: Reversal,
     },
     /// A set-up page was finished.
     Setup {

@@ -10,10 +10,16 @@ pub enum Check {
     Receivables,
     /// An invoice is paid if, and only if, its payment succeeded.
     Payments,
-    /// What the ledger says that an attempt took is its amount if it succeeded, else nothing.
+    /// What the ledger says that an attempt took is its amount if it succeeded, less what was taken back
+    /// of it; else nothing.
     Captures,
-    /// No invoice was paid twice without the second payment going back (RULES P-1, CHG-7).
+    /// Nothing was kept that was not owed: what was taken for an invoice and not promised back is what the
+    /// invoice says was paid (RULES P-1, CHG-7).
     DoubleCharges,
+    /// What attempts say that they pay of an invoice is what the invoice says was paid.
+    Applied,
+    /// What was taken back of a payment is what was taken back of its attempts.
+    Reversals,
     /// What the ledger says that a refund sent back is its amount if it succeeded, else nothing.
     Refunds,
     /// What a payment has promised back is the sum of its refunds, and no more than it brought.
@@ -44,12 +50,14 @@ pub enum Check {
 
 impl Check {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Journals,
         Self::Receivables,
         Self::Payments,
         Self::Captures,
         Self::DoubleCharges,
+        Self::Applied,
+        Self::Reversals,
         Self::Refunds,
         Self::RefundTotals,
         Self::InvoiceNumbers,
@@ -73,6 +81,8 @@ impl Check {
             Self::Payments => "payments",
             Self::Captures => "captures",
             Self::DoubleCharges => "double_charges",
+            Self::Applied => "applied",
+            Self::Reversals => "reversals",
             Self::Refunds => "refunds",
             Self::RefundTotals => "refund_totals",
             Self::InvoiceNumbers => "invoice_numbers",
@@ -97,6 +107,8 @@ impl Check {
             Self::Payments => "an invoice is paid if and only if its payment succeeded",
             Self::Captures => "the ledger says what each attempt took",
             Self::DoubleCharges => "no invoice was paid twice and kept",
+            Self::Applied => "an invoice was paid by what its attempts brought for it",
+            Self::Reversals => "a payment says what was taken back of its attempts",
             Self::Refunds => "the ledger says what each refund sent back",
             Self::RefundTotals => {
                 "a payment promises back what its refunds say, and no more than it has"
@@ -131,6 +143,8 @@ impl Check {
             | Self::Payments
             | Self::Captures
             | Self::DoubleCharges
+            | Self::Applied
+            | Self::Reversals
             | Self::Refunds
             | Self::RefundTotals
             | Self::InvoiceNumbers

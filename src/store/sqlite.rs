@@ -383,13 +383,14 @@ fn fault(error: sqlx::Error) -> StoreError {
 }
 
 /// SQLite names the columns of a broken key, not the key. What is not here is a primary key.
-const KEYS: [(&str, &str); 9] = [
+const KEYS: [(&str, &str); 10] = [
     ("api_key.hash", "api_key_hash"),
     ("customer.merchant_id, customer.external_id", "customer_external_id"),
     ("invoice.merchant_id, invoice.number", "invoice_number"),
     ("invoice.merchant_id, invoice.subscription_id, invoice.period_start", "invoice_cycle"),
     ("payment.merchant_id, payment.invoice_id", "payment_invoice"),
     ("attempt.merchant_id, attempt.invoice_id", "attempt_open"),
+    ("refund.merchant_id, refund.attempt_id, refund.reference", "refund_reference"),
     ("dunning_case.merchant_id, dunning_case.invoice_id", "dunning_case_open"),
     ("notice.merchant_id, notice.customer_id, notice.fact_key", "notice_fact"),
     ("event.merchant_id, event.event_id", "event_id"),

@@ -170,7 +170,11 @@ receipt-second = { "" }
 
 ## Eine Abbuchung wurde abgelehnt
 
-payment_failed-subject = { $amount } für { $plan } nicht abgebucht
+payment_failed-subject =
+    { $what ->
+        [taken_back] Ihre Bank hat { $amount } für { $plan } zurückgeholt
+       *[declined] { $amount } für { $plan } nicht abgebucht
+    }
 payment_failed-preheader =
     { $advice ->
         [new_card] Bitte zahlen Sie oder ändern Sie die Karte; es dauert eine Minute.
@@ -179,25 +183,38 @@ payment_failed-preheader =
            *[other] Am { $next_try_short } versuchen wir es noch einmal; Sie können auch jetzt zahlen.
         }
     }
-payment_failed-heading = Eine Zahlung ist nicht gelungen
+payment_failed-heading =
+    { $what ->
+        [taken_back] Eine Zahlung wurde zurückgeholt
+       *[declined] Eine Zahlung ist nicht gelungen
+    }
 payment_failed-first =
-    { $advice ->
-        [not_enough_money] Ihre Bank hat { $amount } für { $plan } am { $date } abgelehnt, weil das Konto nicht gedeckt war.
-        [ask_your_bank] Ihre Bank hat { $amount } für { $plan } am { $date } abgelehnt, weil sie erst von Ihnen hören möchte.
-        [new_card] { $instrument ->
-            [none] Wir konnten { $amount } für { $plan } am { $date } nicht abbuchen, weil uns keine gültige Karte von Ihnen vorliegt.
-           *[other] Wir konnten { $amount } für { $plan } am { $date } nicht abbuchen, weil { $instrument } nicht mehr verwendet werden kann.
+    { $what ->
+        [taken_back] { $advice ->
+            [not_enough_money] Ihre Bank hat { $amount } für { $plan } am { $date } zurückgeholt, weil das Konto nicht gedeckt war.
+           *[other] Sie hatten { $amount } für { $plan } bezahlt, und Ihre Bank hat den Betrag am { $date } zurückgeholt. Die Rechnung ist wieder offen.
         }
-        [technical] Wir konnten { $amount } für { $plan } am { $date } nicht abbuchen, weil die Verbindung zu Ihrer Bank gestört war.
-       *[bank_did_not_say] Ihre Bank hat { $amount } für { $plan } am { $date } abgelehnt und nicht gesagt, warum.
+       *[declined] { $advice ->
+            [not_enough_money] Ihre Bank hat { $amount } für { $plan } am { $date } abgelehnt, weil das Konto nicht gedeckt war.
+            [ask_your_bank] Ihre Bank hat { $amount } für { $plan } am { $date } abgelehnt, weil sie erst von Ihnen hören möchte.
+            [new_card] { $instrument ->
+                [none] Wir konnten { $amount } für { $plan } am { $date } nicht abbuchen, weil uns keine gültige Karte von Ihnen vorliegt.
+               *[other] Wir konnten { $amount } für { $plan } am { $date } nicht abbuchen, weil { $instrument } nicht mehr verwendet werden kann.
+            }
+            [technical] Wir konnten { $amount } für { $plan } am { $date } nicht abbuchen, weil die Verbindung zu Ihrer Bank gestört war.
+           *[bank_did_not_say] Ihre Bank hat { $amount } für { $plan } am { $date } abgelehnt und nicht gesagt, warum.
+        }
     }
 payment_failed-body =
     { $advice ->
         [not_enough_money] Bitte sorgen Sie für Deckung, oder zahlen Sie mit einer anderen Karte.
         [ask_your_bank] Bitte rufen Sie Ihre Bank an und geben Sie die Zahlung frei, oder zahlen Sie mit einer anderen Karte.
-        [new_card] { $instrument ->
-            [none] Bitte hinterlegen Sie eine Karte.
-           *[other] Bitte hinterlegen Sie eine neue Karte. Mit der alten versuchen wir es nicht mehr.
+        [new_card] { $what ->
+            [taken_back] Bitte zahlen Sie unten, oder hinterlegen Sie eine andere Karte. Was Ihre Bank zurückgeholt hat, buchen wir nicht noch einmal so ab.
+           *[declined] { $instrument ->
+                [none] Bitte hinterlegen Sie eine Karte.
+               *[other] Bitte hinterlegen Sie eine neue Karte. Mit der alten versuchen wir es nicht mehr.
+            }
         }
         [technical] { $next_try ->
             [none] Es lag nicht an Ihnen. Bitte zahlen Sie unten; es dauert etwa eine Minute.

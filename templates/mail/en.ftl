@@ -172,7 +172,11 @@ receipt-second = { "" }
 
 ## A charge was declined
 
-payment_failed-subject = We could not take { $amount } for { $plan }
+payment_failed-subject =
+    { $what ->
+        [taken_back] Your bank took back { $amount } for { $plan }
+       *[declined] We could not take { $amount } for { $plan }
+    }
 payment_failed-preheader =
     { $advice ->
         [new_card] Please pay or change the card; it takes about a minute.
@@ -181,25 +185,38 @@ payment_failed-preheader =
            *[other] We try again on { $next_try_short }; you can also pay now.
         }
     }
-payment_failed-heading = A payment did not go through
+payment_failed-heading =
+    { $what ->
+        [taken_back] A payment was taken back
+       *[declined] A payment did not go through
+    }
 payment_failed-first =
-    { $advice ->
-        [not_enough_money] Your bank declined { $amount } for { $plan } on { $date } because there was not enough money.
-        [ask_your_bank] Your bank declined { $amount } for { $plan } on { $date } because it wants to hear from you first.
-        [new_card] { $instrument ->
-            [none] We could not take { $amount } for { $plan } on { $date } because we have no card of yours that works.
-           *[other] We could not take { $amount } for { $plan } on { $date } because { $instrument } can no longer be used.
+    { $what ->
+        [taken_back] { $advice ->
+            [not_enough_money] Your bank took back { $amount } for { $plan } on { $date } because there was not enough money.
+           *[other] You had paid { $amount } for { $plan }, and your bank took it back on { $date }. The invoice is open again.
         }
-        [technical] We could not take { $amount } for { $plan } on { $date } because of a fault between us and your bank.
-       *[bank_did_not_say] Your bank declined { $amount } for { $plan } on { $date } and did not say why.
+       *[declined] { $advice ->
+            [not_enough_money] Your bank declined { $amount } for { $plan } on { $date } because there was not enough money.
+            [ask_your_bank] Your bank declined { $amount } for { $plan } on { $date } because it wants to hear from you first.
+            [new_card] { $instrument ->
+                [none] We could not take { $amount } for { $plan } on { $date } because we have no card of yours that works.
+               *[other] We could not take { $amount } for { $plan } on { $date } because { $instrument } can no longer be used.
+            }
+            [technical] We could not take { $amount } for { $plan } on { $date } because of a fault between us and your bank.
+           *[bank_did_not_say] Your bank declined { $amount } for { $plan } on { $date } and did not say why.
+        }
     }
 payment_failed-body =
     { $advice ->
         [not_enough_money] Please see to it that there is enough, or pay with another card.
         [ask_your_bank] Please call your bank and allow the payment, or pay with another card.
-        [new_card] { $instrument ->
-            [none] Please add a card.
-           *[other] Please add a new card. The old one is not tried again.
+        [new_card] { $what ->
+            [taken_back] Please pay below, or add another card. What your bank took back is not taken the same way again.
+           *[declined] { $instrument ->
+                [none] Please add a card.
+               *[other] Please add a new card. The old one is not tried again.
+            }
         }
         [technical] { $next_try ->
             [none] It was not your doing. Please pay below; it takes about a minute.

@@ -170,7 +170,11 @@ receipt-second = { "" }
 
 ## Se ha rechazado un cobro
 
-payment_failed-subject = No pudimos cobrar { $amount } por { $plan }
+payment_failed-subject =
+    { $what ->
+        [taken_back] Su banco retiró { $amount } por { $plan }
+       *[declined] No pudimos cobrar { $amount } por { $plan }
+    }
 payment_failed-preheader =
     { $advice ->
         [new_card] Pague o cambie la tarjeta, por favor; se tarda un minuto.
@@ -179,25 +183,38 @@ payment_failed-preheader =
            *[other] Lo intentaremos de nuevo el { $next_try_short }; también puede pagar ahora.
         }
     }
-payment_failed-heading = Un pago no se ha completado
+payment_failed-heading =
+    { $what ->
+        [taken_back] Se ha devuelto un pago
+       *[declined] Un pago no se ha completado
+    }
 payment_failed-first =
-    { $advice ->
-        [not_enough_money] Su banco rechazó { $amount } por { $plan } el { $date } porque no había dinero suficiente.
-        [ask_your_bank] Su banco rechazó { $amount } por { $plan } el { $date } porque antes quiere hablar con usted.
-        [new_card] { $instrument ->
-            [none] No pudimos cobrar { $amount } por { $plan } el { $date } porque no tenemos ninguna tarjeta suya que funcione.
-           *[other] No pudimos cobrar { $amount } por { $plan } el { $date } porque { $instrument } ya no se puede usar.
+    { $what ->
+        [taken_back] { $advice ->
+            [not_enough_money] Su banco retiró { $amount } por { $plan } el { $date } porque no había dinero suficiente.
+           *[other] Había pagado { $amount } por { $plan } y su banco lo retiró el { $date }. La factura vuelve a estar abierta.
         }
-        [technical] No pudimos cobrar { $amount } por { $plan } el { $date } porque falló la conexión con su banco.
-       *[bank_did_not_say] Su banco rechazó { $amount } por { $plan } el { $date } y no dijo por qué.
+       *[declined] { $advice ->
+            [not_enough_money] Su banco rechazó { $amount } por { $plan } el { $date } porque no había dinero suficiente.
+            [ask_your_bank] Su banco rechazó { $amount } por { $plan } el { $date } porque antes quiere hablar con usted.
+            [new_card] { $instrument ->
+                [none] No pudimos cobrar { $amount } por { $plan } el { $date } porque no tenemos ninguna tarjeta suya que funcione.
+               *[other] No pudimos cobrar { $amount } por { $plan } el { $date } porque { $instrument } ya no se puede usar.
+            }
+            [technical] No pudimos cobrar { $amount } por { $plan } el { $date } porque falló la conexión con su banco.
+           *[bank_did_not_say] Su banco rechazó { $amount } por { $plan } el { $date } y no dijo por qué.
+        }
     }
 payment_failed-body =
     { $advice ->
         [not_enough_money] Procure que haya suficiente o pague con otra tarjeta, por favor.
         [ask_your_bank] Llame a su banco y autorice el pago, o pague con otra tarjeta, por favor.
-        [new_card] { $instrument ->
-            [none] Añada una tarjeta, por favor.
-           *[other] Añada una tarjeta nueva, por favor. Con la antigua no lo intentaremos más.
+        [new_card] { $what ->
+            [taken_back] Pague abajo o añada otra tarjeta, por favor. Lo que su banco retiró no lo cobraremos otra vez del mismo modo.
+           *[declined] { $instrument ->
+                [none] Añada una tarjeta, por favor.
+               *[other] Añada una tarjeta nueva, por favor. Con la antigua no lo intentaremos más.
+            }
         }
         [technical] { $next_try ->
             [none] No ha sido culpa suya. Pague abajo, por favor; se tarda más o menos un minuto.

@@ -1,8 +1,11 @@
 //! Charges, look-ups and refunds: what the engine relies on at every gateway.
 
 use chrono::TimeDelta;
-use rondo::gateway::{
-    GatewayError, Idempotency, Lookup, Outcome, RefundOutcome, RefundSighting, Sighting, Taking,
+use rondo::{
+    domain::money::Money,
+    gateway::{
+        GatewayError, Idempotency, Lookup, Outcome, RefundOutcome, RefundSighting, Sighting, Taking,
+    },
 };
 
 use crate::provider::{
@@ -225,8 +228,13 @@ async fn what_was_taken_is_listed_with_what_went_back_of_it() {
         gateway.refund(&refund(9, &paid[1].1.reference, back)).await.unwrap();
 
         let since = now() - TimeDelta::days(1);
-        let statement = gateway.statement(since, None).await.unwrap();
+        let mut statement = gateway.statement(since, None).await.unwrap();
         assert_eq!(statement.next, None);
+        // Nothing, where the list says so at all.
+        for taking in &mut statement.takings {
+            let taken_back = taking.taken_back.take();
+            assert!(taken_back.is_none_or(Money::is_zero), "{taking:?}");
+        }
         let expected: Vec<_> = paid
             .iter()
             .map(|(order, told)| Taking {
@@ -234,6 +242,7 @@ async fn what_was_taken_is_listed_with_what_went_back_of_it() {
                 reference: told.reference.clone(),
                 amount: order.amount,
                 returned: if told.reference == paid[1].1.reference { back } else { eur(0) },
+                taken_back: None,
             })
             .collect();
         assert_eq!(statement.takings, expected);

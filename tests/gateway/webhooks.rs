@@ -5,8 +5,10 @@ use std::{collections::BTreeSet, time::Duration};
 use axum::{Router, body::Bytes, extract::State, http::HeaderMap, http::StatusCode, routing::post};
 use chrono::TimeDelta;
 use rondo::gateway::{
-    Delivery, News, Outcome, RefundOutcome, WebhookError, sandbox::server::WebhookOptions,
+    Delivery, News, Outcome, RefundOutcome, RefundState, ReversalState, WebhookError,
+    sandbox::server::WebhookOptions,
 };
+use serde_json::json;
 use tokio::{net::TcpListener, sync::mpsc, time::timeout};
 
 use crate::{
@@ -123,10 +125,70 @@ async fn refunds_and_stored_cards_are_told_too() {
                     assert_eq!(reference, page.reference);
                     stored = true;
                 }
-                News::Charge { .. } | News::MethodUpdated(_) => {}
+                News::Charge { .. }
+                | News::ForeignRefund(_)
+                | News::Reversal { .. }
+                | News::MethodUpdated(_) => {}
             }
         }
     }
+}
+
+#[tokio::test]
+async fn what_goes_back_without_an_order_is_told_listed_and_outlives_a_restart() {
+    let (world, mut hooks) = listening(0, Duration::ZERO).await;
+    let order = charge(1, "tok_sepa");
+    world.gateway().charge(&order).await.unwrap();
+    let wish = json!({ "charge": order.attempt.to_string(), "amount": 1_200, "reason": "rc_md06" });
+    assert_eq!(world.post("/control/take-back", wish).await, StatusCode::OK);
+    let wish = json!({ "charge": order.attempt.to_string(), "amount": 300 });
+    assert_eq!(world.post("/control/refund", wish).await, StatusCode::OK);
+    // No more than what is left goes back, whoever wants it.
+    let wish = json!({ "charge": order.attempt.to_string(), "amount": 501 });
+    for what in ["take-back", "refund"] {
+        let path = format!("/control/{what}");
+        assert_eq!(world.post(&path, wish.clone()).await, StatusCode::BAD_REQUEST);
+    }
+
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        let read = world.gateway().parse_webhook(&hooks.next().await, now()).await.unwrap();
+        let went_back =
+            |news: &News| matches!(news, News::Reversal { .. } | News::ForeignRefund(_));
+        told.extend(read.news.into_iter().filter(went_back));
+        told.sort_by_key(|news| matches!(news, News::ForeignRefund(_)));
+        told.dedup();
+    }
+    let [News::Reversal { attempt, reversal, .. }, News::ForeignRefund(refund)] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert_eq!((*attempt, refund.attempt), (Some(order.attempt), Some(order.attempt)));
+    assert_eq!((reversal.amount, reversal.state), (eur(1_200), ReversalState::TakenBack));
+    assert_eq!(reversal.why.response_code.as_deref(), Some("MD06"));
+    assert_eq!((refund.amount, refund.state), (eur(300), RefundState::Succeeded));
+
+    let listed = world.gateway().returns(now() - TimeDelta::days(1), None).await.unwrap();
+    assert_eq!((listed.news, listed.next), (told.clone(), None));
+    let later = world.gateway().returns(now() + TimeDelta::days(1), None).await.unwrap();
+    assert_eq!(later.news, []);
+    let taken = world.gateway().statement(now() - TimeDelta::days(1), None).await.unwrap().takings;
+    assert_eq!((taken[0].returned, taken[0].taken_back), (eur(300), Some(eur(1_200))));
+
+    let won = json!({ "reversal": reversal.reference });
+    assert_eq!(world.post("/control/reinstate", won.clone()).await, StatusCode::OK);
+    assert_eq!(world.post("/control/reinstate", won).await, StatusCode::BAD_REQUEST);
+    let ledger = world.ledger().await;
+    assert_eq!((ledger[0].captured, ledger[0].refunded, ledger[0].reversed), (2_000, 300, 0));
+    let before = (world.summary().await, ledger);
+    let world = world.restart(|_| {}).await;
+    assert_eq!((world.summary().await, world.ledger().await), before);
+    let listed = world.gateway().returns(now() - TimeDelta::days(1), None).await.unwrap();
+    let states = listed.news.iter().filter_map(|news| match news {
+        News::Reversal { reversal, .. } => Some(reversal.state),
+        _ => None,
+    });
+    // As often as it changed, each time as it stands now.
+    assert_eq!(states.collect::<Vec<_>>(), [ReversalState::Reinstated; 2]);
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ use rondo::{
             attempt::{Attempt, AttemptState, Initiator},
             decline::{DeclineClass, Network},
             refund::{Refund, RefundOrigin, RefundState},
+            reversal::{Reversal, ReversalState},
         },
         subscription::{
             Access, Cancellation, CancellationCause, Pause, ScheduledChange, Subscription,
@@ -312,6 +313,7 @@ async fn invoices_and_payments_in_every_state(#[values(Sqlite, Postgres)] engine
             collect_at: (payment_state == PaymentState::Scheduled).then(|| at("2026-01-02")),
             attempts: 3,
             refunded: euro(500),
+            reversed: euro(700),
             succeeded_at: Some(at("2026-01-03")),
             ..owed.payment
         };
@@ -342,6 +344,16 @@ async fn an_invoice_that_stands_alone(#[values(Sqlite, Postgres)] engine: Engine
     assert_eq!(read, [Invoice { version: Version::from_count(1), ..alone }]);
 }
 
+fn taken_back() -> Reversal {
+    let (reference, state) = ("dp_1".to_owned(), ReversalState::TakenBack);
+    Reversal { reference, amount: euro(700), state, why: no_funds() }
+}
+
+fn given_again() -> Reversal {
+    let (reference, state) = ("dp_2".to_owned(), ReversalState::Reinstated);
+    Reversal { reference, state, ..taken_back() }
+}
+
 #[rstest]
 #[tokio::test]
 async fn attempts_in_every_state(#[values(Sqlite, Postgres)] engine: Engine) {
@@ -351,6 +363,7 @@ async fn attempts_in_every_state(#[values(Sqlite, Postgres)] engine: Engine) {
     let states = [
         State::InFlight,
         State::Succeeded,
+        State::Reversed,
         State::Declined,
         State::Rejected,
         State::NotExecuted,
@@ -365,6 +378,9 @@ async fn attempts_in_every_state(#[values(Sqlite, Postgres)] engine: Engine) {
             state,
             initiator,
             network,
+            applied: euro(500),
+            reversed: euro(700),
+            reversals: vec![taken_back(), given_again()],
             method: None,
             reference: Some("ch_1".into()),
             decline: Some(no_funds()),
@@ -394,14 +410,16 @@ async fn refunds_in_every_state(#[values(Sqlite, Postgres)] engine: Engine) {
     let owed = shop.owes(&*store).await;
     let attempt = shop.settled(&owed.payment, AttemptState::Succeeded);
     let states = [State::Queued, State::Pending, State::Succeeded, State::Failed];
-    let origins = [RefundOrigin::Requested, RefundOrigin::LateSuccess].into_iter().cycle();
+    let origins = [RefundOrigin::Requested, RefundOrigin::LateSuccess, RefundOrigin::AtGateway];
+    let origins = origins.into_iter().cycle();
     let refunds: Vec<_> = states
         .into_iter()
         .zip(origins)
         .map(|(state, origin)| Refund {
             state,
             origin,
-            reference: Some("re_1".into()),
+            reference: Some(format!("re_{state:?}")),
+            unowed: euro(300),
             failure: Some("account closed".into()),
             tries: 2,
             leased_until: Some(at("2026-01-02")),
@@ -469,6 +487,7 @@ async fn notices_in_every_state(#[values(Sqlite, Postgres)] engine: Engine) {
             invoice: Some(owed.invoice.id),
             thread: Some(shop.id()),
             facts: Facts::PaymentFailed {
+                taken_back: true,
                 amount: euro(2000),
                 failed_at: at("2026-01-01"),
                 class: DeclineClass::WaitFunds,
@@ -560,14 +579,19 @@ async fn journals_with_what_moved_the_money(#[values(Sqlite, Postgres)] engine: 
     let shop = Shop::opened(&*store).await;
     let owed = shop.owes(&*store).await;
     let attempt: Id<kind::Attempt> = shop.id();
-    let refund: Id<kind::Refund> = shop.id();
+    let taken = shop.attempt(&owed.payment);
+    let refund = shop.refund(&taken);
+    let unowed = Refund { unowed: refund.amount, ..shop.refund(&taken) };
     let on = |day| Heading { id: shop.id(), at: at(day), invoice: &owed.invoice };
     let journals = vec![
         on("2026-01-01").issued(),
         on("2026-01-02").paid(attempt, "sandbox", euro(2000)),
         on("2026-01-03").overpaid(attempt, "sandbox", euro(100)),
-        on("2026-01-04").refunded(refund, "sandbox", euro(500)),
-        on("2026-01-05").returned(refund, "sandbox", euro(100)),
+        on("2026-01-04").went_back(&refund, "sandbox"),
+        on("2026-01-05").went_back(&unowed, "sandbox"),
+        on("2026-01-05").bounced(&unowed, "sandbox"),
+        on("2026-01-05").reversed(attempt, "sandbox", euro(300), euro(50)),
+        on("2026-01-05").reinstated(attempt, "sandbox", euro(300), euro(0)),
         on("2026-01-06").voided(euro(1)),
         on("2026-01-07").written_off(euro(2)),
     ];

@@ -6,7 +6,10 @@ use rondo::{
         invoice::{Invoice, InvoiceState},
         ledger::Heading,
         notice::{Notice, NoticeState},
-        payment::attempt::{Attempt, AttemptState},
+        payment::{
+            attempt::{Attempt, AttemptState},
+            refund::Refund,
+        },
     },
     store::{Balance, MonthFigures, Page, Store},
 };
@@ -71,7 +74,7 @@ async fn months_tell_what_failed_recovered_and_was_given_up(
             heading("2026-01-01", &paid),
             on("2026-01-01", &paid.invoice).paid(paid_by[0].id, "sandbox", euro(2000)),
             on("2026-02-01", &recovered.invoice).paid(recovered_by[1].id, "sandbox", euro(2000)),
-            on("2026-02-28", &paid.invoice).refunded(refund.id, "sandbox", euro(500)),
+            on("2026-02-28", &paid.invoice).went_back(&refund, "sandbox"),
         ],
         refunds: vec![refund],
         dunning_cases: vec![case],
@@ -148,14 +151,17 @@ async fn an_attempts_money_is_what_it_took_less_what_went_back(
     let shop = Shop::opened(&*store).await;
     let states = [AttemptState::Declined, AttemptState::Succeeded];
     let (owed, attempts) = billed(&*store, &shop, "2026-01-01", &states, InvoiceState::Paid).await;
-    let refunds = [shop.refund(&attempts[1]), shop.refund(&attempts[1])];
+    let unowed = Refund { amount: euro(70), unowed: euro(70), ..shop.refund(&attempts[1]) };
+    let refunds = [shop.refund(&attempts[1]), unowed];
     let on = || Heading { id: shop.id(), at: at("2026-01-02"), invoice: &owed.invoice };
     let changes = Changes {
         journals: vec![
             on().paid(attempts[1].id, "sandbox", euro(2000)),
             on().overpaid(attempts[1].id, "sandbox", euro(70)),
-            on().refunded(refunds[0].id, "sandbox", euro(500)),
-            on().returned(refunds[1].id, "sandbox", euro(70)),
+            on().went_back(&refunds[0], "sandbox"),
+            on().went_back(&refunds[1], "sandbox"),
+            on().reversed(attempts[1].id, "sandbox", euro(400), euro(0)),
+            on().reinstated(attempts[1].id, "sandbox", euro(100), euro(0)),
         ],
         refunds: refunds.to_vec(),
         ..Changes::default()
@@ -165,7 +171,7 @@ async fn an_attempts_money_is_what_it_took_less_what_went_back(
     let mut repo = store.snapshot().await.unwrap();
     let merchant = shop.merchant.id;
     let all = repo.money_by_attempt(merchant, Page { after: None, limit: 9 }).await.unwrap();
-    let mut expected = vec![(attempts[0].id, 0), (attempts[1].id, 1500)];
+    let mut expected = vec![(attempts[0].id, 0), (attempts[1].id, 1200)];
     expected.sort();
     assert_eq!(all, expected);
     let first = repo.money_by_attempt(merchant, Page { after: None, limit: 1 }).await.unwrap();

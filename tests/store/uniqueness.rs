@@ -11,6 +11,7 @@ use rondo::{
         payment::{
             Payment,
             attempt::{Attempt, AttemptState},
+            refund::Refund,
         },
         version::Version,
     },
@@ -55,6 +56,25 @@ async fn an_invoice_has_one_open_attempt(
     // Once the first is over, in the same write even, the next may begin.
     let over = Attempt { state: AttemptState::Declined, version: Version::from_count(1), ..first };
     write(&*store, Changes { attempts: vec![second, over], ..Changes::default() }).await.unwrap();
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_refund_is_recorded_once(#[values(Sqlite, Postgres)] engine: Engine) {
+    let store = open(engine).await;
+    let shop = Shop::opened(&*store).await;
+    let owed = shop.owes(&*store).await;
+    let attempt = shop.settled(&owed.payment, AttemptState::Succeeded);
+    let told =
+        |reference: &str| Refund { reference: Some(reference.to_owned()), ..shop.refund(&attempt) };
+    let (first, unnamed) = (told("re_1"), [shop.refund(&attempt), shop.refund(&attempt)]);
+    let refunds = [first].into_iter().chain(unnamed).collect();
+    let changes = Changes { attempts: vec![attempt.clone()], refunds, ..Changes::default() };
+    write(&*store, changes).await.unwrap();
+    let again = Changes { refunds: vec![told("re_1")], ..Changes::default() };
+    assert_eq!(refused(&*store, again).await, "refund_reference");
+    let another = Changes { refunds: vec![told("re_2")], ..Changes::default() };
+    write(&*store, another).await.unwrap();
 }
 
 #[rstest]
@@ -177,11 +197,17 @@ async fn wrong_changes_are_refused(#[values(Sqlite, Postgres)] engine: Engine) {
     let paid_too_much = Invoice { paid: euro(2001), ..next() };
     let negative = Invoice { total: Money::new(-1, euro(0).currency()), ..next() };
     let of_nobody = Customer { merchant: shop.id(), id: shop.id(), ..shop.customer.clone() };
+    let kept_too_much = Attempt {
+        applied: euro(1500),
+        reversed: euro(501),
+        ..shop.settled(&owed.payment, AttemptState::Reversed)
+    };
     let for_nothing = Payment { invoice: shop.id(), ..shop.payment(&owed.invoice) };
     let cases = [
         Changes { invoices: vec![paid_too_much], ..Changes::default() },
         Changes { invoices: vec![negative], ..Changes::default() },
         Changes { customers: vec![of_nobody], ..Changes::default() },
+        Changes { attempts: vec![kept_too_much], ..Changes::default() },
         Changes { payments: vec![for_nothing], ..Changes::default() },
     ];
     for changes in cases {

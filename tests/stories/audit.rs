@@ -17,7 +17,7 @@ use crate::support::{
 };
 
 /// For each claim, what breaks it, and which other claims that breaks too.
-const DAMAGES: [(Check, &str, &[Check]); 18] = [
+const DAMAGES: [(Check, &str, &[Check]); 20] = [
     (
         Check::Journals,
         "update posting set amount_minor = amount_minor + 1
@@ -40,7 +40,13 @@ const DAMAGES: [(Check, &str, &[Check]); 18] = [
          where attempt_id not in (select attempt_id from refund)",
         &[],
     ),
-    (Check::DoubleCharges, "update refund set origin = 'late_success'", &[Check::RefundTotals]),
+    (Check::DoubleCharges, "update refund set unowed_minor = amount_minor", &[Check::RefundTotals]),
+    (
+        Check::Applied,
+        "update attempt set applied_minor = applied_minor - 1 where applied_minor > 0",
+        &[],
+    ),
+    (Check::Reversals, "update payment set reversed_minor = reversed_minor + 1", &[]),
     (Check::Refunds, "update refund set amount_minor = amount_minor - 1", &[Check::RefundTotals]),
     (Check::RefundTotals, "update payment set refunded_minor = refunded_minor + 1", &[]),
     (Check::InvoiceNumbers, "update counter set value = value + 1 where series = 'invoice'", &[]),

@@ -24,6 +24,7 @@ mod refunds;
 mod refused_orders;
 mod renewals;
 mod replaced_cards;
+mod taken_back;
 mod two_debts;
 mod year;
 

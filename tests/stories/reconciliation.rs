@@ -75,7 +75,9 @@ async fn money_whose_news_was_lost_is_recorded(#[values(Sqlite, Postgres)] engin
 
 #[rstest]
 #[tokio::test]
-async fn what_nobody_here_has_ordered_is_told_to_staff(#[values(Sqlite, Postgres)] engine: Engine) {
+async fn what_bears_no_name_that_we_know_is_told_to_staff(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
     let world = World::on(engine, "2026-01-31").without_test_clock().await;
     let ana = world.member("Ana", cards::GOOD).await;
     let course = world.subscription(&ana).monthly("20.00 EUR").create().await;

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rondo::gateway::{
     Capabilities, ChargeOrder, ChargeTrace, CheckoutOrder, Delivery, Gateway, GatewayError,
-    HostedPage, Outcome, RefundOrder, RefundOutcome, RefundSighting, SetupOrder, SetupState,
-    Sighting, Statement, WebhookError, WebhookNews,
+    HostedPage, Outcome, RefundOrder, RefundOutcome, RefundSighting, Returns, SetupOrder,
+    SetupState, Sighting, Statement, WebhookError, WebhookNews,
 };
 use tokio::sync::Notify;
 
@@ -154,6 +154,14 @@ impl Gateway for Line {
         after: Option<&str>,
     ) -> Result<Statement, GatewayError> {
         self.gateway.statement(since, after).await
+    }
+
+    async fn returns(
+        &self,
+        since: DateTime<Utc>,
+        after: Option<&str>,
+    ) -> Result<Returns, GatewayError> {
+        self.gateway.returns(since, after).await
     }
 
     async fn refund(&self, order: &RefundOrder) -> Result<RefundOutcome, GatewayError> {

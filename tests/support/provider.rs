@@ -27,6 +27,26 @@ impl World {
         http().get(url).bearer_auth(SANDBOX_KEY).send().await.unwrap().json().await.unwrap()
     }
 
+    /// Something becomes of a charge at the gateway (`take-back`, `reinstate`, `refund`, `fail`): the
+    /// object as it stands then. No webhook tells of it by itself.
+    pub async fn at_the_gateway(&self, what: &str, wish: serde_json::Value) -> serde_json::Value {
+        let url = format!("{}/control/{what}", self.sandbox.base_url());
+        let done = http().post(url).bearer_auth(SANDBOX_KEY).json(&wish).send().await.unwrap();
+        assert!(done.status().is_success(), "{done:?}");
+        done.json().await.unwrap()
+    }
+
+    /// The gateway's webhook tells of an object, and all that follows happens.
+    pub async fn hears(&self, object: &serde_json::Value) {
+        let kind = object["object"].as_str().unwrap_or("charge");
+        let (id, status) = (object["id"].as_str().unwrap(), object["status"].as_str().unwrap());
+        let event = serde_json::json!({
+            "id": format!("evt_{id}_{status}"), "type": format!("{kind}.{status}"), "object": object,
+        });
+        assert_eq!(self.hook(&event.to_string(), 0).await.status(), 200);
+        self.settle().await;
+    }
+
     /// A webhook to the site, signed as the gateway signs, so many seconds ago.
     pub async fn hook(&self, body: &str, seconds_ago: i64) -> Response {
         let at = self.rondo.clock.now().timestamp() - seconds_ago;

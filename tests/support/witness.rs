@@ -25,11 +25,12 @@ impl World {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// What the gateway itself says that it took less what it gave back, by our reference.
+    /// What the gateway itself says that it took less what went back, by our reference.
     pub async fn captured(&self) -> BTreeMap<String, i64> {
         let mut captured = BTreeMap::new();
         for charge in self.charges().await {
-            *captured.entry(charge.reference).or_default() += charge.captured - charge.refunded;
+            let left = charge.captured - charge.refunded - charge.reversed;
+            *captured.entry(charge.reference).or_default() += left;
         }
         captured.retain(|_, minor| *minor != 0);
         captured

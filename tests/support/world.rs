@@ -208,7 +208,7 @@ impl World {
 
     /// Lets everything that is due happen.
     pub async fn settle(&self) {
-        engine::run_until_idle(&self.rondo).await.unwrap();
+        Box::pin(engine::run_until_idle(&self.rondo)).await.unwrap();
     }
 
     /// Lets the merchant live until `when` (see [`at`]).

@@ -8,6 +8,7 @@ use crate::{
         changes::Changes,
         ids::{Id, kind},
         merchant::Merchant,
+        money::Money,
         payment::{
             PaymentState,
             attempt::{Attempt, AttemptState, Initiator},
@@ -137,6 +138,9 @@ fn intend(
         credential: None,
         gateway: act.merchant.gateway.clone(),
         amount: invoice.open_amount(),
+        applied: Money::zero(invoice.total.currency()),
+        reversed: Money::zero(invoice.total.currency()),
+        reversals: Vec::new(),
         initiator: Initiator::Customer,
         state: AttemptState::InFlight,
         reference: None,
@@ -212,6 +216,7 @@ async fn keep_address(
             // Whoever asked after it meanwhile has learned the address too.
             AttemptState::ActionRequired => return Ok(Started::At(page.url)),
             AttemptState::Succeeded
+            | AttemptState::Reversed
             | AttemptState::Declined
             | AttemptState::Rejected
             | AttemptState::NotExecuted

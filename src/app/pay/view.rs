@@ -265,6 +265,7 @@ fn under_way(attempt: &Attempt) -> Stage {
             | AttemptState::Unknown
             | AttemptState::ActionRequired
             | AttemptState::Succeeded
+            | AttemptState::Reversed
             | AttemptState::Declined
             | AttemptState::Rejected
             | AttemptState::NotExecuted,

@@ -45,7 +45,7 @@ pub async fn compare(
     let theirs: Vec<_> =
         theirs.iter().filter(|charge| !foreign.contains(&charge.reference)).collect();
     for charge in &theirs {
-        let left = charge.captured - charge.refunded;
+        let left = charge.captured - charge.refunded - charge.reversed;
         *moved.entry(&charge.reference).or_default() += left;
         *taken.entry(charge.currency.clone()).or_default() += left;
     }

@@ -124,6 +124,8 @@ pub enum RecoveredBy {
     Customer,
     /// Money that came outside Rondo, as staff told.
     Outside,
+    /// Money that had been taken back and came again.
+    Reinstatement,
 }
 
 /// Why a case does not move as asked.
@@ -173,6 +175,17 @@ impl Case {
         } else {
             try_another(track, decline, card, around)
         }
+    }
+
+    /// Opens a case for an invoice whose payment on `card` was taken back. No other card is tried at
+    /// once: whoever takes money back is asked first, by mail.
+    pub fn reopen(
+        decline: &Decline,
+        card: CardMark,
+        ladder: Ladder,
+        around: &Circumstances<'_>,
+    ) -> Decision {
+        heard(Track::new(ladder, around), decline, (Method::Primary, card), None, around)
     }
 
     /// Takes the turn that has come: orders an attempt, reminds, ends the case; or puts the turn

@@ -104,6 +104,7 @@ pub fn issue(
             collect_at,
             attempts: 0,
             refunded: Money::zero(invoice.total.currency()),
+            reversed: Money::zero(invoice.total.currency()),
             succeeded_at: None,
             created_at: now,
             version: Version::NEW,

@@ -184,6 +184,9 @@ pub enum Facts {
         access_until: Option<DateTime<Utc>>,
         /// The method that failed, as shown.
         tried: Option<Shown>,
+        /// Whether the money had come and the payer's bank took it back.
+        #[serde(default)]
+        taken_back: bool,
     },
     /// The customer must authenticate.
     AuthenticationNeeded {

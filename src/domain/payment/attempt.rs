@@ -7,6 +7,7 @@ use super::{
     decline::{Decline, Network},
     method::Credential,
     outcome::{Outcome, Paid},
+    reversal::Reversal,
 };
 use crate::domain::{
     ids::{Id, kind},
@@ -36,13 +37,19 @@ pub struct Attempt {
     pub gateway: String,
     /// What is to be taken.
     pub amount: Money,
+    /// What of it pays the invoice. The rest of what was taken came when nothing was owed.
+    pub applied: Money,
+    /// What of it was taken back, as far as it is booked.
+    pub reversed: Money,
+    /// What the gateway told of money taken back, each dispute or return once.
+    pub reversals: Vec<Reversal>,
     /// Who set it off.
     pub initiator: Initiator,
     /// Where it stands.
     pub state: AttemptState,
     /// The gateway's reference, once told.
     pub reference: Option<String>,
-    /// What was said, if it was declined.
+    /// What was said, if it was declined or taken back.
     pub decline: Option<Decline>,
     /// The network, for its retry limits.
     pub network: Network,
@@ -121,6 +128,9 @@ pub enum AttemptState {
     InFlight,
     /// The money was taken.
     Succeeded,
+    /// The money was taken, and all or a part of it was taken back by the payer's bank or the card's
+    /// scheme.
+    Reversed,
     /// The answer was no.
     Declined,
     /// Refused before it was tried: our order or set-up was wrong.
@@ -140,7 +150,11 @@ impl AttemptState {
     pub fn is_open(self) -> bool {
         match self {
             Self::InFlight | Self::Pending | Self::ActionRequired | Self::Unknown => true,
-            Self::Succeeded | Self::Declined | Self::Rejected | Self::NotExecuted => false,
+            Self::Succeeded
+            | Self::Reversed
+            | Self::Declined
+            | Self::Rejected
+            | Self::NotExecuted => false,
         }
     }
 }
@@ -178,6 +192,8 @@ pub enum News {
     },
     /// Proven never to have been carried out.
     NeverHappened,
+    /// Money of it was taken back, or came again after that.
+    Reversed(Box<Reversal>),
 }
 
 impl From<Outcome> for News {
@@ -198,6 +214,8 @@ pub enum Step {
     Moved(AttemptState),
     /// Money came although the attempt was closed (RULES CHG-7): it succeeded after all.
     LateSuccess,
+    /// Money was taken back or came again: what follows depends on what is known of both.
+    Reversal,
     /// Old or repeated news; nothing changes.
     Nothing,
     /// The gateway contradicts itself about money that it said it took: a person's turn.
@@ -216,13 +234,21 @@ impl AttemptState {
             News::Silence => Self::Unknown,
             News::Rejected { .. } => Self::Rejected,
             News::NeverHappened => Self::NotExecuted,
+            News::Reversed(_) => return Step::Reversal,
         };
         match (self, told) {
             (Self::Declined | Self::Rejected | Self::NotExecuted, Self::Succeeded) => {
                 Step::LateSuccess
             }
             (Self::Succeeded, Self::Declined | Self::NotExecuted) => Step::Contradiction,
-            (Self::Succeeded | Self::Declined | Self::Rejected | Self::NotExecuted, _)
+            (
+                Self::Succeeded
+                | Self::Reversed
+                | Self::Declined
+                | Self::Rejected
+                | Self::NotExecuted,
+                _,
+            )
             // Silence adds nothing to what we know to be under way, nor does a repetition.
             | (Self::Pending | Self::ActionRequired | Self::Unknown, Self::Unknown)
             | (Self::Pending, Self::Pending)
@@ -269,6 +295,7 @@ mod tests {
             assert_eq!(closed.hear(&paid()), Step::LateSuccess, "{closed:?}");
         }
         assert_eq!(Succeeded.hear(&paid()), Step::Nothing);
+        assert_eq!(AttemptState::Reversed.hear(&paid()), Step::Nothing);
     }
 
     #[test]

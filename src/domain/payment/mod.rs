@@ -8,6 +8,7 @@ pub mod outcome;
 pub mod probe;
 pub mod reconcile;
 pub mod refund;
+pub mod reversal;
 pub mod rules;
 pub mod settle;
 
@@ -45,6 +46,8 @@ pub struct Payment {
     pub attempts: u32,
     /// What went back of it.
     pub refunded: Money,
+    /// What banks or card schemes have taken back of it, and not given again.
+    pub reversed: Money,
     /// When it succeeded.
     pub succeeded_at: Option<DateTime<Utc>>,
     /// When it was made.

@@ -44,6 +44,7 @@ pub fn next(attempt: &Attempt, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         AttemptState::ActionRequired => Some((now + day).min(attempt.act_by())),
         AttemptState::InFlight
         | AttemptState::Succeeded
+        | AttemptState::Reversed
         | AttemptState::Declined
         | AttemptState::Rejected
         | AttemptState::NotExecuted => None,

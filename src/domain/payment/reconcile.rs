@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::{
     attempt::{Attempt, AttemptState},
-    refund::{Refund, RefundState},
+    refund::{Heard, Refund, RefundState, ToldRefund},
+    reversal::Reversal,
 };
 use crate::domain::{
     ids::{Id, kind},
@@ -20,8 +21,10 @@ pub struct Taking {
     pub reference: String,
     /// How much.
     pub amount: Money,
-    /// What went back of it.
+    /// What was refunded of it, by whomever.
     pub returned: Money,
+    /// What the payer's bank or card scheme has taken back of it, where the gateway's list says so.
+    pub taken_back: Option<Money>,
 }
 
 /// Where the two differ.
@@ -61,7 +64,21 @@ pub enum Difference {
         /// The attempt.
         attempt: Id<kind::Attempt>,
     },
-    /// More, or less, went back than we have sent back.
+    /// A bank or card scheme took money of an attempt back, or gave it again, and its news was lost.
+    ReversalNotHeard {
+        /// The attempt.
+        attempt: Id<kind::Attempt>,
+        /// The gateway's reference of the dispute or return.
+        reference: String,
+    },
+    /// Money of an attempt was refunded at the gateway, or did not arrive, and its news was lost.
+    RefundNotHeard {
+        /// The attempt.
+        attempt: Id<kind::Attempt>,
+        /// The gateway's reference of the refund.
+        reference: String,
+    },
+    /// More, or less, went back than we have recorded.
     ReturnedOtherwise {
         /// The attempt.
         attempt: Id<kind::Attempt>,
@@ -74,8 +91,16 @@ pub enum Difference {
 
 impl Difference {
     /// The names of all kinds.
-    pub const NAMES: [&str; 6] =
-        ["not_ours", "not_heard", "wrong_amount", "taken_twice", "not_there", "returned_otherwise"];
+    pub const NAMES: [&str; 8] = [
+        "not_ours",
+        "not_heard",
+        "wrong_amount",
+        "taken_twice",
+        "not_there",
+        "reversal_not_heard",
+        "refund_not_heard",
+        "returned_otherwise",
+    ];
 
     /// What it is about: an attempt, or the gateway's reference where we know of none.
     pub fn object(&self) -> String {
@@ -85,6 +110,8 @@ impl Difference {
             | Self::WrongAmount { attempt, .. }
             | Self::TakenTwice { attempt, .. }
             | Self::NotThere { attempt }
+            | Self::ReversalNotHeard { attempt, .. }
+            | Self::RefundNotHeard { attempt, .. }
             | Self::ReturnedOtherwise { attempt, .. } => attempt.to_string(),
         }
     }
@@ -97,6 +124,8 @@ impl Difference {
             Self::WrongAmount { .. } => "wrong_amount",
             Self::TakenTwice { .. } => "taken_twice",
             Self::NotThere { .. } => "not_there",
+            Self::ReversalNotHeard { .. } => "reversal_not_heard",
+            Self::RefundNotHeard { .. } => "refund_not_heard",
             Self::ReturnedOtherwise { .. } => "returned_otherwise",
         }
     }
@@ -121,6 +150,15 @@ impl fmt::Display for Difference {
             Self::NotThere { attempt } => {
                 write!(f, "{attempt} is recorded as paid, and the gateway has no such charge")
             }
+            Self::ReversalNotHeard { attempt, reference } => {
+                write!(
+                    f,
+                    "money of {attempt} was taken back or given again, as {reference}, and its news was lost"
+                )
+            }
+            Self::RefundNotHeard { attempt, reference } => {
+                write!(f, "the gateway refunded {reference} of {attempt}, and its news was lost")
+            }
             Self::ReturnedOtherwise { attempt, returned, recorded } => write!(
                 f,
                 "{returned} of {attempt} went back by the gateway's word, and {recorded} by ours"
@@ -144,8 +182,15 @@ pub fn of_taking(
         let (ordered, taken) = (attempt.amount, taking.amount);
         return Some(Difference::WrongAmount { attempt: id, ordered, taken });
     }
-    if attempt.state != AttemptState::Succeeded {
-        return Some(Difference::NotHeard { attempt: id });
+    match attempt.state {
+        AttemptState::Succeeded | AttemptState::Reversed => {}
+        AttemptState::InFlight
+        | AttemptState::Declined
+        | AttemptState::Rejected
+        | AttemptState::NotExecuted
+        | AttemptState::Pending
+        | AttemptState::ActionRequired
+        | AttemptState::Unknown => return Some(Difference::NotHeard { attempt: id }),
     }
     if attempt.reference.as_ref() != Some(&taking.reference) {
         let reference = taking.reference.clone();
@@ -156,13 +201,36 @@ pub fn of_taking(
         let ours = refunds.iter().filter(|refund| refund.attempt == id && counts(refund.state));
         ours.map(|refund| refund.amount.minor()).sum::<i64>()
     };
-    let surely = sum(|state| state == RefundState::Succeeded);
-    let at_most = sum(|state| state != RefundState::Failed);
-    let returned = taking.returned;
+    // Where the list does not tell what was taken back, what we know of it stands.
+    let (taken_back, booked) = (taking.taken_back.unwrap_or(attempt.reversed), attempt.reversed);
+    let surely = booked.minor() + sum(|state| state == RefundState::Succeeded);
+    let at_most = booked.minor() + sum(|state| state != RefundState::Failed);
+    let returned =
+        Money::new(taking.returned.minor() + taken_back.minor(), taking.returned.currency());
     (!(surely..=at_most).contains(&returned.minor())).then(|| {
         let recorded = Money::new(surely, returned.currency());
         Difference::ReturnedOtherwise { attempt: id, returned, recorded }
     })
+}
+
+/// Whether a reversal that the gateway lists is news of `attempt`.
+pub fn of_reversal(told: &Reversal, attempt: &Attempt) -> Option<Difference> {
+    let is_known =
+        |known: &Reversal| known.reference == told.reference && known.state >= told.state;
+    let (attempt, is_known) = (attempt.id, attempt.reversals.iter().any(is_known));
+    let reference = told.reference.clone();
+    (!is_known).then_some(Difference::ReversalNotHeard { attempt, reference })
+}
+
+/// Whether a refund that the gateway lists and that is not ours is news, given all of the payment's.
+pub fn of_refund(told: &ToldRefund, attempt: &Attempt, refunds: &[Refund]) -> Option<Difference> {
+    let reference = told.reference.clone();
+    match told.hear(attempt, refunds) {
+        Heard::Known => None,
+        Heard::New | Heard::Moved(_) | Heard::NotYet(_) => {
+            Some(Difference::RefundNotHeard { attempt: attempt.id, reference })
+        }
+    }
 }
 
 #[cfg(test)]
@@ -190,6 +258,7 @@ mod tests {
             reference: "ch_1".to_owned(),
             amount: eur(2_000),
             returned: eur(0),
+            taken_back: Some(eur(0)),
         }
     }
 

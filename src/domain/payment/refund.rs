@@ -3,7 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::attempt::Attempt;
+use super::{
+    attempt::{Attempt, AttemptState},
+    reversal::{least, less},
+};
 use crate::domain::{
     event::{Event, EventKind, Subject},
     ids::{Id, Mint, kind},
@@ -28,6 +31,8 @@ pub struct Refund {
     pub attempt: Id<kind::Attempt>,
     /// How much.
     pub amount: Money,
+    /// What of that was not owed when it came (RULES CHG-7). The rest had paid the invoice.
+    pub unowed: Money,
     /// Why, in staff's words or ours.
     pub reason: String,
     /// What it gives back.
@@ -60,6 +65,8 @@ pub enum RefundOrigin {
     Requested,
     /// Money that came although nothing was owed any more (RULES CHG-7).
     LateSuccess,
+    /// A payment, by staff in the gateway's own dashboard: Rondo heard of it and never sends it.
+    AtGateway,
 }
 
 /// Where a refund stands.
@@ -74,6 +81,16 @@ pub enum RefundState {
     Succeeded,
     /// Refused; staff decides.
     Failed,
+}
+
+impl RefundState {
+    /// Whether it has come to an end, as far as anyone knows.
+    pub const fn is_settled(self) -> bool {
+        match self {
+            Self::Succeeded | Self::Failed => true,
+            Self::Queued | Self::Pending => false,
+        }
+    }
 }
 
 impl Refund {
@@ -94,6 +111,10 @@ impl Refund {
             customer: attempt.customer,
             attempt: attempt.id,
             amount,
+            unowed: match origin {
+                RefundOrigin::LateSuccess => amount,
+                RefundOrigin::Requested | RefundOrigin::AtGateway => Money::zero(amount.currency()),
+            },
             reason,
             origin,
             state: RefundState::Queued,
@@ -108,6 +129,31 @@ impl Refund {
         }
     }
 
+    /// What of it had paid the invoice, and counts as gone back of the payment.
+    pub fn owed(&self) -> Money {
+        less(self.amount, self.unowed)
+    }
+
+    /// A refund that the gateway tells of and Rondo did not order, among all `refunds` of the payment. It
+    /// is never sent.
+    pub fn told(
+        told: &ToldRefund,
+        attempt: &Attempt,
+        refunds: &[Self],
+        now: DateTime<Utc>,
+        mint: &Mint,
+    ) -> Self {
+        let reason = "refunded at the gateway".to_owned();
+        let origin = RefundOrigin::AtGateway;
+        Self {
+            unowed: least(told.amount, attempt.left_unowed(refunds)),
+            state: RefundState::Pending,
+            reference: Some(told.reference.clone()),
+            due_at: None,
+            ..Self::of(attempt, told.amount, reason, origin, now, mint)
+        }
+    }
+
     /// An event about it as it stands, which will be committed with it.
     pub fn event(&self, kind: EventKind, now: DateTime<Utc>, mint: &Mint) -> Event {
         Event {
@@ -115,5 +161,161 @@ impl Refund {
             amount: Some(self.amount),
             ..Event::new(kind, self.merchant, Subject::Refund(self.id), self.version, now, mint)
         }
+    }
+}
+
+/// A refund that a gateway tells of and that bears no reference of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldRefund {
+    /// Our attempt, if the gateway tells it.
+    pub attempt: Option<Id<kind::Attempt>>,
+    /// The gateway's reference of the charge.
+    pub charge: String,
+    /// The gateway's reference of the refund: the same in all that is told of it.
+    pub reference: String,
+    /// How much.
+    pub amount: Money,
+    /// How it stands.
+    pub state: RefundState,
+    /// Why it failed, if it did.
+    pub failure: Option<String>,
+}
+
+/// What to make of a refund that the gateway tells of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// Nothing new.
+    Known,
+    /// One that Rondo did not order: it is recorded.
+    New,
+    /// One that is recorded, and stands otherwise now.
+    Moved(Box<Refund>),
+    /// It cannot be told yet whose it is or what it means; it is heard again later.
+    NotYet(&'static str),
+}
+
+impl ToldRefund {
+    /// What to make of it, given all refunds of the payment. One that Rondo itself has sent is known by
+    /// its reference, or else by its amount while its own answer is still missing.
+    pub fn hear(&self, attempt: &Attempt, refunds: &[Refund]) -> Heard {
+        let of_charge = || refunds.iter().filter(|refund| refund.attempt == attempt.id);
+        let is_it = |refund: &&Refund| refund.reference.as_deref() == Some(&self.reference);
+        if let Some(known) = of_charge().find(is_it) {
+            let is_old = known.state == self.state || !self.state.is_settled();
+            return if is_old { Heard::Known } else { Heard::Moved(Box::new(known.clone())) };
+        }
+        if self.state == RefundState::Failed {
+            return Heard::Known;
+        }
+        match attempt.state {
+            AttemptState::Succeeded | AttemptState::Reversed => {}
+            AttemptState::InFlight
+            | AttemptState::Declined
+            | AttemptState::Rejected
+            | AttemptState::NotExecuted
+            | AttemptState::Pending
+            | AttemptState::ActionRequired
+            | AttemptState::Unknown => {
+                return Heard::NotYet("its charge is not known to have taken money");
+            }
+        }
+        let is_under_way = |refund: &&Refund| !refund.state.is_settled();
+        let may_be_ours = |refund: &Refund| {
+            refund.origin != RefundOrigin::AtGateway
+                && refund.reference.is_none()
+                && refund.amount == self.amount
+        };
+        if of_charge().filter(is_under_way).any(may_be_ours) {
+            return Heard::NotYet("it may be a refund of ours whose answer is still missing");
+        }
+        if self.amount.minor() > attempt.left(refunds).minor() {
+            return Heard::NotYet("more would have gone back than was taken");
+        }
+        Heard::New
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::domain::payment::{
+        attempt::Initiator,
+        settle::given::{START, at, attempt, eur, mint},
+    };
+
+    fn charge() -> Attempt {
+        Attempt {
+            state: AttemptState::Succeeded,
+            applied: eur(2_000),
+            ..attempt(8, Initiator::Merchant, at(START))
+        }
+    }
+
+    fn told(minor: i64, state: RefundState) -> ToldRefund {
+        ToldRefund {
+            attempt: None,
+            charge: "ch_1".to_owned(),
+            reference: "re_1".to_owned(),
+            amount: eur(minor),
+            state,
+            failure: None,
+        }
+    }
+
+    fn known(minor: i64, state: RefundState, reference: Option<&str>) -> Refund {
+        let origin = RefundOrigin::Requested;
+        let refund = Refund::of(&charge(), eur(minor), String::new(), origin, at(START), &mint());
+        Refund { state, reference: reference.map(str::to_owned), ..refund }
+    }
+
+    use RefundState::{Failed, Pending, Queued, Succeeded};
+
+    #[rstest]
+    #[case::nobody_here_ordered_it(told(500, Succeeded), &[], "New")]
+    #[case::it_is_on_its_way(told(500, Pending), &[], "New")]
+    #[case::it_never_moved(told(500, Failed), &[], "Known")]
+    #[case::ours_by_its_reference(
+        told(500, Succeeded), &[known(500, Succeeded, Some("re_1"))], "Known"
+    )]
+    #[case::ours_and_done_meanwhile(
+        told(500, Succeeded), &[known(500, Pending, Some("re_1"))], "Moved"
+    )]
+    #[case::older_than_what_we_know(
+        told(500, Pending), &[known(500, Succeeded, Some("re_1"))], "Known"
+    )]
+    #[case::perhaps_ours(told(500, Succeeded), &[known(500, Queued, None)], "NotYet")]
+    #[case::beside_one_of_ours(
+        told(500, Succeeded), &[known(700, Queued, None)], "New"
+    )]
+    #[case::beside_one_of_ours_that_is_done(
+        told(500, Succeeded), &[known(500, Succeeded, Some("re_0"))], "New"
+    )]
+    #[case::no_room_while_ours_is_open(
+        told(1_500, Succeeded), &[known(700, Queued, None)], "NotYet"
+    )]
+    #[case::room_again_when_ours_has_failed(
+        told(1_500, Succeeded), &[known(700, Failed, None)], "New"
+    )]
+    fn a_refund_of_somebody_else_is_told_from_ours(
+        #[case] told: ToldRefund,
+        #[case] refunds: &[Refund],
+        #[case] expected: &str,
+    ) {
+        let heard = format!("{:?}", told.hear(&charge(), refunds));
+        assert!(heard.starts_with(expected), "{heard}");
+    }
+
+    #[test]
+    fn what_pays_nothing_goes_back_as_that_and_what_is_not_known_waits() {
+        let unowed = Attempt { applied: eur(0), ..charge() };
+        let found = told(2_000, Succeeded);
+        assert_eq!(found.hear(&unowed, &[]), Heard::New);
+        let refund = Refund::told(&found, &unowed, &[], at(START), &mint());
+        assert_eq!((refund.unowed, refund.owed()), (eur(2_000), eur(0)));
+        assert_eq!(refund.due_at, None, "it is never sent");
+        let open = Attempt { state: AttemptState::Pending, ..charge() };
+        assert!(matches!(told(2_000, Succeeded).hear(&open, &[]), Heard::NotYet(_)));
     }
 }

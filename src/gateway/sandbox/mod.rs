@@ -24,9 +24,10 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     AccountConfig, Capabilities, ChargeOrder, ChargeTrace, CheckoutOrder, Delivery, Gateway,
-    GatewayError, HostedPage, Idempotency, Initiator, Lookup, OffSession, Outcome, Paid,
-    RefundOrder, RefundOutcome, RefundSighting, Refunds, SetupOrder, SetupState, Sighting,
-    Statement, StoredMethod, Taking, WebhookError, WebhookNews,
+    GatewayError, HostedPage, Idempotency, Initiator, Lookup, News, OffSession, Outcome, Paid,
+    RefundOrder, RefundOutcome, RefundSighting, RefundState, Refunds, Returns, Reversal,
+    ReversalState, SetupOrder, SetupState, Sighting, Statement, StoredMethod, Taking, ToldRefund,
+    WebhookError, WebhookNews,
     http::{Channel, NoAnswer, Reply, unknown},
 };
 use crate::domain::{
@@ -175,8 +176,25 @@ impl Gateway for Sandbox {
             reference: charge.id,
             amount: Money::new(charge.amount, charge.currency),
             returned: Money::new(charge.amount_refunded, charge.currency),
+            taken_back: Some(Money::new(charge.amount_reversed, charge.currency)),
         };
         Ok(Statement { takings: paid.map(taking).collect(), next: last.filter(|_| page.has_more) })
+    }
+
+    async fn returns(
+        &self,
+        since: DateTime<Utc>,
+        after: Option<&str>,
+    ) -> Result<Returns, GatewayError> {
+        let since = since.to_rfc3339();
+        let mut query = vec![("since", since.as_str()), ("limit", "1000")];
+        query.extend(after.map(|place| ("after", place)));
+        let page: wire::Returned = accepted(&self.get("/v1/returns", &query).await?)?;
+        let news = page.returns.into_iter().map(|one| match one {
+            wire::Return::Refund(refund) => refund_news(refund),
+            wire::Return::Reversal(reversal) => reversal_news(reversal),
+        });
+        Ok(Returns { news: news.collect(), next: page.next.map(|place| place.to_string()) })
     }
 
     async fn refund(&self, order: &RefundOrder) -> Result<RefundOutcome, GatewayError> {
@@ -325,7 +343,7 @@ fn class(code: &str) -> DeclineClass {
         "insufficient_funds" | "limit_exceeded" | "try_later" => DeclineClass::WaitFunds,
         "issuer_unavailable" => DeclineClass::WaitIssuer,
         "lost_card" | "stolen_card" | "pick_up_card" | "closed_account" | "no_such_card"
-        | "do_not_try_again" => DeclineClass::Never,
+        | "do_not_try_again" | "chargeback" => DeclineClass::Never,
         "stop_payment" | "stop_recurring" => DeclineClass::StopMandate,
         "expired_card" | "restricted_card" | "new_card_data" | "incorrect_account" => {
             DeclineClass::FixData
@@ -344,6 +362,45 @@ fn refund_outcome(refund: wire::Refund) -> RefundOutcome {
         wire::RefundStatus::Failed => {
             RefundOutcome::Failed { reason: refund.reason.unwrap_or_default() }
         }
+    }
+}
+
+/// What a webhook or a list tells of a refund: one that bears no reference of ours is not ours.
+fn refund_news(refund: wire::Refund) -> News {
+    let told = refund.amount.zip(refund.currency).filter(|_| refund.reference.is_empty());
+    let Some((amount, currency)) = told else {
+        let named = refund.reference.parse().ok();
+        return News::Refund { refund: named, outcome: refund_outcome(refund) };
+    };
+    News::ForeignRefund(ToldRefund {
+        attempt: refund.charge_reference.parse().ok(),
+        charge: refund.charge,
+        reference: refund.id,
+        amount: Money::new(amount, currency),
+        state: match refund.status {
+            wire::RefundStatus::Succeeded => RefundState::Succeeded,
+            wire::RefundStatus::Pending => RefundState::Pending,
+            wire::RefundStatus::Failed => RefundState::Failed,
+        },
+        failure: refund.reason,
+    })
+}
+
+fn reversal_news(told: wire::Reversal) -> News {
+    let why = decline(told.reason);
+    let response_code = why.response_code.filter(|code| !code.is_empty());
+    News::Reversal {
+        attempt: told.charge_reference.parse().ok(),
+        charge: told.charge,
+        reversal: Reversal {
+            reference: told.id,
+            amount: Money::new(told.amount, told.currency),
+            state: match told.status {
+                wire::ReversalStatus::TakenBack => ReversalState::TakenBack,
+                wire::ReversalStatus::Reinstated => ReversalState::Reinstated,
+            },
+            why: Decline { response_code, ..why },
+        },
     }
 }
 

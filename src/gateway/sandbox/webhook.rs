@@ -6,7 +6,7 @@ use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
-use super::{outcome, refund_outcome, wire};
+use super::{outcome, refund_news, reversal_news, wire};
 use crate::gateway::{Delivery, News, WebhookError, WebhookNews};
 
 /// How far the signed time may be from ours, either way.
@@ -51,10 +51,9 @@ pub(super) fn read(body: &[u8]) -> Result<WebhookNews, WebhookError> {
             vec![News::Charge { attempt, reference, outcome }]
         }
         "refund" => {
-            let refund: wire::Refund = object(event.object)?;
-            let named = refund.reference.parse().ok();
-            vec![News::Refund { refund: named, outcome: refund_outcome(refund) }]
+            vec![refund_news(object(event.object)?)]
         }
+        "reversal" => vec![reversal_news(object(event.object)?)],
         "setup" => {
             let page: wire::Page = object(event.object)?;
             match page.status {

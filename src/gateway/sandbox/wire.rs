@@ -52,6 +52,8 @@ pub(super) struct Charge {
     pub amount: i64,
     #[serde(default)]
     pub amount_refunded: i64,
+    #[serde(default)]
+    pub amount_reversed: i64,
     pub currency: Currency,
     pub decline: Option<Decline>,
     pub action_url: Option<String>,
@@ -97,6 +99,44 @@ pub(super) struct Refund {
     pub reference: String,
     pub status: RefundStatus,
     pub reason: Option<String>,
+    #[serde(default)]
+    pub charge: String,
+    #[serde(default)]
+    pub charge_reference: String,
+    pub amount: Option<i64>,
+    pub currency: Option<Currency>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Reversal {
+    pub id: String,
+    pub charge: String,
+    pub charge_reference: String,
+    pub amount: i64,
+    pub currency: Currency,
+    pub status: ReversalStatus,
+    pub reason: Decline,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ReversalStatus {
+    TakenBack,
+    Reinstated,
+}
+
+/// What went back of charges.
+#[derive(Debug, Deserialize)]
+pub(super) struct Returned {
+    pub returns: Vec<Return>,
+    pub next: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "object", rename_all = "snake_case")]
+pub(super) enum Return {
+    Refund(Refund),
+    Reversal(Reversal),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

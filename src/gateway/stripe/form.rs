@@ -127,6 +127,16 @@ pub fn refunds_of(order: &RefundOrder) -> Form {
     of_charge(&order.charge_reference).with("limit", PAGE_SIZE)
 }
 
+/// The refunds of one payment, whoever ordered them.
+pub fn refunds_of_payment(intent: &str) -> Form {
+    of_charge(intent).with("limit", PAGE_SIZE)
+}
+
+/// What was made since then: refunds, or disputes.
+pub fn made_since(since: DateTime<Utc>) -> Form {
+    Form::default().with("created[gte]", since.timestamp().to_string()).with("limit", PAGE_SIZE)
+}
+
 /// The payments that may be the one we look for. No upper bound in time: a late resend counts too.
 pub fn payments_since(trace: &ChargeTrace) -> Form {
     let since: DateTime<Utc> = trace.first_sent_at - CLOCK_SKEW;

@@ -11,8 +11,11 @@
 //! - The stored credential's network transaction id stays in Stripe's vault and is not sent.
 //! - A page ([`Gateway::checkout`], [`Gateway::setup`]) is a checkout session, open for 24 hours.
 //!   A card refused on it is not the end of the payment: only the session's end is.
+//! - Money that is disputed, and a bank debit that is returned, is a dispute of a payment that stays
+//!   succeeded ([`returns`]).
 //! - Events to subscribe an endpoint to: `payment_intent.*`, `checkout.session.*`, `refund.*`,
-//!   `payment_method.updated` and `payment_method.automatically_updated`. They come in any order.
+//!   `charge.refunded`, `charge.dispute.*`, `payment_method.updated` and
+//!   `payment_method.automatically_updated`. They come in any order.
 //! - The key tells test from live; an object of the other mode is refused.
 
 mod amount;
@@ -20,6 +23,7 @@ mod declines;
 mod form;
 mod method;
 mod outcome;
+mod returns;
 mod transport;
 mod webhook;
 mod wire;
@@ -27,7 +31,7 @@ mod wire;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
@@ -39,7 +43,7 @@ use self::{
 use super::{
     AccountConfig, Capabilities, ChargeOrder, ChargeTrace, CheckoutOrder, Delivery, Gateway,
     GatewayError, HostedPage, Idempotency, Lookup, OffSession, Outcome, RefundOrder, RefundOutcome,
-    RefundSighting, Refunds, SetupOrder, SetupState, Sighting, Statement, WebhookError,
+    RefundSighting, Refunds, Returns, SetupOrder, SetupState, Sighting, Statement, WebhookError,
     WebhookNews, http::Channel,
 };
 
@@ -72,6 +76,13 @@ pub const CAPABILITIES: Capabilities = Capabilities {
 
 /// The most pages of a list that one look-up reads. A list that goes on is no proof of anything.
 const PAGES: usize = 50;
+
+/// The list of refunds.
+const REFUNDS: &str = "refunds";
+/// The list of disputes.
+const DISPUTES: &str = "disputes";
+/// How long a dispute may be under way before its end: its list goes by its beginning.
+const DISPUTED_FOR: TimeDelta = TimeDelta::days(120);
 
 /// One Stripe account.
 #[derive(Debug)]
@@ -206,6 +217,30 @@ impl Gateway for Stripe {
         Ok(Statement { takings, next: last.filter(|_| page.has_more) })
     }
 
+    async fn returns(
+        &self,
+        since: DateTime<Utc>,
+        after: Option<&str>,
+    ) -> Result<Returns, GatewayError> {
+        // First all refunds, then all disputes: each page is named by its list and what came before.
+        let (list, from) = after.and_then(|after| after.split_once(':')).unwrap_or((REFUNDS, ""));
+        let from = Some(from.to_owned()).filter(|from| !from.is_empty());
+        if list == REFUNDS {
+            let query = form::made_since(since).after(from.as_ref());
+            let page: wire::List<wire::Refund> = self.transport.get(&[REFUNDS], &query).await?;
+            let more = page.data.last().filter(|_| page.has_more);
+            let next = more.map_or(format!("{DISPUTES}:"), |last| format!("{REFUNDS}:{}", last.id));
+            let news = page.data.iter().filter_map(|refund| returns::of_refund(refund).transpose());
+            return Ok(Returns { news: news.collect::<Result<_, _>>()?, next: Some(next) });
+        }
+        let query = form::made_since(since - DISPUTED_FOR).after(from.as_ref());
+        let page: wire::List<wire::Dispute> = self.transport.get(&[DISPUTES], &query).await?;
+        let more = page.data.last().filter(|_| page.has_more);
+        let next = more.map(|last| format!("{DISPUTES}:{}", last.id));
+        let news = page.data.iter().filter_map(|one| returns::of_dispute(one, None).transpose());
+        Ok(Returns { news: news.collect::<Result<_, _>>()?, next })
+    }
+
     async fn refund(&self, order: &RefundOrder) -> Result<RefundOutcome, GatewayError> {
         let (key, form) = (order.refund.to_string(), form::refund(order)?);
         match self.transport.post(&["refunds"], &key, &form).await {
@@ -247,6 +282,14 @@ impl Gateway for Stripe {
             Said::ReadBack(reference) => {
                 let intent = self.intent(&reference).await.map_err(WebhookError::Unverifiable)?;
                 vec![webhook::charge_news(&intent, mode).map_err(WebhookError::Unverifiable)?]
+            }
+            Said::ReadRefunds(intent) => {
+                let query = || form::refunds_of_payment(&intent);
+                let refunds =
+                    self.list(REFUNDS, query, |refund: &wire::Refund| &refund.id, |_| true);
+                let refunds = refunds.await.map_err(WebhookError::Unverifiable)?;
+                let news = refunds.iter().filter_map(|one| returns::of_refund(one).transpose());
+                news.collect::<Result<_, _>>().map_err(WebhookError::Unverifiable)?
             }
         };
         Ok(WebhookNews { event_id: event.id, news, reply_body: None })

@@ -76,6 +76,8 @@ pub fn taking(intent: &wire::PaymentIntent, mode: Mode) -> Option<Result<Taking,
             reference: paid.reference,
             amount: paid.amount,
             returned: returned?,
+            // A charge tells that it was disputed, and not what for.
+            taken_back: None,
         })
     }))
 }

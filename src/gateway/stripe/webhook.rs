@@ -11,11 +11,11 @@ use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq;
 
 use super::{
-    method, outcome,
+    method, outcome, returns,
     transport::Mode,
     wire::{self, Expandable, SessionMode},
 };
-use crate::gateway::{Delivery, GatewayError, News, WebhookError};
+use crate::gateway::{Delivery, GatewayError, News, ReversalState, WebhookError};
 
 /// How far the signature's time may be from ours, either way (RULES WIN-2).
 const TOLERANCE: TimeDelta = TimeDelta::seconds(300);
@@ -75,6 +75,8 @@ pub enum Said {
     News(Vec<News>),
     /// That something became of this payment; the rest must be asked for.
     ReadBack(String),
+    /// That money of this payment went back; the refunds must be asked for.
+    ReadRefunds(String),
 }
 
 const NOTHING: Said = Said::News(Vec::new());
@@ -101,12 +103,19 @@ pub fn said(event: &wire::Event, mode: Mode) -> Result<Said, WebhookError> {
         | "checkout.session.async_payment_failed"
         | "checkout.session.expired" => page(&object(event)?, &event.kind, mode),
         "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => {
-            let refund: wire::Refund = object(event)?;
-            Ok(Said::News(vec![News::Refund {
-                refund: outcome::own_id(&refund.metadata, wire::REFUND),
-                outcome: outcome::of_refund(&refund),
-            }]))
+            let news = returns::of_refund(&object(event)?).map_err(|why| not_ours(&why))?;
+            Ok(Said::News(news.into_iter().collect()))
         }
+        "charge.refunded" => {
+            let charge: wire::RefundedCharge = object(event)?;
+            let intent = charge.payment_intent.as_ref().map(|intent| intent.id().to_owned());
+            Ok(intent.map_or(NOTHING, Said::ReadRefunds))
+        }
+        "charge.dispute.created" | "charge.dispute.updated" | "charge.dispute.closed" => {
+            dispute(event, None)
+        }
+        "charge.dispute.funds_withdrawn" => dispute(event, Some(ReversalState::TakenBack)),
+        "charge.dispute.funds_reinstated" => dispute(event, Some(ReversalState::Reinstated)),
         "payment_method.updated" | "payment_method.automatically_updated" => {
             Ok(Said::News(vec![News::MethodUpdated(method::stored(&object(event)?))]))
         }
@@ -134,6 +143,11 @@ fn payment(intent: &wire::PaymentIntent, kind: &str, mode: Mode) -> Result<Said,
         return Ok(Said::ReadBack(intent.id.clone()));
     }
     charge_news(intent, mode).map(|news| Said::News(vec![news])).map_err(|why| not_ours(&why))
+}
+
+fn dispute(event: &wire::Event, told: Option<ReversalState>) -> Result<Said, WebhookError> {
+    let news = returns::of_dispute(&object(event)?, told).map_err(|why| not_ours(&why))?;
+    Ok(Said::News(news.into_iter().collect()))
 }
 
 fn page(session: &wire::Session, kind: &str, mode: Mode) -> Result<Said, WebhookError> {
@@ -264,7 +278,9 @@ mod tests {
     fn news(kind: &str, object: &Value) -> Vec<News> {
         match told(kind, object) {
             Said::News(news) => news,
-            Said::ReadBack(reference) => panic!("{reference} is to be asked for"),
+            Said::ReadBack(reference) | Said::ReadRefunds(reference) => {
+                panic!("{reference} is to be asked for")
+            }
         }
     }
 
@@ -356,6 +372,27 @@ mod tests {
         };
         assert_eq!(refund.map(|refund| refund.to_string()).as_deref(), Some(ours));
         assert_eq!(*outcome, RefundOutcome::Refunded { reference: "re_1".to_owned() });
+    }
+
+    #[rstest]
+    #[case("charge.dispute.created", "News([])")]
+    #[case("charge.dispute.funds_withdrawn", "News([Reversal")]
+    #[case("charge.dispute.funds_reinstated", "News([Reversal")]
+    fn a_dispute_is_news_once_its_funds_move(#[case] kind: &str, #[case] expected: &str) {
+        let dispute = json!({
+            "id": "dp_1", "amount": 1999, "currency": "usd", "payment_intent": "pi_1",
+            "reason": "fraudulent", "balance_transactions": [],
+        });
+        let said = format!("{:?}", told(kind, &dispute));
+        assert!(said.starts_with(expected), "{said}");
+    }
+
+    #[test]
+    fn a_refunded_charge_has_its_refunds_asked_for() {
+        let charge = json!({ "id": "ch_1", "amount_refunded": 500, "payment_intent": "pi_1" });
+        assert!(
+            matches!(told("charge.refunded", &charge), Said::ReadRefunds(intent) if intent == "pi_1")
+        );
     }
 
     #[test]

@@ -188,8 +188,46 @@ pub struct Refund {
     pub id: String,
     pub status: Option<String>,
     pub failure_reason: Option<String>,
+    pub amount: Option<i64>,
+    pub currency: Option<String>,
+    pub payment_intent: Option<Expandable<Identified>>,
     #[serde(default)]
     pub metadata: Metadata,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Dispute {
+    pub id: String,
+    pub amount: i64,
+    pub currency: String,
+    pub payment_intent: Option<Expandable<Identified>>,
+    #[serde(default)]
+    pub reason: String,
+    #[serde(default)]
+    pub balance_transactions: Vec<Moved>,
+    pub payment_method_details: Option<DisputedMethod>,
+}
+
+/// A movement of the account's balance.
+#[derive(Debug, Deserialize)]
+pub struct Moved {
+    pub amount: i64,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct DisputedMethod {
+    pub card: Option<DisputedCard>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct DisputedCard {
+    pub network_reason_code: Option<String>,
+}
+
+/// A charge whose refunds are told of: what matters is its payment.
+#[derive(Debug, Deserialize)]
+pub struct RefundedCharge {
+    pub payment_intent: Option<Expandable<Identified>>,
 }
 
 /// One page of a list, newest first.

@@ -24,6 +24,7 @@ pub fn payment(known: &Payment, attempts: &[Attempt]) -> v1::Payment {
         customer: names::name(known.customer),
         amount: Some(money::money(known.amount)),
         refunded: Some(money::money(known.refunded)),
+        reversed: Some(money::money(known.reversed)),
         state: state(known.state).into(),
         collect_time: known.collect_at.map(time::timestamp),
         attempts: attempts.iter().map(attempt).collect(),
@@ -45,6 +46,7 @@ pub fn refund(known: &Refund) -> v1::Refund {
     let origin = match known.origin {
         RefundOrigin::Requested => refund::Origin::Requested,
         RefundOrigin::LateSuccess => refund::Origin::LateSuccess,
+        RefundOrigin::AtGateway => refund::Origin::AtGateway,
     };
     v1::Refund {
         name: names::name(known.id),
@@ -117,6 +119,7 @@ fn attempt(known: &Attempt) -> v1::Attempt {
         initiator: initiator.into(),
         state: attempt_state(known.state).into(),
         decline: known.decline.as_ref().map(decline),
+        reversed: Some(money::money(known.reversed)),
         action_url: known.action_url.clone().unwrap_or_default(),
         send_time: Some(time::timestamp(known.sent_at)),
         settle_time: known.settled_at.map(time::timestamp),
@@ -127,6 +130,7 @@ fn attempt_state(state: AttemptState) -> attempt::State {
     match state {
         AttemptState::InFlight => attempt::State::InFlight,
         AttemptState::Succeeded => attempt::State::Succeeded,
+        AttemptState::Reversed => attempt::State::Reversed,
         AttemptState::Declined => attempt::State::Declined,
         AttemptState::Rejected => attempt::State::Rejected,
         AttemptState::NotExecuted => attempt::State::NotExecuted,

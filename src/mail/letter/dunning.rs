@@ -14,6 +14,7 @@ impl PaymentFailed {
             .instrument(self.instrument.as_ref())
             .day("date", self.failed_at)
             .text("advice", self.advice.name())
+            .text("what", if self.taken_back { "taken_back" } else { "declined" })
             .maybe_day("next_try", self.next_try_at)
             .short_day("next_try_short", self.next_try_at)
             .maybe_day("access_until", self.access_until)

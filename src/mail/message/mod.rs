@@ -149,8 +149,10 @@ pub struct PaymentFailed {
     pub amount: Money,
     /// What did not pay, if it is known.
     pub instrument: Option<Instrument>,
-    /// When it was declined.
+    /// When it was declined, or taken back.
     pub failed_at: DateTime<Utc>,
+    /// Whether it had been paid and the customer's bank took it back.
+    pub taken_back: bool,
     /// What helps.
     pub advice: Advice,
     /// When we try again by ourselves, if we may.

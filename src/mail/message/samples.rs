@@ -200,6 +200,7 @@ fn payment_failed() -> impl Iterator<Item = PaymentFailed> {
         amount: euros(2_000),
         instrument: Some(visa()),
         failed_at: at("2027-02-28T09:00:00Z"),
+        taken_back: false,
         advice: Advice::NotEnoughMoney,
         next_try_at: Some(at("2027-03-03T09:00:00Z")),
         access_until: Some(at("2027-03-21T00:00:00Z")),
@@ -225,6 +226,8 @@ fn payment_failed() -> impl Iterator<Item = PaymentFailed> {
     // A card that is of no use is not tried again; another one may be.
     let by_backup = PaymentFailed { advice: Advice::NewCard, ..plain.clone() };
     let no_use = PaymentFailed { next_try_at: None, ..by_backup.clone() };
+    let gone = PaymentFailed { taken_back: true, ..no_use.clone() };
+    let returned = PaymentFailed { taken_back: true, ..plain.clone() };
     let of_advice = move |advice| match advice {
         Advice::NewCard => no_use.clone(),
         Advice::NotEnoughMoney
@@ -232,7 +235,7 @@ fn payment_failed() -> impl Iterator<Item = PaymentFailed> {
         | Advice::BankDidNotSay
         | Advice::Technical => PaymentFailed { advice, ..plain.clone() },
     };
-    Advice::ALL.into_iter().map(of_advice).chain([by_backup, hostile, long])
+    Advice::ALL.into_iter().map(of_advice).chain([by_backup, gone, returned, hostile, long])
 }
 
 fn authentication_needed() -> [AuthenticationNeeded; 2] {

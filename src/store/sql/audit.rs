@@ -73,7 +73,10 @@ statements! {
         taken as (
             select
                 attempt_id,
-                case when state = 'succeeded' then amount_minor else 0 end as minor
+                case
+                    when state in ('succeeded', 'reversed') then amount_minor - reversed_minor
+                    else 0
+                end as minor
             from attempt
             where merchant_id = $1
         )
@@ -84,27 +87,71 @@ statements! {
         where coalesce(booked.minor, 0) <> taken.minor
         limit $2";
 
+    /// A refund that failed is staff's to order again. What a bank took back of such money in the meantime
+    /// needs no giving back any more.
     DOUBLE_CHARGES = "
-        with taken as (
-            select invoice_id, count(*) as attempts
+        with kept as (
+            select invoice_id, cast(sum(amount_minor - reversed_minor) as bigint) as minor
             from attempt
-            where merchant_id = $1 and state = 'succeeded'
+            where merchant_id = $1 and state in ('succeeded', 'reversed')
             group by invoice_id
         ),
         given_back as (
-            select invoice_id, count(*) as attempts
+            select
+                invoice_id,
+                cast(sum(unowed_minor) as bigint) as ordered_minor,
+                cast(
+                    sum(case when state = 'failed' then 0 else unowed_minor end) as bigint
+                ) as going_minor
             from refund
-            where merchant_id = $1 and origin = 'late_success'
+            where merchant_id = $1
             group by invoice_id
         )
         select invoice.invoice_id as subject_id,
-            taken.attempts - coalesce(given_back.attempts, 0) as found,
-            cast(case when invoice.state = 'paid' then 1 else 0 end as bigint) as expected
-        from taken
-        join invoice on invoice.merchant_id = $1 and invoice.invoice_id = taken.invoice_id
-        left join given_back on given_back.invoice_id = taken.invoice_id
-        where taken.attempts - coalesce(given_back.attempts, 0)
-            <> case when invoice.state = 'paid' then 1 else 0 end
+            kept.minor - coalesce(given_back.going_minor, 0) as found,
+            invoice.paid_minor as expected
+        from kept
+        join invoice on invoice.merchant_id = $1 and invoice.invoice_id = kept.invoice_id
+        left join given_back on given_back.invoice_id = kept.invoice_id
+        where kept.minor - coalesce(given_back.ordered_minor, 0) > invoice.paid_minor
+           or kept.minor - coalesce(given_back.going_minor, 0) < invoice.paid_minor
+        limit $2";
+
+    APPLIED = "
+        with applied as (
+            select invoice_id, cast(sum(applied_minor) as bigint) as minor
+            from attempt
+            where merchant_id = $1
+            group by invoice_id
+        )
+        select invoice.invoice_id as subject_id, coalesce(applied.minor, 0) as found,
+            invoice.paid_minor as expected
+        from invoice
+        left join applied on applied.invoice_id = invoice.invoice_id
+        where invoice.merchant_id = $1 and coalesce(applied.minor, 0) <> invoice.paid_minor
+        limit $2";
+
+    REVERSALS = "
+        with gone as (
+            select
+                payment_id,
+                cast(sum(reversed_minor) as bigint) as minor,
+                sum(
+                    case when (state = 'reversed') = (reversed_minor > 0) then 0 else 1 end
+                ) as wrong
+            from attempt
+            where merchant_id = $1
+            group by payment_id
+        )
+        select payment.payment_id as subject_id, payment.reversed_minor as found,
+            coalesce(gone.minor, 0) as expected
+        from payment
+        left join gone on gone.payment_id = payment.payment_id
+        where payment.merchant_id = $1
+          and (
+              payment.reversed_minor <> coalesce(gone.minor, 0)
+              or coalesce(gone.wrong, 0) > 0
+          )
         limit $2";
 
     REFUNDS = "
@@ -128,9 +175,9 @@ statements! {
 
     REFUND_TOTALS = "
         with promised as (
-            select payment_id, cast(sum(amount_minor) as bigint) as minor
+            select payment_id, cast(sum(amount_minor - unowed_minor) as bigint) as minor
             from refund
-            where merchant_id = $1 and origin = 'requested' and state <> 'failed'
+            where merchant_id = $1 and state <> 'failed'
             group by payment_id
         )
         select payment.payment_id as subject_id, payment.refunded_minor as found,
@@ -235,6 +282,7 @@ statements! {
           and due_at is null
         limit $2";
 
+    /// Money may come late while the next attempt is under way already.
     PAYMENTS_GO_ON = "
         select payment.payment_id as subject_id, count(attempt.attempt_id) as found,
             cast(case when payment.state = 'collecting' then 1 else 0 end as bigint) as expected
@@ -245,7 +293,8 @@ statements! {
             and attempt.state in ('in_flight', 'pending', 'action_required', 'unknown')
         where payment.merchant_id = $1
         group by payment.payment_id, payment.state, payment.collect_at
-        having (payment.state = 'collecting') <> (count(attempt.attempt_id) > 0)
+        having (payment.state = 'collecting' and count(attempt.attempt_id) = 0)
+            or (payment.state in ('scheduled', 'waiting', 'abandoned') and count(attempt.attempt_id) > 0)
             or (payment.state = 'scheduled' and payment.collect_at is null)
         limit $2";
 
@@ -265,7 +314,10 @@ statements! {
             cast(0 as bigint) as found,
             cast(1 as bigint) as expected
         from refund
-        where merchant_id = $1 and state in ('queued', 'pending') and due_at is null
+        where merchant_id = $1
+          and state in ('queued', 'pending')
+          and origin <> 'at_gateway'
+          and due_at is null
         limit $2";
 
     CASES_GO_ON = "
@@ -318,6 +370,8 @@ fn of(check: Check) -> (&'static Statement, fn(Uuid) -> String) {
         Check::Payments => (&PAYMENTS, written::<kind::Invoice>),
         Check::Captures => (&CAPTURES, written::<kind::Attempt>),
         Check::DoubleCharges => (&DOUBLE_CHARGES, written::<kind::Invoice>),
+        Check::Applied => (&APPLIED, written::<kind::Invoice>),
+        Check::Reversals => (&REVERSALS, written::<kind::Payment>),
         Check::Refunds => (&REFUNDS, written::<kind::Refund>),
         Check::RefundTotals => (&REFUND_TOTALS, written::<kind::Payment>),
         Check::InvoiceNumbers => (&INVOICE_NUMBERS, written::<kind::Merchant>),

@@ -36,7 +36,9 @@ statements! {
                 invoice.currency,
                 case when invoice.state = 'paid' then 1 else 0 end as is_paid,
                 case
-                    when first_attempt.state in ('declined', 'rejected', 'not_executed') then 1
+                    when first_attempt.state in (
+                        'declined', 'rejected', 'not_executed', 'reversed'
+                    ) then 1
                     else 0
                 end as is_failed,
                 case

@@ -408,7 +408,7 @@ async fn a_lost_refund_is_looked_for_among_the_charges_own() {
 }
 
 /// A delivery signed by the test's own hand.
-fn signed(event: &Value, sent_at: DateTime<Utc>) -> Delivery {
+pub fn signed(event: &Value, sent_at: DateTime<Utc>) -> Delivery {
     let (body, time) = (event.to_string(), sent_at.timestamp());
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, WEBHOOK_SECRET.as_bytes());
     let tag = ring::hmac::sign(&key, format!("{time}.{body}").as_bytes());

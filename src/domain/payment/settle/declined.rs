@@ -192,24 +192,9 @@ fn follow(
     }
     let (file, decision) = match owed.case.take() {
         None => {
-            let id = mint.id(now);
             let ladder = owed.dunning.ladder.clone();
             let decision = Case::open(decline, card, ladder, &owed.circumstances(now));
-            let file = DunningCase {
-                merchant: owed.invoice.merchant,
-                id,
-                invoice: owed.invoice.id,
-                payment: owed.payment.id,
-                subscription: owed.invoice.subscription,
-                customer: owed.customer.id,
-                policy: owed.dunning.policy,
-                policy_version: owed.dunning.number,
-                case: decision.case.clone(),
-                due_at: None,
-                opened_at: now,
-                closed_at: None,
-                version: Version::NEW,
-            };
+            let file = opened(&owed, &decision, now, mint);
             changes.events.push(file.event(EventKind::DunningOpened, now, mint));
             (file, decision)
         }
@@ -232,6 +217,47 @@ fn follow(
     }
     carry_out(owed, file, decision, occasion, changes, now, mint);
     for_staff
+}
+
+/// What dunning makes of a payment that was taken back. Why a person must look, if they must.
+pub(super) fn reopen(
+    owed: Owed,
+    decline: &Decline,
+    card: CardMark,
+    occasion: &str,
+    changes: &mut Changes,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) -> Option<String> {
+    let ladder = owed.dunning.ladder.clone();
+    let mut decision = Case::reopen(decline, card, ladder, &owed.circumstances(now));
+    let for_staff = StaffTask::sentences(&decision.staff);
+    if owed.bills_one_that_is(SubscriptionState::Unpaid) {
+        // It is closed until all its debts are paid, and this is one more.
+        decision = decision.case.unpaid_by_another(now);
+    }
+    let file = opened(&owed, &decision, now, mint);
+    changes.events.push(file.event(EventKind::DunningOpened, now, mint));
+    carry_out(owed, file, decision, occasion, changes, now, mint);
+    for_staff
+}
+
+fn opened(owed: &Owed, decision: &Decision, now: DateTime<Utc>, mint: &Mint) -> DunningCase {
+    DunningCase {
+        merchant: owed.invoice.merchant,
+        id: mint.id(now),
+        invoice: owed.invoice.id,
+        payment: owed.payment.id,
+        subscription: owed.invoice.subscription,
+        customer: owed.customer.id,
+        policy: owed.dunning.policy,
+        policy_version: owed.dunning.number,
+        case: decision.case.clone(),
+        due_at: None,
+        opened_at: now,
+        closed_at: None,
+        version: Version::NEW,
+    }
 }
 
 fn carry_out(
@@ -379,6 +405,7 @@ fn mail_facts(
             next_try_at: file.case.next_retry().map(|(at, _)| at),
             access_until: owed.open_until(&file.case),
             tried,
+            taken_back: owed.was_taken_back(),
         },
         DunningMail::AuthenticationNeeded => {
             Facts::AuthenticationNeeded { amount, confirm_by: owed.open_until(&file.case), tried }
@@ -415,6 +442,21 @@ impl Owed {
     /// The attempt that waits for the customer to act on a page of the gateway's or the bank's.
     fn open_page(&self) -> Option<&Attempt> {
         self.attempts.iter().find(|attempt| attempt.state == AttemptState::ActionRequired)
+    }
+
+    /// Whether the last that was heard of its money is that it was taken back.
+    fn was_taken_back(&self) -> bool {
+        let is_answer = |attempt: &&Attempt| match attempt.state {
+            AttemptState::Succeeded | AttemptState::Reversed | AttemptState::Declined => true,
+            AttemptState::InFlight
+            | AttemptState::Rejected
+            | AttemptState::NotExecuted
+            | AttemptState::Pending
+            | AttemptState::ActionRequired
+            | AttemptState::Unknown => false,
+        };
+        let last = self.attempts.iter().rev().find(is_answer);
+        last.is_some_and(|attempt| attempt.state == AttemptState::Reversed)
     }
 
     /// Whether it bills a subscription that stands so: incomplete, it waits for this very payment.

@@ -94,6 +94,7 @@ fn notice(
             next_try_at: None,
             access_until: None,
             tried,
+            taken_back: false,
         }
     };
     let key = format!("{}:{occasion}", facts.kind());

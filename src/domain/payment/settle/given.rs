@@ -9,7 +9,6 @@ use super::{Owed, Standing};
 use crate::domain::{
     calendar::{Alignment, BillingAnchor, Interval, Period, Unit, WindowHours, Zone},
     catalog::{PriceComponent, PriceModel, Terms, VersionNumber},
-    changes::Changes,
     customer::{Customer, PaymentMethod},
     dunning::{AccessLevel, FinalAction, Ladder, LadderDraft, Setting, Step},
     ids::{Id, Kind, Mint},
@@ -147,6 +146,7 @@ pub(crate) fn payment(state: PaymentState) -> Payment {
         collect_at: None,
         attempts: 1,
         refunded: eur(0),
+        reversed: eur(0),
         succeeded_at: None,
         created_at: at(START),
         version: Version::NEW,
@@ -164,6 +164,9 @@ pub(crate) fn attempt(number: u128, initiator: Initiator, now: DateTime<Utc>) ->
         credential: Some(card(5, 2030, 12).credential()),
         gateway: "main".to_owned(),
         amount: eur(2_000),
+        applied: eur(0),
+        reversed: eur(0),
+        reversals: Vec::new(),
         initiator,
         state: AttemptState::InFlight,
         reference: None,
@@ -225,6 +228,7 @@ pub(crate) fn renewal() -> Standing {
         sent_on_primary: vec![sent],
         sent_on_backup: Vec::new(),
         attempts: Vec::new(),
+        refunds: Vec::new(),
     };
     Standing { attempt: attempt(8, Initiator::Merchant, at(START)), owed }
 }
@@ -271,30 +275,4 @@ pub(crate) fn balances(journal: &Journal) -> bool {
     let Journal { merchant, id, at, entry, invoice, movement, .. } = *journal;
     let postings = journal.postings().to_vec();
     Journal::from_postings(merchant, id, at, entry, invoice, movement, postings).is_some()
-}
-
-impl Owed {
-    /// The same after `changes` were committed.
-    pub(crate) fn after(mut self, changes: &Changes) -> Self {
-        if let Some(payment) = changes.payments.last() {
-            self.payment = payment.clone();
-        }
-        if let Some(invoice) = changes.invoices.last() {
-            self.invoice = invoice.clone();
-        }
-        if let Some(changed) = changes.subscriptions.last() {
-            self.subscription = self.subscription.map(|(_, terms)| (changed.clone(), terms));
-        }
-        if let Some(file) = changes.dunning_cases.last() {
-            self.case = Some(file.clone()).filter(|file| file.closed_at.is_none());
-        }
-        if let Some(method) = changes.payment_methods.last() {
-            for known in [&mut self.charged, &mut self.primary, &mut self.backup] {
-                if known.as_ref().is_some_and(|known| known.id == method.id) {
-                    *known = Some(method.clone());
-                }
-            }
-        }
-        self
-    }
 }

@@ -9,12 +9,16 @@ mod paid;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod returns;
+mod reversed;
+#[cfg(test)]
 mod tests;
 
 use chrono::{DateTime, Utc};
 
 pub use declined::{move_case, take_step, without_method};
 pub use paid::WrongAmount;
+pub use reversed::catch_up;
 
 use super::{
     Payment, PaymentState,
@@ -23,6 +27,7 @@ use super::{
     network::SentAttempt,
     probe::{self, Absence},
     reconcile::Difference,
+    refund::Refund,
     rules::{Reading, RuleBook, Signals},
 };
 use crate::domain::{
@@ -77,6 +82,8 @@ pub struct Owed {
     pub sent_on_backup: Vec<SentAttempt>,
     /// The payment's attempts, oldest first.
     pub attempts: Vec<Attempt>,
+    /// What went back of them, or is on its way, oldest first.
+    pub refunds: Vec<Refund>,
 }
 
 /// What was decided, and what a person must look at.
@@ -96,6 +103,7 @@ pub fn settle(
     mint: &Mint,
 ) -> Result<Settled, WrongAmount> {
     match (standing.attempt.state.hear(&news), news) {
+        (Step::Reversal, News::Reversed(told)) => Ok(reversed::hear(standing, *told, now, mint)),
         (Step::Nothing, news) if !standing.attempt.state.is_open() => {
             let for_staff = taken_again(&standing.attempt, &news);
             Ok(Settled { changes: Changes::default(), for_staff })
@@ -113,7 +121,11 @@ pub fn settle(
             Ok(Settled { for_staff: Some(reason), ..quiet(standing.attempt) })
         }
         (step @ (Step::Moved(_) | Step::LateSuccess), News::Paid(paid)) => {
-            paid::settle(standing, &paid, step == Step::LateSuccess, now, mint)
+            let is_late = step == Step::LateSuccess;
+            if standing.attempt.told_back().is_positive() {
+                return reversed::paid_and_gone(standing, &paid, is_late, now, mint);
+            }
+            paid::settle(standing, &paid, is_late, now, mint)
         }
         (_, News::Declined { reference, decline }) => {
             standing.attempt.reference = reference.or(standing.attempt.reference);
@@ -148,6 +160,9 @@ pub fn settle(
             standing.attempt.action_url = url;
             Ok(waiting(standing, AttemptState::ActionRequired, now, mint))
         }
+        (_, News::Reversed(_) | News::Paid(_)) => {
+            unreachable!("money that came or went back is always heard as that")
+        }
     }
 }
 
@@ -156,8 +171,17 @@ pub fn settle(
 fn taken_again(attempt: &Attempt, news: &News) -> Option<String> {
     let News::Paid(paid) = news else { return None };
     let reference = Some(&paid.reference);
-    let is_another =
-        attempt.state == AttemptState::Succeeded && attempt.reference.as_ref() != reference;
+    let is_taken = match attempt.state {
+        AttemptState::Succeeded | AttemptState::Reversed => true,
+        AttemptState::InFlight
+        | AttemptState::Declined
+        | AttemptState::Rejected
+        | AttemptState::NotExecuted
+        | AttemptState::Pending
+        | AttemptState::ActionRequired
+        | AttemptState::Unknown => false,
+    };
+    let is_another = is_taken && attempt.reference.as_ref() != reference;
     let (attempt, reference) = (attempt.id, paid.reference.clone());
     is_another.then(|| Difference::TakenTwice { attempt, reference }.to_string())
 }
@@ -197,6 +221,58 @@ pub fn not_found(mut standing: Standing, now: DateTime<Utc>, mint: &Mint) -> Set
     }
 }
 
+impl Owed {
+    /// The same after `changes` were committed.
+    #[must_use]
+    pub(crate) fn after(mut self, changes: &Changes) -> Self {
+        if let Some(payment) = changes.payments.last() {
+            self.payment = payment.clone();
+        }
+        if let Some(invoice) = changes.invoices.last() {
+            self.invoice = invoice.clone();
+        }
+        if let Some(customer) = changes.customers.last() {
+            self.customer = customer.clone();
+        }
+        if let Some(changed) = changes.subscriptions.last() {
+            self.subscription = self.subscription.map(|(_, terms)| (changed.clone(), terms));
+        }
+        if let Some(file) = changes.dunning_cases.last() {
+            self.case = Some(file.clone()).filter(|file| file.closed_at.is_none());
+        }
+        if let Some(method) = changes.payment_methods.last() {
+            for known in [&mut self.charged, &mut self.primary, &mut self.backup] {
+                if known.as_ref().is_some_and(|known| known.id == method.id) {
+                    *known = Some(method.clone());
+                }
+            }
+        }
+        for changed in &changes.attempts {
+            self.remember(changed);
+        }
+        for changed in &changes.refunds {
+            match self.refunds.iter_mut().find(|known| known.id == changed.id) {
+                Some(known) => *known = changed.clone(),
+                None => self.refunds.push(changed.clone()),
+            }
+        }
+        self
+    }
+
+    /// Takes `attempt` into the payment's attempts as it is now.
+    fn remember(&mut self, attempt: &Attempt) {
+        match self.attempts.iter_mut().find(|known| known.id == attempt.id) {
+            Some(known) => *known = attempt.clone(),
+            None => self.attempts.push(attempt.clone()),
+        }
+    }
+
+    /// Whether another attempt than `attempt` may still take money for it.
+    fn has_open_beside(&self, attempt: &Attempt) -> bool {
+        self.attempts.iter().any(|other| other.id != attempt.id && other.state.is_open())
+    }
+}
+
 fn quiet(attempt: Attempt) -> Settled {
     let changes = Changes { attempts: vec![attempt], ..Changes::default() };
     Settled { changes, for_staff: None }
@@ -219,6 +295,7 @@ fn waiting(mut s: Standing, state: AttemptState, now: DateTime<Utc>, mint: &Mint
         AttemptState::Unknown => EventKind::PaymentUnknown,
         AttemptState::InFlight
         | AttemptState::Succeeded
+        | AttemptState::Reversed
         | AttemptState::Declined
         | AttemptState::Rejected
         | AttemptState::NotExecuted => unreachable!("only states that wait come here"),

@@ -20,6 +20,7 @@ use crate::domain::{
         method::StoredMethod,
         outcome::Paid,
         refund::{Refund, RefundOrigin},
+        reversal::{least, less},
     },
     subscription::{OtherDebts, SubscriptionState},
 };
@@ -52,26 +53,86 @@ pub(super) fn settle(
     if is_late {
         changes.events.push(s.owed.payment.event(EventKind::PaymentLateSuccess, None, now, mint));
     }
-    if s.owed.invoice.state == InvoiceState::Open {
-        settle_invoice(&mut s, paid, &mut changes, now, mint);
-    } else {
-        give_back(&mut s, &mut changes, now, mint);
+    if bring(&mut s, paid.amount, Some(paid), &mut changes, now, mint) {
+        changes.payments.push(s.owed.payment);
     }
     changes.attempts.push(s.attempt);
     let for_staff = is_late.then(|| "money came after the attempt was closed".to_owned());
     Ok(Settled { changes, for_staff })
 }
 
-fn settle_invoice(
+/// What `amount` that the attempt brought does: it pays what is owed, and what is not owed goes back
+/// (RULES CHG-7). It came with the charge, or had been taken back and came again if there is no `paid`.
+/// Whether it changed the payment.
+pub(super) fn bring(
     s: &mut Standing,
-    paid: &Paid,
+    amount: Money,
+    paid: Option<&Paid>,
+    changes: &mut Changes,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) -> bool {
+    let owed = least(amount, s.owed.invoice.open_amount());
+    let unowed = less(amount, owed);
+    let heading = || Heading { id: mint.id(now), at: now, invoice: &s.owed.invoice };
+    let (attempt, gateway) = (s.attempt.id, &s.attempt.gateway);
+    if paid.is_none() {
+        changes.journals.push(heading().reinstated(attempt, gateway, owed, unowed));
+    } else {
+        let journals = &mut changes.journals;
+        journals.extend(owed.is_positive().then(|| heading().paid(attempt, gateway, owed)));
+        journals.extend(unowed.is_positive().then(|| heading().overpaid(attempt, gateway, unowed)));
+    }
+    s.attempt.applied = s.attempt.applied.plus(owed).expect("one currency");
+    let was_open = s.owed.invoice.state == InvoiceState::Open;
+    if unowed.is_positive() {
+        give_back(s, unowed, changes, now, mint);
+    }
+    if !was_open {
+        let was_collecting = s.owed.payment.state == PaymentState::Collecting;
+        let gives_up = was_collecting && !s.owed.has_open_beside(&s.attempt);
+        if gives_up {
+            s.owed.payment.state = PaymentState::Abandoned;
+        }
+        return gives_up;
+    }
+    s.owed.invoice.paid = s.owed.invoice.paid.plus(owed).expect("one currency");
+    if s.owed.invoice.open_amount().is_zero() {
+        settle_invoice(s, amount, paid, changes, now, mint);
+    } else {
+        pay_in_part(s, paid, changes, now, mint);
+    }
+    true
+}
+
+/// A part is still owed: more was taken back than came again. The ladder goes on for it.
+fn pay_in_part(
+    s: &mut Standing,
+    paid: Option<&Paid>,
     changes: &mut Changes,
     now: DateTime<Utc>,
     mint: &Mint,
 ) {
-    let heading = Heading { id: mint.id(now), at: now, invoice: &s.owed.invoice };
-    changes.journals.push(heading.paid(s.attempt.id, &s.attempt.gateway, paid.amount));
-    s.owed.invoice.paid = s.owed.invoice.total;
+    changes.events.push(s.owed.invoice.event(EventKind::InvoiceUpdated, now, mint));
+    changes.invoices.push(s.owed.invoice.clone());
+    if let Some(paid) = paid {
+        remember_method(s, paid, changes, now, mint);
+    }
+    let was_collecting = s.owed.payment.state == PaymentState::Collecting;
+    if was_collecting && !s.owed.has_open_beside(&s.attempt) {
+        s.owed.rest(now);
+        changes.dunning_cases.extend(s.owed.put_off_no_more());
+    }
+}
+
+fn settle_invoice(
+    s: &mut Standing,
+    amount: Money,
+    paid: Option<&Paid>,
+    changes: &mut Changes,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) {
     s.owed.invoice.state = InvoiceState::Paid;
     s.owed.invoice.closed_at = Some(now);
     s.owed.payment.state = PaymentState::Succeeded;
@@ -81,13 +142,16 @@ fn settle_invoice(
     changes.events.push(s.owed.payment.event(EventKind::PaymentSucceeded, None, now, mint));
     changes.events.push(s.owed.invoice.event(EventKind::InvoicePaid, now, mint));
 
-    remember_method(s, paid, changes, now, mint);
+    if let Some(paid) = paid {
+        remember_method(s, paid, changes, now, mint);
+    }
     // What the customer chose on the gateway's page and did not store is known from there alone.
     let paid_with = s.owed.charged.as_ref().map(PaymentMethod::shown);
-    let paid_with = paid_with.or_else(|| paid.method.as_ref().map(StoredMethod::shown));
+    let on_page = || paid.and_then(|paid| paid.method.as_ref()).map(StoredMethod::shown);
+    let paid_with = paid_with.or_else(on_page);
     let mut was_told_of_trouble = false;
     if let Some(case) = s.owed.case.take() {
-        let by = recovered_by(s);
+        let by = if paid.is_some() { recovered_by(s) } else { RecoveredBy::Reinstatement };
         let decision = case.case.clone().paid(by, now);
         was_told_of_trouble = decision.mail.is_some();
         let recovered = case.moved(decision.case, now);
@@ -98,11 +162,12 @@ fn settle_invoice(
     let goes_on = s.owed.other_debts == OtherDebts::None
         && s.owed.subscription.as_ref().is_none_or(|(known, _)| !known.state.is_over());
     let facts = if was_told_of_trouble && goes_on {
-        Facts::Recovered { amount: paid.amount, paid_at: now, next_charge_at, paid_with }
+        Facts::Recovered { amount, paid_at: now, next_charge_at, paid_with }
     } else {
-        Facts::Receipt { amount: paid.amount, paid_at: now, next_charge_at, paid_with }
+        Facts::Receipt { amount, paid_at: now, next_charge_at, paid_with }
     };
-    let key = format!("{}:{}", facts.kind(), s.owed.payment.id);
+    // A payment that was taken back comes more than once.
+    let key = format!("{}:{}:{}", facts.kind(), s.attempt.id, s.attempt.version.count());
     let (merchant, customer) = (s.owed.invoice.merchant, s.owed.customer.id);
     let notice =
         Notice::new(merchant, customer, facts, key, now, mint).about_invoice(&s.owed.invoice);
@@ -111,7 +176,6 @@ fn settle_invoice(
         changes.subscriptions.push(subscription.clone());
     }
     changes.invoices.push(s.owed.invoice.clone());
-    changes.payments.push(s.owed.payment.clone());
 }
 
 fn recovered_by(s: &Standing) -> RecoveredBy {
@@ -214,17 +278,21 @@ fn remember_method(
     }
 }
 
-/// Nothing was owed any more: what came goes back (RULES CHG-7).
-fn give_back(s: &mut Standing, changes: &mut Changes, now: DateTime<Utc>, mint: &Mint) {
-    let heading = Heading { id: mint.id(now), at: now, invoice: &s.owed.invoice };
-    changes.journals.push(heading.overpaid(s.attempt.id, &s.attempt.gateway, s.attempt.amount));
+/// So much was not owed any more: it goes back (RULES CHG-7), unless it did already.
+fn give_back(
+    s: &mut Standing,
+    unowed: Money,
+    changes: &mut Changes,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) {
+    let amount = least(unowed, s.attempt.left(&s.owed.refunds));
+    if !amount.is_positive() {
+        return;
+    }
     let reason = "it came when nothing was owed any more".to_owned();
     let origin = RefundOrigin::LateSuccess;
-    let refund = Refund::of(&s.attempt, s.attempt.amount, reason, origin, now, mint);
+    let refund = Refund::of(&s.attempt, amount, reason, origin, now, mint);
     changes.events.push(refund.event(EventKind::RefundCreated, now, mint));
     changes.refunds.push(refund);
-    if s.owed.payment.state == PaymentState::Collecting {
-        s.owed.payment.state = PaymentState::Abandoned;
-        changes.payments.push(s.owed.payment.clone());
-    }
 }

@@ -26,6 +26,10 @@ pub(super) enum Entry {
     Refund(Box<Refund>),
     /// A refund's state changed.
     RefundTurned { refund: String, state: RefundState },
+    /// Money of a charge was taken back.
+    Reversal(Box<Reversal>),
+    /// It was given again.
+    Reinstated { reversal: String, at: DateTime<Utc> },
     /// A hosted page was opened.
     Page(Box<Page>),
     /// A hosted page has come to an end.
@@ -70,6 +74,9 @@ pub(super) struct Charge {
     /// Minor units given back or on their way.
     #[serde(skip)]
     pub refunded: i64,
+    /// Minor units taken back and not given again.
+    #[serde(skip)]
+    pub reversed: i64,
 }
 
 /// The idempotency key that an order came with, and a digest of the whole order.
@@ -120,6 +127,20 @@ pub(super) enum RefundState {
     Succeeded,
     Pending { lookups: u32 },
     Failed { reason: String },
+}
+
+/// Money that a bank or scheme took back.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Reversal {
+    pub id: String,
+    pub charge: String,
+    pub amount: i64,
+    pub currency: Currency,
+    /// The script's word for a decline, or a chargeback.
+    pub reason: String,
+    pub created_at: DateTime<Utc>,
+    #[serde(skip)]
+    pub reinstated_at: Option<DateTime<Utc>>,
 }
 
 /// A hosted page.
@@ -186,6 +207,7 @@ pub(super) enum First {
 pub(super) enum Subject {
     Charge(usize),
     Refund(usize),
+    Reversal(usize),
     Page(usize),
     Nothing,
 }
@@ -195,11 +217,15 @@ pub(super) enum Subject {
 pub(super) struct Book {
     charges: Vec<Charge>,
     refunds: Vec<Refund>,
+    reversals: Vec<Reversal>,
+    /// What went back and when, in the order of time.
+    returns: Vec<(DateTime<Utc>, Subject)>,
     pages: Vec<Page>,
     charge_ids: HashMap<String, usize>,
     charge_references: HashMap<String, Vec<usize>>,
     refund_ids: HashMap<String, usize>,
     refund_references: HashMap<String, usize>,
+    reversal_ids: HashMap<String, usize>,
     page_ids: HashMap<String, usize>,
     page_references: HashMap<String, usize>,
     keys: HashMap<String, Answered>,
@@ -223,6 +249,8 @@ impl Book {
                 self.refunds[at].state = state;
                 Subject::Refund(at)
             }
+            Entry::Reversal(reversal) => Subject::Reversal(self.add_reversal(*reversal)?),
+            Entry::Reinstated { reversal, at } => Subject::Reversal(self.reinstate(&reversal, at)?),
             Entry::Page(page) => Subject::Page(self.add_page(*page)),
             Entry::PageClosed { page, state } => {
                 let at = *self.page_ids.get(&page).ok_or("the end of no known page")?;
@@ -296,6 +324,26 @@ impl Book {
         Some(refund)
     }
 
+    /// The reversal with this id.
+    pub fn reversal(&self, id: &str) -> Option<&Reversal> {
+        self.reversal_ids.get(id).map(|&at| &self.reversals[at])
+    }
+
+    /// All reversals, the oldest first.
+    pub fn reversals(&self) -> &[Reversal] {
+        &self.reversals
+    }
+
+    /// The reversal at this place.
+    pub fn reversal_at(&self, at: usize) -> &Reversal {
+        &self.reversals[at]
+    }
+
+    /// What went back, was given again or changed, with its time, in the order of time.
+    pub fn returns(&self) -> &[(DateTime<Utc>, Subject)] {
+        &self.returns
+    }
+
     /// The page with this id.
     pub fn page(&self, id: &str) -> Option<&Page> {
         self.page_ids.get(id).map(|&at| &self.pages[at])
@@ -353,9 +401,32 @@ impl Book {
             RefundState::Failed { .. } => {}
         }
         self.refund_ids.insert(refund.id.clone(), at);
-        self.refund_references.insert(refund.reference.clone(), at);
+        // Staff gives none.
+        if !refund.reference.is_empty() {
+            self.refund_references.insert(refund.reference.clone(), at);
+        }
+        self.returns.push((refund.created_at, Subject::Refund(at)));
         self.answer(&refund.sent, refund.created_at, First::Refund(at, refund.state.clone()));
         self.refunds.push(refund);
+        Ok(at)
+    }
+
+    fn add_reversal(&mut self, reversal: Reversal) -> Result<usize, &'static str> {
+        let at = self.reversals.len();
+        let charge = *self.charge_ids.get(&reversal.charge).ok_or("a return of no known charge")?;
+        self.charges[charge].reversed += reversal.amount;
+        self.reversal_ids.insert(reversal.id.clone(), at);
+        self.returns.push((reversal.created_at, Subject::Reversal(at)));
+        self.reversals.push(reversal);
+        Ok(at)
+    }
+
+    fn reinstate(&mut self, id: &str, when: DateTime<Utc>) -> Result<usize, &'static str> {
+        let at = *self.reversal_ids.get(id).ok_or("the end of no known return")?;
+        let reversal = &mut self.reversals[at];
+        reversal.reinstated_at = Some(when);
+        self.charges[self.charge_ids[&reversal.charge]].reversed -= reversal.amount;
+        self.returns.push((when, Subject::Reversal(at)));
         Ok(at)
     }
 

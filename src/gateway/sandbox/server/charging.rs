@@ -251,6 +251,7 @@ fn execute(
         version: 0,
         lookups: 0,
         refunded: 0,
+        reversed: 0,
     })));
     if step.result == Verdict::LateSuccessAfter(0) {
         pen.write(Entry::Turned { charge: id, state: State::Succeeded });

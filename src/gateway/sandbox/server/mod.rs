@@ -14,7 +14,10 @@
 //! | `GET /v1/pages/{id}`, `POST /v1/pages/{id}/cancel` | looks a page up, closes it |
 //! | `/pages/…` | the pages themselves, for the customer |
 //! | `GET /ledger/summary`, `GET /ledger/charges` | what was really taken: the witness |
+//! | `GET /v1/returns?since=&after=&limit=` | lists refunds and reversals as they happened |
 //! | `POST /control` | outages, and how idempotency keys are treated |
+//! | `POST /control/take-back`, `/control/reinstate` | takes money of a charge back, gives it again |
+//! | `POST /control/refund`, `/control/fail` | refunds as staff does, lets a charge fail after all |
 //!
 //! All but the pages want `authorization: Bearer <secret key>`. Every `POST` to `/v1` that makes
 //! something wants an `idempotency-key`. It is kept for [`SandboxOptions::key_ttl`]: the same order
@@ -34,6 +37,7 @@ mod ledger;
 mod line;
 mod pages;
 mod refunding;
+mod returning;
 mod script;
 pub mod tokens;
 mod webhooks;
@@ -180,6 +184,7 @@ fn open(
     let routes = Router::new()
         .merge(api::routes())
         .merge(witness::routes())
+        .merge(returning::routes())
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&desk), desk::admit))
         .merge(pages::routes())
         .with_state(desk);

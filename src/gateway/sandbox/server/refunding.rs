@@ -86,7 +86,7 @@ fn verdict(charge: &Charge, order: &NewRefund) -> RefundState {
     if charge.currency != order.currency {
         return failed("the charge is in another currency");
     }
-    if order.amount > charge.takes - charge.refunded {
+    if order.amount > charge.takes - charge.refunded - charge.reversed {
         return failed("more than what is left of the charge");
     }
     match charge.refunds {

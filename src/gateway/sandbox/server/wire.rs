@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{
     book::{Book, Charge, Page, PageState, Purpose, Refund, RefundState, State, Subject},
     chance::Chance,
-    script::{self, Card},
+    script::{self, Card, Spoken},
     webhooks::Event,
 };
 use crate::domain::money::Currency;
@@ -34,6 +34,7 @@ pub(super) struct ChargeJson<'a> {
     pub status: &'static str,
     pub amount: i64,
     pub amount_refunded: i64,
+    pub amount_reversed: i64,
     pub currency: Currency,
     pub decline: Option<DeclineJson>,
     pub action_url: Option<String>,
@@ -81,6 +82,29 @@ pub(super) struct RefundJson<'a> {
     pub created_at: DateTime<Utc>,
 }
 
+/// A refund in a webhook or a list: with the charge's own reference beside the sandbox's.
+#[derive(Debug, Serialize)]
+pub(super) struct ReturnedJson<'a> {
+    pub object: &'static str,
+    #[serde(flatten)]
+    pub refund: RefundJson<'a>,
+    pub charge_reference: &'a str,
+}
+
+/// Money taken back, as told.
+#[derive(Debug, Serialize)]
+pub(super) struct ReversalJson<'a> {
+    pub object: &'static str,
+    pub id: &'a str,
+    pub charge: &'a str,
+    pub charge_reference: &'a str,
+    pub amount: i64,
+    pub currency: Currency,
+    pub status: &'static str,
+    pub reason: DeclineJson,
+    pub created_at: DateTime<Utc>,
+}
+
 /// A hosted page, as told.
 #[derive(Debug, Serialize)]
 pub(super) struct PageJson<'a> {
@@ -103,6 +127,7 @@ impl Wire {
             status: status(state),
             amount: if succeeded { charge.takes } else { charge.ordered },
             amount_refunded: charge.refunded,
+            amount_reversed: charge.reversed,
             currency: charge.currency,
             decline: decline(charge, state),
             action_url: (*state == State::ActionRequired)
@@ -133,6 +158,37 @@ impl Wire {
         PageJson { id: &page.id, reference: &page.reference, purpose, status, url, method }
     }
 
+    /// A refund as it stands.
+    #[expect(clippy::unused_self, reason = "all that is told is asked of the wire")]
+    pub fn refund<'a>(&self, book: &'a Book, at: usize) -> ReturnedJson<'a> {
+        let refund = book.refund_at(at);
+        ReturnedJson {
+            object: "refund",
+            refund: self::refund(refund, &refund.state),
+            charge_reference: reference(book, &refund.charge),
+        }
+    }
+
+    /// A reversal as it stands.
+    #[expect(clippy::unused_self, reason = "all that is told is asked of the wire")]
+    pub fn reversal<'a>(&self, book: &'a Book, at: usize) -> ReversalJson<'a> {
+        let reversal = book.reversal_at(at);
+        let token = book.charge(&reversal.charge).map_or("", |charge| charge.token.as_str());
+        let spoken = reversal_reason(&reversal.reason).expect("only such reasons are taken in");
+        let status = if reversal.reinstated_at.is_some() { "reinstated" } else { "taken_back" };
+        ReversalJson {
+            object: "reversal",
+            id: &reversal.id,
+            charge: &reversal.charge,
+            charge_reference: reference(book, &reversal.charge),
+            amount: reversal.amount,
+            currency: reversal.currency,
+            status,
+            reason: DeclineJson::of(spoken, Card::parse(token).map_or("other", |c| c.network.word)),
+            created_at: reversal.created_at,
+        }
+    }
+
     /// What a webhook tells of a change.
     pub fn event(&self, book: &Book, subject: Subject) -> Option<Event> {
         let (kind, status, id, version, object) = match subject {
@@ -143,8 +199,12 @@ impl Wire {
             }
             Subject::Refund(at) => {
                 let refund = book.refund_at(at);
-                let told = self::refund(refund, &refund.state);
-                ("refund", told.status, &refund.id, 0, json!(told))
+                let told = self.refund(book, at);
+                ("refund", told.refund.status, &refund.id, 0, json!(told))
+            }
+            Subject::Reversal(at) => {
+                let told = self.reversal(book, at);
+                ("reversal", told.status, &book.reversal_at(at).id, 0, json!(told))
             }
             Subject::Page(at) => {
                 let page = book.page_at(at);
@@ -212,15 +272,42 @@ pub(super) fn status(state: &State) -> &'static str {
 fn decline(charge: &Charge, state: &State) -> Option<DeclineJson> {
     let State::Declined { reason, .. } = state else { return None };
     let spoken = script::reason(reason)?;
-    Some(DeclineJson {
-        code: spoken.code,
-        advice: spoken.advice,
-        network: Card::parse(&charge.token)?.network.word,
-        response_code: spoken.response_code,
-        network_advice: spoken.network_advice,
-        retry_after_hours: spoken.wait_hours,
-        message: spoken.message,
-    })
+    Some(DeclineJson::of(spoken, Card::parse(&charge.token)?.network.word))
+}
+
+impl DeclineJson {
+    fn of(spoken: Spoken, network: &'static str) -> Self {
+        Self {
+            code: spoken.code,
+            advice: spoken.advice,
+            network,
+            response_code: spoken.response_code,
+            network_advice: spoken.network_advice,
+            retry_after_hours: spoken.wait_hours,
+            message: spoken.message,
+        }
+    }
+}
+
+/// The word for a payment that the cardholder disputed.
+pub(super) const CHARGEBACK: &str = "chargeback";
+
+/// Why money is taken back, by this word: a chargeback, or any reason to decline.
+pub(super) fn reversal_reason(word: &str) -> Option<Spoken> {
+    let chargeback = || Spoken {
+        code: CHARGEBACK,
+        response_code: String::new(),
+        network_advice: None,
+        advice: None,
+        wait_hours: None,
+        message: "the cardholder disputes the payment",
+    };
+    if word == CHARGEBACK { Some(chargeback()) } else { script::reason(word) }
+}
+
+/// The caller's reference of the charge with this id.
+fn reference<'a>(book: &'a Book, charge: &str) -> &'a str {
+    book.charge(charge).map_or("", |charge| charge.reference.as_str())
 }
 
 /// How a declined charge looks that the sandbox takes for a repetition of another (94).

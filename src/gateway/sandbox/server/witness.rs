@@ -33,6 +33,9 @@ pub struct Summary {
     pub captured: BTreeMap<String, i64>,
     /// Given back, for certain.
     pub refunded: BTreeMap<String, i64>,
+    /// Taken back and not given again.
+    #[serde(default)]
+    pub reversed: BTreeMap<String, i64>,
     /// How many charges stand in each state.
     pub charges: BTreeMap<String, u64>,
     /// The references that were captured more than once, with how often: none, if all is well.
@@ -58,6 +61,9 @@ pub struct LedgerCharge {
     pub captured: i64,
     /// Given back or on its way, in minor units.
     pub refunded: i64,
+    /// Taken back and not given again, in minor units.
+    #[serde(default)]
+    pub reversed: i64,
 }
 
 async fn summary(State(desk): State<Arc<Desk>>) -> Result<Json<Summary>, Refusal> {
@@ -90,6 +96,10 @@ fn summarise(book: &Book) -> Summary {
             let code = charge.currency.code().to_owned();
             *summary.captured.entry(code).or_default() += charge.takes;
             *captures.entry(&charge.reference).or_default() += 1;
+            if charge.reversed != 0 {
+                let code = charge.currency.code().to_owned();
+                *summary.reversed.entry(code).or_default() += charge.reversed;
+            }
         }
     }
     for refund in book.refunds() {
@@ -114,5 +124,6 @@ fn line(charge: &Charge) -> LedgerCharge {
         currency: charge.currency.code().to_owned(),
         captured: if charge.state == book::State::Succeeded { charge.takes } else { 0 },
         refunded: charge.refunded,
+        reversed: charge.reversed,
     }
 }
