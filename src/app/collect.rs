@@ -59,14 +59,15 @@ async fn start(
     let claim = repo.claim_due_payments(merchant.id, times, limit).await?;
     turn::set_broken_aside(repo.as_mut(), merchant, Work::Collect, times, &claim.broken).await?;
     let count = claim.rows.len() + claim.broken.len();
-    let objects = claim.rows.iter().map(|payment| payment.id.to_string()).collect();
+    let objects: Vec<_> = claim.rows.iter().map(|payment| payment.id.to_string()).collect();
+    let poisoned = |error: StoreError| TurnError::of(objects.clone(), error.into());
 
     let mut changes = Changes::default();
     let mut without_method: Vec<Payment> = Vec::new();
     let mut errands = Vec::new();
     let leased_until = rondo.lease_until(times.world);
     let mut cards_in_use = BTreeSet::new();
-    for due in load(repo.as_mut(), merchant, claim.rows, times).await? {
+    for due in load(repo.as_mut(), merchant, claim.rows, times).await.map_err(poisoned)? {
         match decide(due, times, &cards_in_use) {
             Start::Attempt(due, method) => {
                 cards_in_use.insert(method.card_key().to_owned());

@@ -68,12 +68,9 @@ pub(super) async fn record(
                     return Err(TurnError::Later(error));
                 }
             }
-            Err(TurnError::Poisoned { objects, source }) if group.len() == 1 => {
-                for object in objects {
-                    let reason = whole_reason(&source);
-                    turn::set_poison_aside(rondo, merchant, Work::Resolve, &object, &reason)
-                        .await?;
-                }
+            Err(TurnError::Poisoned { source, .. }) if group.len() == 1 => {
+                let (object, reason) = (group[0].attempt.to_string(), whole_reason(&source));
+                turn::set_poison_aside(rondo, merchant, Work::Resolve, &object, &reason).await?;
                 return Ok(());
             }
             // Find the one that cannot be written; the others go through.

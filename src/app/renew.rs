@@ -32,10 +32,11 @@ pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<us
     let claim = repo.claim_due_subscriptions(merchant.id, times, limit).await?;
     turn::set_broken_aside(repo.as_mut(), merchant, Work::Renew, times, &claim.broken).await?;
     let count = claim.rows.len() + claim.broken.len();
-    let objects = claim.rows.iter().map(|subscription| subscription.id.to_string()).collect();
+    let objects: Vec<_> = claim.rows.iter().map(|one| one.id.to_string()).collect();
+    let poisoned = |error: StoreError| TurnError::of(objects.clone(), error.into());
 
     let mut changes = Changes::default();
-    for due in load(repo.as_mut(), merchant, claim.rows).await? {
+    for due in load(repo.as_mut(), merchant, claim.rows).await.map_err(poisoned)? {
         let id = due.subscription.id;
         match renewal::renew(due, times.now, &rondo.mint) {
             Ok(renewed) => changes.append(renewed),
@@ -47,7 +48,7 @@ pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<us
         }
     }
     metrics::counter!("rondo_renewals_total").increment(changes.invoices.len() as u64);
-    repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
+    repo.write(changes).await.map_err(poisoned)?;
     repo.commit().await?;
     Ok(count)
 }

@@ -85,13 +85,14 @@ async fn claim(
     let claim = repo.claim_probes(merchant.id, times, limit).await?;
     turn::set_broken_aside(repo.as_mut(), merchant, Work::Resolve, times, &claim.broken).await?;
     let count = claim.rows.len() + claim.broken.len();
-    let objects = claim.rows.iter().map(|attempt| attempt.id.to_string()).collect();
+    let objects: Vec<_> = claim.rows.iter().map(|attempt| attempt.id.to_string()).collect();
+    let poisoned = |error: StoreError| TurnError::of(objects.clone(), error.into());
     let leased_until = rondo.lease_until(times.world);
     let inquiries = load(repo.as_mut(), merchant, &claim.rows, leased_until).await?;
     let leased = |attempt| leased(rondo, attempt, leased_until, times);
     let attempts = claim.rows.into_iter().map(leased).collect();
     let changes = Changes { attempts, ..Changes::default() };
-    repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
+    repo.write(changes).await.map_err(poisoned)?;
     repo.commit().await?;
     Ok((count, inquiries))
 }

@@ -50,10 +50,12 @@ async fn claim(
     let claim = repo.claim_due_notices(merchant.id, times, limit).await?;
     turn::set_broken_aside(repo.as_mut(), merchant, Work::SendMail, times, &claim.broken).await?;
     let count = claim.rows.len() + claim.broken.len();
-    let objects = claim.rows.iter().map(|notice| notice.id.to_string()).collect();
-    let papers = Papers::load(repo.as_mut(), merchant, &claim.rows).await?;
-    let (now, later) = spaced(repo.as_mut(), merchant, claim.rows, times).await?;
-    repo.write(Changes { notices: later, ..Changes::default() }).await?;
+    let objects: Vec<_> = claim.rows.iter().map(|notice| notice.id.to_string()).collect();
+    let poisoned = |error: StoreError| TurnError::of(objects.clone(), error.into());
+    let papers = Papers::load(repo.as_mut(), merchant, &claim.rows).await.map_err(poisoned)?;
+    let (now, later) =
+        spaced(repo.as_mut(), merchant, claim.rows, times).await.map_err(poisoned)?;
+    repo.write(Changes { notices: later, ..Changes::default() }).await.map_err(poisoned)?;
     let leased: Vec<_> = now
         .into_iter()
         .map(|notice| Notice {
@@ -63,7 +65,7 @@ async fn claim(
         })
         .collect();
     let changes = Changes { notices: leased.clone(), ..Changes::default() };
-    repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
+    repo.write(changes).await.map_err(poisoned)?;
     repo.commit().await?;
     let read = leased.into_iter().map(Notice::as_written).collect();
     Ok((count, read, papers))
