@@ -3,7 +3,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use rondo::{
     engine,
-    grpc::proto::v1::dunning_ladder::{FinalAction, Step},
+    grpc::proto::v1::{
+        dunning_ladder::{FinalAction, Step},
+        invoice::State::Paid,
+    },
     mail::catcher::Fault,
     store::{Page, Work},
 };
@@ -11,6 +14,7 @@ use rstest::rstest;
 
 use crate::support::{
     Engine::{self, Postgres, Sqlite},
+    cards,
     member::Member,
     offer::retry,
     world::World,
@@ -134,4 +138,27 @@ async fn two_loops_at_once_write_on_different_days(#[values(Sqlite, Postgres)] e
     for bo in &members {
         spaced(&world, bo).await;
     }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_mail_that_was_set_aside_holds_no_payment_up(#[values(Sqlite, Postgres)] engine: Engine) {
+    let world = World::on(engine, "2026-01-31").await;
+    let ladder = world.policy(vec![retry(3), retry(4)], FinalAction::Cancel).await;
+    let plan = world.plan("Membership", "20.00 EUR").with_trial(14).dunned_by(&ladder);
+    let plan = plan.create().await;
+    let bo = world.member("Bo", cards::EMPTY_ONCE).await;
+    let course = world.subscribe(&bo, &plan).await;
+    world.advance_to("2026-02-14 11:00").await;
+    world.mails.misbehave(Fault::HangUp);
+    world.advance_to("2026-02-14 23:00").await;
+    let mut repo = world.rondo.store.snapshot().await.unwrap();
+    let page = Page { after: None, limit: 100 };
+    let mails = repo.list_notices(world.merchant_id, Some(bo.id), page).await.unwrap();
+    drop(repo);
+    let failed = mails.iter().find(|mail| mail.facts.is_dunning()).unwrap();
+    world.set_aside(Work::SendMail, &failed.id.to_string()).await;
+    world.mails.misbehave(Fault::None);
+    world.advance_to("2026-02-20").await;
+    course.assert().is_active().has_invoices([Paid]).await;
 }

@@ -87,6 +87,8 @@ statements! {
 
     CLAIM_DUE = "
         select {notice}
+          -- One that was set aside has no time; it tells nobody anything.
+          and coalesce(sent_at, due_at) is not null
         from notice
         where merchant_id = $1 and due_at <= $2
           and (leased_until is null or leased_until <= $4)
