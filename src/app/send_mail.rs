@@ -18,7 +18,7 @@ use crate::{
         payment::rules::RuleBook,
     },
     mail::{self, MailError, Outgoing, Overrides, Remedy},
-    store::{Repository, StoreError, Times, Work},
+    store::{Dunned, Repository, StoreError, Times, Work},
 };
 
 /// Mails of a batch that are sent one after the other.
@@ -72,7 +72,8 @@ async fn claim(
 }
 
 /// What leaves now, and what is put off: no dunning mail within a day of another one to the same member,
-/// however long the mail server was away (RULES EML-5).
+/// however long the mail server was away (RULES EML-5). One that another worker is sending counts as
+/// sent now: members are locked, so that of two workers the second sees what the first one took.
 async fn spaced(
     repo: &mut dyn Repository,
     merchant: &Merchant,
@@ -86,9 +87,14 @@ async fn spaced(
         return Ok((due, Vec::new()));
     }
     let customers: Vec<_> = customers.into_iter().collect();
+    repo.lock_customers(merchant.id, &customers).await?;
     let dunned = repo.last_dunning_mails(merchant.id, &customers).await?;
-    let mut last: BTreeMap<_, _> =
-        dunned.into_iter().filter_map(|dunned| Some((dunned.customer, dunned.sent_at?))).collect();
+    let last_of = |dunned: Dunned| {
+        let is_being_told = dunned.leased_until.is_some_and(|until| until > times.world);
+        let last = if is_being_told { Some(times.now) } else { dunned.sent_at };
+        Some((dunned.customer, last?))
+    };
+    let mut last: BTreeMap<_, _> = dunned.into_iter().filter_map(last_of).collect();
     let (mut now, mut later) = (Vec::new(), Vec::new());
     for mut notice in due {
         if !notice.facts.is_dunning() {

@@ -375,8 +375,11 @@ async fn who_was_dunned_last_is_who_got_or_will_get_the_latest_of_those_mails(
         due_at: due.map(at),
         ..shop.dunning(fact)
     };
+    let leased_until = Some(at("2026-01-07"));
     let notices = vec![
         mail("sent", NoticeState::Sent, Some("2026-01-05"), None),
+        Notice { leased_until, ..mail("going", NoticeState::Queued, None, Some("2026-01-04")) },
+        mail("set aside", NoticeState::Queued, None, None),
         mail("to come", NoticeState::Queued, None, Some("2026-01-06")),
         mail("never sent", NoticeState::Superseded, None, Some("2026-01-08")),
         Notice { due_at: Some(at("2026-01-09")), ..shop.notice("a receipt") },
@@ -386,7 +389,7 @@ async fn who_was_dunned_last_is_who_got_or_will_get_the_latest_of_those_mails(
     let (merchant, ana) = (shop.merchant.id, shop.customer.id);
     let dunned = repo.last_dunning_mails(merchant, &[ana, shop.id()]).await.unwrap();
     let (told_at, sent_at) = (at("2026-01-06"), Some(at("2026-01-05")));
-    assert_eq!(dunned, [Dunned { customer: ana, told_at, sent_at }]);
+    assert_eq!(dunned, [Dunned { customer: ana, told_at, sent_at, leased_until }]);
 }
 
 #[rstest]

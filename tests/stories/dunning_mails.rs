@@ -141,6 +141,45 @@ async fn two_loops_at_once_write_on_different_days(#[values(Sqlite, Postgres)] e
 }
 
 #[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_replicas_at_once_send_on_different_days(#[values(Sqlite, Postgres)] engine: Engine) {
+    let world = World::on(engine, "2026-01-31").without_test_clock().in_order().await;
+    let reminds = Step { retry: false, ..retry(10) };
+    let ladder = world.policy(vec![reminds, reminds], FinalAction::Cancel).await;
+    let mut members = Vec::new();
+    for n in 0..8 {
+        let bo = world.customer(&format!("Bo{n}")).create().await;
+        for name in ["A", "B"] {
+            let plan = world.plan(&format!("{name}{n}"), "20.00 EUR").with_trial(14);
+            let plan = plan.dunned_by(&ladder).create().await;
+            world.subscription(&bo).to(&plan).begin().await;
+        }
+        members.push(bo);
+    }
+    world.settle().await;
+    // The mail server is away for a day, in which two mails to each become due.
+    world.time_passes(TimeDelta::days(14));
+    let mut done = 1;
+    while done > 0 {
+        done = engine::round(&world.rondo, Work::Renew).await.unwrap();
+        done += engine::round(&world.rondo, Work::Collect).await.unwrap();
+    }
+    world.time_passes(TimeDelta::hours(25));
+    let (one, other) = (world.rondo.clone(), world.rondo.clone());
+    let one = tokio::spawn(async move { engine::round(&one, Work::SendMail).await });
+    let other = tokio::spawn(async move { engine::round(&other, Work::SendMail).await });
+    one.await.unwrap().unwrap();
+    other.await.unwrap().unwrap();
+    for _ in 0..2 {
+        world.settle().await;
+        world.time_passes(TimeDelta::hours(25));
+    }
+    for bo in &members {
+        spaced(&world, bo).await;
+    }
+}
+
+#[rstest]
 #[tokio::test]
 async fn a_mail_that_was_set_aside_holds_no_payment_up(#[values(Sqlite, Postgres)] engine: Engine) {
     let world = World::on(engine, "2026-01-31").await;
