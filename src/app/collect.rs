@@ -1,7 +1,7 @@
 //! Collects due payments: intents are committed, then the gateways are called, then outcomes are
 //! recorded as they come (RULES CHG-2, CHG-5).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use futures::StreamExt;
@@ -26,6 +26,7 @@ use crate::{
             attempt::{Attempt, AttemptState, Initiator},
             network::{self, Planned, SentAttempt, When},
             rules::RuleBook,
+            settle,
         },
         version::Version,
     },
@@ -64,6 +65,7 @@ async fn start(
 
     let mut changes = Changes::default();
     let mut without_method: Vec<Payment> = Vec::new();
+    let mut later = BTreeMap::new();
     let mut errands = Vec::new();
     let leased_until = rondo.lease_until(times.world);
     let mut cards_in_use = BTreeSet::new();
@@ -81,9 +83,8 @@ async fn start(
                 payment.collect_at = None;
                 changes.payments.push(payment);
             }
-            Start::Later(mut payment, at) => {
-                payment.collect_at = Some(at);
-                changes.payments.push(payment);
+            Start::Later(payment, at) => {
+                later.insert(payment.id, at);
             }
             Start::NoMethod(payment) => without_method.push(payment),
             Start::NextTurn => {}
@@ -93,10 +94,16 @@ async fn start(
     let tried: BTreeSet<_> = changes.attempts.iter().map(|attempt| attempt.customer).collect();
     without_method.retain(|payment| !tried.contains(&payment.customer));
     let without_method = ids_of(&without_method, |payment| payment.id);
-    changes.append(
-        record::nothing_to_charge(rondo, repo.as_mut(), merchant, times, &without_method).await?,
-    );
-    repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
+    let asked =
+        record::nothing_to_charge(rondo, repo.as_mut(), merchant, times, &without_method).await;
+    changes.append(asked.map_err(poisoned)?);
+    let waiting: Vec<_> = later.keys().copied().collect();
+    let waiting = standing::load_owed(repo.as_mut(), merchant, &waiting, times.now).await;
+    for owed in waiting.map_err(poisoned)? {
+        let free_at = later[&owed.payment.id];
+        changes.append(settle::held_back(owed, free_at, times.now, &rondo.mint));
+    }
+    repo.write(changes).await.map_err(poisoned)?;
     repo.commit().await?;
     Ok((count, errands))
 }

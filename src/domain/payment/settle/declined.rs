@@ -91,6 +91,25 @@ pub fn without_method(mut owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Change
     changes
 }
 
+/// The network lets no attempt go before `free_at`. A case that has ordered it plans anew: it must not
+/// wait for an outcome that nothing brings about.
+pub fn held_back(
+    mut owed: Owed,
+    free_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) -> Changes {
+    if owed.case.as_ref().is_some_and(|file| file.case.is_retrying()) {
+        owed.payment.state = PaymentState::Waiting;
+        owed.payment.collect_at = None;
+        owed.payment.on_backup = false;
+        return move_case(owed, None, now, mint, Case::held_back)
+            .expect("a case that has ordered an attempt hears of it");
+    }
+    owed.payment.collect_at = Some(free_at);
+    Changes { payments: vec![owed.payment], ..Changes::default() }
+}
+
 /// Takes the turn of a case whose time has come. While money may be under way it waits; while the
 /// customer has a page open, only the end does: whoever opens one does not put the ladder off.
 pub fn take_step(mut owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Result<Changes, Refusal> {

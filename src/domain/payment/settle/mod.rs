@@ -13,7 +13,7 @@ mod tests;
 
 use chrono::{DateTime, Utc};
 
-pub use declined::{move_case, take_step, without_method};
+pub use declined::{held_back, move_case, take_step, without_method};
 pub use paid::WrongAmount;
 
 use super::{
