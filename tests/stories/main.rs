@@ -10,6 +10,7 @@ mod agreements;
 mod audit;
 mod backups;
 mod batches;
+mod consent;
 mod dead_workers;
 mod downtime;
 mod dunning_mails;
