@@ -3,6 +3,7 @@
 use rondo::grpc::proto::v1::{
     self, Access,
     attempt::State::Declined,
+    cancel_subscription_request::When,
     check_access_response::Reason,
     dunning_ladder::{FinalAction, Step},
     invoice::State::{Open, Paid, Uncollectible},
@@ -133,4 +134,24 @@ async fn who_withdrew_consent_is_not_charged_on_the_backup(
     world.advance_to("2026-03-20").await;
     course.assert().was_tried([Declined]).await;
     world.assert_charged(&bo, "20.00 EUR", 1).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn who_leaves_a_suspended_membership_still_owes_what_they_had(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let plan = dunned(&world, vec![retry(3)], FinalAction::MarkUnpaid).await;
+    let bo = world.member("Bo", cards::EMPTY_AFTER_ONE).await;
+    let course = world.subscribe(&bo, &plan).await;
+    world.advance_to("2026-03-10").await;
+    course.assert().is(State::Unpaid).has_invoices([Paid, Open]).await;
+
+    course.cancel(When::PeriodEnd).await;
+    course.assert().is(State::Canceled).has_invoices([Paid, Open]).await;
+    let good = bo.adds_card(cards::GOOD).await;
+    course.pays_with(&good).await.unwrap();
+    world.settle().await;
+    course.assert().is(State::Canceled).has_invoices([Paid, Paid]).await;
 }
