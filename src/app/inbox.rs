@@ -306,6 +306,7 @@ async fn update_method(
     let is_mended = method.blocked == Some(DeclineClass::FixData);
     if is_mended {
         method.blocked = None;
+        method.blocked_at = None;
     }
     let customer = method.customer;
     let event = method.event(EventKind::PaymentMethodUpdated, act.now(), act.mint);

@@ -78,7 +78,8 @@ pub(super) fn choices(
 }
 
 /// What a payment is charged to, unless the ladder orders the backup: the best that can be charged; or
-/// the best, if none can.
+/// the best, if none can. Whose bank was told to stop one of them has withdrawn consent to the agreement:
+/// what stands behind it is charged only if it was agreed to since (RULES §1, `STOP_MANDATE`).
 fn primary<'m>(
     payment: &Payment,
     subscription: Option<&Subscription>,
@@ -87,7 +88,14 @@ fn primary<'m>(
 ) -> Option<&'m PaymentMethod> {
     let named = named(payment, subscription, customer);
     let known = || named.into_iter().flatten().filter_map(|id| methods.get(&id));
-    known().find(|method| method.is_chargeable()).or_else(|| known().next())
+    let mut stopped_at = None;
+    for method in known() {
+        if method.is_chargeable() && stopped_at.is_none_or(|at| method.consented_at > at) {
+            return Some(method);
+        }
+        stopped_at = stopped_at.max(method.stopped_at());
+    }
+    known().next()
 }
 
 /// What the next attempt at a payment charges.

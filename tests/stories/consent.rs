@@ -2,6 +2,7 @@
 
 use rondo::grpc::proto::v1::{
     cancel_subscription_request::When,
+    dunning_ladder::FinalAction,
     invoice::State::{Open, Paid, Void},
     subscription::State::Canceled,
 };
@@ -10,6 +11,7 @@ use rstest::rstest;
 use crate::support::{
     Engine::{self, Postgres, Sqlite},
     cards,
+    offer::retry,
     world::World,
 };
 
@@ -59,4 +61,25 @@ async fn a_card_that_was_taken_out_before_the_order_got_there_is_not_charged(
     world.settle().await;
     course.assert().is_active().has_invoices([Paid, Paid]).await;
     assert_eq!(course.methods_tried().await.last(), Some(&good));
+}
+
+#[rstest]
+#[tokio::test]
+async fn who_withdrew_consent_is_not_charged_on_another_card(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let ladder = world.policy(vec![retry(3)], FinalAction::WriteOff).await;
+    let plan = world.plan("Membership", "20.00 EUR").dunned_by(&ladder).create().await;
+    let bo = world.member("Bo", cards::GOOD).await;
+    let own = bo.adds_card("tok_visa_ok_x1_then_stop_recurring").await;
+    let course = world.subscription(&bo).to(&plan).charged_to(&own).create().await;
+    world.advance_to("2026-04-10").await;
+    assert_eq!(course.methods_tried().await, [""; 0], "April's was not tried at all");
+    world.assert_charged(&bo, "20.00 EUR", 1).await;
+
+    // Whoever stores a card agrees anew.
+    bo.replaces_card(cards::GOOD_MASTERCARD).await;
+    world.advance_to("2026-05-10").await;
+    course.assert().is_active().await;
 }

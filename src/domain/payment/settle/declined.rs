@@ -205,7 +205,7 @@ fn follow(
     }
     if owed.bills_one_that_is(SubscriptionState::Unpaid) && owed.case.is_none() {
         // Dunning has come to its end; whoever tried once more has their answer.
-        block(&mut owed, decline.class, card, changes);
+        block(&mut owed, decline.class, card, changes, now);
         changes.payments.push(owed.payment);
         return for_staff(decline, now);
     }
@@ -245,7 +245,9 @@ fn follow(
     let for_staff = StaffTask::sentences(&decision.staff);
     if let Some((_, bar)) = decision.bar {
         match bar.reach {
-            Reach::Agreement | Reach::Credential => block(&mut owed, bar.class, card, changes),
+            Reach::Agreement | Reach::Credential => {
+                block(&mut owed, bar.class, card, changes, now);
+            }
             Reach::ThisInvoice => {}
         }
     }
@@ -361,7 +363,13 @@ fn finish(
 
 /// Keeps `card`, which was charged, from being charged by itself until it is replaced or its data
 /// changed.
-pub(super) fn block(owed: &mut Owed, class: DeclineClass, card: CardMark, changes: &mut Changes) {
+pub(super) fn block(
+    owed: &mut Owed,
+    class: DeclineClass,
+    card: CardMark,
+    changes: &mut Changes,
+    now: DateTime<Utc>,
+) {
     let is_for_good = match class {
         DeclineClass::Never | DeclineClass::StopMandate | DeclineClass::FixData => true,
         DeclineClass::Generic
@@ -374,6 +382,7 @@ pub(super) fn block(owed: &mut Owed, class: DeclineClass, card: CardMark, change
     let is_it = |method: &&mut PaymentMethod| method.blocked.is_none() && method.mark() == card;
     if let Some(method) = owed.charged.as_mut().filter(|_| is_for_good).filter(is_it) {
         method.blocked = Some(class);
+        method.blocked_at = Some(now);
         changes.payment_methods.push(method.clone());
     }
 }
