@@ -17,6 +17,7 @@ mod dunning_mails;
 mod first_payments;
 mod ladders_end;
 mod misbehaviour;
+mod network_limits;
 mod new_cards;
 mod pages;
 mod plans;

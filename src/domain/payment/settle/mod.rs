@@ -165,11 +165,10 @@ fn taken_again(attempt: &Attempt, news: &News) -> Option<String> {
 /// Whether the customer let pass what their bank had asked of them: no issuer spoke, the challenge is
 /// over. The next charge without them would be asked the same.
 fn is_unanswered(attempt: &Attempt, decline: &Decline) -> bool {
-    let has_issuer_spoken = decline.response_code.is_some() || decline.network_advice.is_some();
     attempt.state == AttemptState::ActionRequired
         && attempt.initiator == Initiator::Merchant
         && decline.class == DeclineClass::Generic
-        && !has_issuer_spoken
+        && !decline.is_of_issuer()
 }
 
 /// A look-up that saw no charge: proof that there is none, or nothing yet.
