@@ -409,8 +409,8 @@ pub trait Repository: Lists {
         cases: &[Id<kind::DunningCase>],
     ) -> Result<Vec<(Id<kind::DunningCase>, Id<kind::Mail>)>>;
 
-    /// What was sent on these cards since `since`, oldest first, less what never reached a network:
-    /// attempts rejected, or proven not to have been carried out.
+    /// What counts as tries on these cards since `since`, oldest first: less what was paid, and what
+    /// never reached a network, as [`Attempt::counts_as_try`] has it.
     async fn sent_on_cards(
         &mut self,
         merchant: MerchantId,

@@ -132,7 +132,7 @@ pub struct EventFilter {
     pub kinds: Vec<EventKind>,
 }
 
-/// An earlier sending on the same card, for the networks' limits (RULES RET-1).
+/// An earlier try on the same card, for the networks' limits (RULES RET-1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SentBefore {
     /// The card: fingerprint, else token.

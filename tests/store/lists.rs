@@ -307,7 +307,7 @@ async fn a_gateways_news_finds_its_attempt(#[values(Sqlite, Postgres)] engine: E
 
 #[rstest]
 #[tokio::test]
-async fn what_was_sent_on_a_card_counts_unless_it_never_left(
+async fn what_was_sent_on_a_card_counts_unless_it_never_left_or_was_paid(
     #[values(Sqlite, Postgres)] engine: Engine,
 ) {
     let store = open(engine).await;
@@ -321,7 +321,8 @@ async fn what_was_sent_on_a_card_counts_unless_it_never_left(
     let attempts = vec![
         sent("2026-01-09", AttemptState::Declined, "a"),
         sent("2026-01-05", AttemptState::Unknown, "a"),
-        sent("2026-01-06", AttemptState::Succeeded, "b"),
+        sent("2026-01-06", AttemptState::Declined, "b"),
+        sent("2026-01-06", AttemptState::Succeeded, "a"),
         sent("2026-01-07", AttemptState::Rejected, "a"),
         sent("2026-01-08", AttemptState::NotExecuted, "a"),
         sent("2025-12-31", AttemptState::Declined, "a"),

@@ -12,6 +12,20 @@ use crate::support::{
 
 #[rstest]
 #[tokio::test]
+async fn a_daily_price_is_paid_every_day(
+    #[values(cards::GOOD, cards::GOOD_MASTERCARD)] card: &str,
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let plan = world.plan("A day", "2.00 EUR").daily().create().await;
+    let ana = world.member("Ana", card).await;
+    let course = world.subscribe(&ana, &plan).await;
+    world.advance_to("2026-02-20").await;
+    course.assert().is_active().has_invoices([Paid; 21]).await;
+}
+
+#[rstest]
+#[tokio::test]
 async fn pages_that_were_left_unpaid_cost_no_attempt(#[values(Sqlite, Postgres)] engine: Engine) {
     let world = World::on(engine, "2026-01-31").await;
     let ladder = world.policy(vec![retry(20), retry(20)], FinalAction::Cancel).await;
