@@ -185,3 +185,24 @@ async fn a_new_card_is_tried_where_the_old_ones_network_is_full(
         course.assert().is_active().has_invoices([Paid]).await;
     }
 }
+
+#[rstest]
+#[tokio::test]
+async fn a_first_charge_that_a_full_network_holds_back_is_told_and_a_new_card_pays_it(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").without_test_clock().await;
+    let (bo, courses) = ten_courses(&world, vec![retry(3), retry(60)]).await;
+    bo.buys("Book", "20.00 EUR").await;
+    let begun = world.subscription(&bo).monthly("20.00 EUR").create().await;
+    assert_eq!(bo.cases().await.len(), courses.len() + 1, "the book is dunned too");
+    let told = bo.events().await;
+    let failed = told.iter().filter(|event| event.reason == "network_limit").count();
+    assert_eq!(failed, 2, "{told:?}");
+
+    bo.replaces_card(cards::GOOD).await;
+    world.settle().await;
+    begun.assert().is_active().has_invoices([Paid]).await;
+    let unpaid: Vec<_> = bo.invoices().await.into_iter().filter(|i| i.state() != Paid).collect();
+    assert!(unpaid.is_empty(), "{unpaid:?}");
+}

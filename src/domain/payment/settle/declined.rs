@@ -57,8 +57,7 @@ pub(super) fn settle(
         changes.payments.push(s.owed.payment);
         return Settled { changes, for_staff: for_staff(decline, now) };
     }
-    s.owed.payment.state = PaymentState::Waiting;
-    s.owed.payment.on_backup = false;
+    s.owed.payment.wait();
     let for_staff = follow(s.owed, decline, card, &occasion, &mut changes, now, mint);
     Settled { changes, for_staff }
 }
@@ -70,44 +69,45 @@ pub(super) fn for_staff(decline: &Decline, now: DateTime<Utc>) -> Option<String>
 }
 
 /// There is no method that may be charged without the customer: they are asked for one at once.
-pub fn without_method(mut owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Changes {
-    let mut changes = Changes::default();
-    owed.payment.state = PaymentState::Waiting;
-    owed.payment.collect_at = None;
-    owed.payment.on_backup = false;
+pub fn without_method(owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Changes {
     // A card that can be charged, but not for this invoice any more, is no worse for that elsewhere.
     let class = match owed.charged.as_ref() {
         Some(method) if method.is_chargeable() => DeclineClass::Generic,
         Some(method) => method.blocked.unwrap_or(DeclineClass::FixData),
         None => DeclineClass::FixData,
     };
-    let decline = Decline::of(class);
     let reason = if owed.charged.is_some() { class.name() } else { "no_payment_method" };
-    let reason = Some(reason.to_owned());
-    changes.events.push(owed.payment.event(EventKind::PaymentDeclined, reason, now, mint));
-    let occasion = format!("{}:{}", owed.payment.id, owed.payment.attempts);
-    let card = owed.charged.as_ref().map(PaymentMethod::mark).unwrap_or_default();
-    follow(owed, &decline, card, &occasion, &mut changes, now, mint);
-    changes
+    not_charged(owed, class, reason, now, mint)
 }
 
-/// The network lets no attempt go before `free_at`. A case that has ordered it plans anew: it must not
-/// wait for an outcome that nothing brings about.
-pub fn held_back(
-    mut owed: Owed,
-    free_at: DateTime<Utc>,
-    now: DateTime<Utc>,
-    mint: &Mint,
-) -> Changes {
+/// The network lets no attempt go yet. A case that has ordered it plans anew: it must not wait for an
+/// outcome that nothing brings about. Where there is none, it is as if the bank had said "not now": the
+/// customer is told, and a new card is tried (RULES P-2).
+pub fn held_back(mut owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Changes {
     if owed.case.as_ref().is_some_and(|file| file.case.is_retrying()) {
-        owed.payment.state = PaymentState::Waiting;
-        owed.payment.collect_at = None;
-        owed.payment.on_backup = false;
+        owed.payment.wait();
         return move_case(owed, None, now, mint, Case::held_back)
             .expect("a case that has ordered an attempt hears of it");
     }
-    owed.payment.collect_at = Some(free_at);
-    Changes { payments: vec![owed.payment], ..Changes::default() }
+    not_charged(owed, DeclineClass::Generic, "network_limit", now, mint)
+}
+
+/// Nothing was sent, for this reason; what follows is the same as after a decline.
+fn not_charged(
+    mut owed: Owed,
+    class: DeclineClass,
+    reason: &str,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) -> Changes {
+    owed.payment.wait();
+    let mut changes = Changes::default();
+    let reason = Some(reason.to_owned());
+    changes.events.push(owed.payment.event(EventKind::PaymentDeclined, reason, now, mint));
+    let occasion = format!("{}:{}", owed.payment.id, owed.payment.version.count());
+    let card = owed.charged.as_ref().map(PaymentMethod::mark).unwrap_or_default();
+    follow(owed, &Decline::of(class), card, &occasion, &mut changes, now, mint);
+    changes
 }
 
 /// Takes the turn of a case whose time has come. While money may be under way it waits; while the

@@ -290,6 +290,13 @@ impl Attempt {
 }
 
 impl Payment {
+    /// Nothing is planned; what follows from an attempt may plan the next.
+    fn wait(&mut self) {
+        self.state = PaymentState::Waiting;
+        self.collect_at = None;
+        self.on_backup = false;
+    }
+
     /// Nothing is owed any more, and this attempt brought nothing. Another one may have.
     fn give_up(&mut self) {
         if self.state != PaymentState::Succeeded {
