@@ -155,3 +155,26 @@ async fn who_leaves_a_suspended_membership_still_owes_what_they_had(
     world.settle().await;
     course.assert().is(State::Canceled).has_invoices([Paid, Paid]).await;
 }
+
+#[rstest]
+#[tokio::test]
+async fn an_unpaid_membership_is_charged_no_more_for_what_was_planned(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let ladder = world.policy(vec![retry(2), retry(2)], FinalAction::MarkUnpaid).await;
+    let plan = world.plan("A day", "2.00 EUR").daily().dunned_by(&ladder).create().await;
+    let bo = world.member("Bo", cards::EMPTY_AFTER_ONE).await;
+    let course = world.subscribe(&bo, &plan).await;
+    // The first ladder ends at the minute of a retry of the third, and of a renewal.
+    world.advance_to("2026-02-05").await;
+    course.assert().is(State::Unpaid).await;
+    bo.replaces_card(cards::GOOD).await;
+    world.advance_to("2026-02-20").await;
+    course.assert().is(State::Unpaid).await;
+    let told = bo.events().await;
+    let told: Vec<_> = told.iter().map(|event| event.r#type.as_str()).collect();
+    let unpaid = told.iter().position(|told| *told == "subscription.unpaid").unwrap();
+    let after = told[unpaid..].iter().filter(|told| told.starts_with("payment."));
+    assert_eq!(after.count(), 0, "{told:#?}");
+}

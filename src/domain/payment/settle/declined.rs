@@ -116,8 +116,7 @@ pub fn take_step(mut owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Result<Chan
     let mut changes = Changes::default();
     let Some(file) = owed.case.take() else { return Ok(changes) };
     if owed.bills_one_that_is(SubscriptionState::Unpaid) {
-        let decision = file.case.clone().unpaid_by_another(now);
-        changes.dunning_cases.push(file.moved(decision.case, now));
+        changes.dunning_cases.push(file.unpaid_by_another(now));
         return Ok(changes);
     }
     let decision = file.case.clone().step_due(&owed.circumstances(now))?;
@@ -203,9 +202,10 @@ fn follow(
     if owed.bills_one_that_is(SubscriptionState::Incomplete) {
         return first::declined(owed, decline, card, occasion, changes, now, mint);
     }
-    if owed.bills_one_that_is(SubscriptionState::Unpaid) && owed.case.is_none() {
+    if owed.bills_one_that_is(SubscriptionState::Unpaid) {
         // Dunning has come to its end; whoever tried once more has their answer.
         block(&mut owed, decline.class, card, changes, now);
+        changes.dunning_cases.extend(owed.case.take().map(|file| file.unpaid_by_another(now)));
         changes.payments.push(owed.payment);
         return for_staff(decline, now);
     }
@@ -446,7 +446,7 @@ impl Owed {
     }
 
     /// Whether it bills a subscription that stands so: incomplete, it waits for this very payment.
-    fn bills_one_that_is(&self, state: SubscriptionState) -> bool {
+    pub(super) fn bills_one_that_is(&self, state: SubscriptionState) -> bool {
         self.subscription.as_ref().is_some_and(|(known, _)| known.state == state)
     }
 

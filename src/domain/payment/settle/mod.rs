@@ -33,7 +33,7 @@ use crate::domain::{
     event::{Event, EventKind, Subject},
     ids::Mint,
     invoice::Invoice,
-    subscription::{OtherDebts, Subscription},
+    subscription::{OtherDebts, Subscription, SubscriptionState},
 };
 
 /// An attempt and all that its outcome touches, as read in one transaction.
@@ -260,22 +260,27 @@ fn rejected(mut s: Standing, reason: String, now: DateTime<Utc>, mint: &Mint) ->
 
 /// Nothing was carried out, so the payment is due as it was before.
 fn untried(mut s: Standing, state: AttemptState, now: DateTime<Utc>) -> Settled {
+    let mut changes = Changes::default();
     s.attempt.state = state;
     s.attempt.close(now);
     if !s.owed.invoice.open_amount().is_positive() {
         s.owed.payment.give_up();
     } else if s.attempt.initiator == Initiator::Customer {
         s.owed.rest(now);
+    } else if state == AttemptState::NotExecuted
+        && s.owed.bills_one_that_is(SubscriptionState::Unpaid)
+    {
+        // It was ordered before dunning came to its end.
+        s.owed.payment.wait();
+        let ended = s.owed.case.take().map(|file| file.unpaid_by_another(now));
+        changes.dunning_cases.extend(ended);
     } else {
         s.owed.payment.state = PaymentState::Scheduled;
         s.owed.payment.collect_at = Some(now);
     }
-    let changes = Changes {
-        dunning_cases: s.owed.put_off_no_more().into_iter().collect(),
-        attempts: vec![s.attempt],
-        payments: vec![s.owed.payment],
-        ..Changes::default()
-    };
+    changes.dunning_cases.extend(s.owed.put_off_no_more());
+    changes.attempts.push(s.attempt);
+    changes.payments.push(s.owed.payment);
     Settled { changes, for_staff: None }
 }
 
@@ -291,7 +296,7 @@ impl Attempt {
 
 impl Payment {
     /// Nothing is planned; what follows from an attempt may plan the next.
-    fn wait(&mut self) {
+    pub(in crate::domain) fn wait(&mut self) {
         self.state = PaymentState::Waiting;
         self.collect_at = None;
         self.on_backup = false;
