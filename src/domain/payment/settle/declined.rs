@@ -9,7 +9,7 @@ use crate::domain::{
     customer::PaymentMethod,
     dunning::{
         Action, Case, CaseState, Circumstances, Decision, DunningCase, DunningMail, FinalAction,
-        Method, MethodFacts, Reach, Refusal, StaffTask,
+        Method, MethodFacts, Refusal, StaffTask,
     },
     event::EventKind,
     hash::fnv1a,
@@ -19,7 +19,7 @@ use crate::domain::{
     payment::{
         PaymentState,
         attempt::{Attempt, AttemptState, Initiator},
-        decline::{Decline, DeclineClass, Network},
+        decline::{Decline, DeclineClass, Network, StopScope},
         method::CardMark,
         rules::RuleBook,
     },
@@ -204,7 +204,7 @@ fn follow(
     }
     if owed.bills_one_that_is(SubscriptionState::Unpaid) {
         // Dunning has come to its end; whoever tried once more has their answer.
-        block(&mut owed, decline.class, card, changes, now);
+        block(&mut owed, decline, card, changes, now);
         changes.dunning_cases.extend(owed.case.take().map(|file| file.unpaid_by_another(now)));
         changes.payments.push(owed.payment);
         return for_staff(decline, now);
@@ -243,14 +243,7 @@ fn follow(
         }
     };
     let for_staff = StaffTask::sentences(&decision.staff);
-    if let Some((_, bar)) = decision.bar {
-        match bar.reach {
-            Reach::Agreement | Reach::Credential => {
-                block(&mut owed, bar.class, card, changes, now);
-            }
-            Reach::ThisInvoice => {}
-        }
-    }
+    block(&mut owed, decline, card, changes, now);
     carry_out(owed, file, decision, occasion, changes, now, mint);
     for_staff
 }
@@ -362,16 +355,18 @@ fn finish(
 }
 
 /// Keeps `card`, which was charged, from being charged by itself until it is replaced or its data
-/// changed.
+/// changed, where the decline says that much of it. Whoever stopped one payment stopped no other (R0).
 pub(super) fn block(
     owed: &mut Owed,
-    class: DeclineClass,
+    decline: &Decline,
     card: CardMark,
     changes: &mut Changes,
     now: DateTime<Utc>,
 ) {
+    let class = decline.class;
     let is_for_good = match class {
-        DeclineClass::Never | DeclineClass::StopMandate | DeclineClass::FixData => true,
+        DeclineClass::Never | DeclineClass::FixData => true,
+        DeclineClass::StopMandate => decline.stops != Some(StopScope::ThisPayment),
         DeclineClass::Generic
         | DeclineClass::WaitIssuer
         | DeclineClass::WaitFunds
