@@ -379,6 +379,13 @@ pub trait Repository: Lists {
         subscriptions: &[Id<kind::Subscription>],
     ) -> Result<Vec<(Id<kind::Subscription>, Id<kind::Invoice>)>>;
 
+    /// Which of these open invoices had a dunning case that is closed: that came to its end.
+    async fn given_up_invoices(
+        &mut self,
+        merchant: MerchantId,
+        invoices: &[Id<kind::Invoice>],
+    ) -> Result<Vec<Id<kind::Invoice>>>;
+
     /// The open cases of these customers, oldest first.
     async fn open_cases_of_customers(
         &mut self,

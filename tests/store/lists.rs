@@ -160,6 +160,8 @@ async fn cases_policies_and_notices_are_listed(#[values(Sqlite, Postgres)] engin
     assert_eq!(repo.list_dunning_cases(merchant, false, of, cases).await.unwrap().len(), 2);
     let of_invoice = repo.open_cases_of_invoices(merchant, &[owed.invoice.id]).await.unwrap();
     assert_eq!(of_invoice, open_cases);
+    let invoices = [owed.invoice.id, shop.id()];
+    assert_eq!(repo.given_up_invoices(merchant, &invoices).await.unwrap(), [owed.invoice.id]);
     let ana = shop.customer.id;
     assert_eq!(repo.open_cases_of_customers(merchant, &[ana]).await.unwrap(), open_cases);
     assert_eq!(repo.open_cases_of_customers(merchant, &[shop.id()]).await.unwrap(), []);

@@ -1,18 +1,22 @@
 //! What a ladder's end leaves, and what it stops.
 
-use rondo::grpc::proto::v1::{
-    self, Access,
-    attempt::State::Declined,
-    cancel_subscription_request::When,
-    check_access_response::Reason,
-    dunning_ladder::{FinalAction, Step},
-    invoice::State::{Open, Paid, Uncollectible},
-    subscription::State,
+use rondo::{
+    app::merchants::{MerchantUpdate, update_merchant},
+    grpc::proto::v1::{
+        self, Access,
+        attempt::State::Declined,
+        cancel_subscription_request::When,
+        check_access_response::Reason,
+        dunning_ladder::{FinalAction, Step},
+        invoice::State::{Open, Paid, Uncollectible},
+        subscription::State,
+    },
 };
 use rstest::rstest;
 
 use crate::support::{
     Engine::{self, Postgres, Sqlite},
+    api::id_of,
     cards,
     offer::{retry, try_backup},
     world::World,
@@ -177,4 +181,30 @@ async fn an_unpaid_membership_is_charged_no_more_for_what_was_planned(
     let unpaid = told.iter().position(|told| *told == "subscription.unpaid").unwrap();
     let after = told[unpaid..].iter().filter(|told| told.starts_with("payment."));
     assert_eq!(after.count(), 0, "{told:#?}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_course_that_was_given_up_is_dunned_no_second_time(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let ladder = world.policy(vec![retry(3)], FinalAction::MarkUnpaid).await;
+    let update =
+        MerchantUpdate { dunning_policy: Some(Some(id_of(&ladder))), ..MerchantUpdate::default() };
+    let mut repo = world.rondo.store.begin().await.unwrap();
+    update_merchant(&world.rondo, repo.as_mut(), world.merchant_id, None, update).await.unwrap();
+    repo.commit().await.unwrap();
+    let bo = world.member("Bo", cards::EMPTY).await;
+    let course = bo.buys("Course", "49.00 EUR").await;
+    world.advance_to("2026-02-10").await;
+    let request = v1::PayInvoiceRequest {
+        name: course.name.clone(),
+        request_id: world.api.request_id(),
+        ..Default::default()
+    };
+    world.api.invoices().pay_invoice(request).await.unwrap();
+    world.advance_to("2026-03-01").await;
+    let cases = bo.cases().await;
+    assert_eq!(cases.len(), 1, "{cases:#?}");
 }

@@ -202,7 +202,7 @@ fn follow(
     if owed.bills_one_that_is(SubscriptionState::Incomplete) {
         return first::declined(owed, decline, card, occasion, changes, now, mint);
     }
-    if owed.bills_one_that_is(SubscriptionState::Unpaid) {
+    if owed.is_given_up || owed.bills_one_that_is(SubscriptionState::Unpaid) {
         // Dunning has come to its end; whoever tried once more has their answer.
         block(&mut owed, decline, card, changes, now);
         changes.dunning_cases.extend(owed.case.take().map(|file| file.unpaid_by_another(now)));

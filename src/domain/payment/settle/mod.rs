@@ -67,6 +67,8 @@ pub struct Owed {
     pub other_debts: OtherDebts,
     /// The invoice's open dunning case.
     pub case: Option<DunningCase>,
+    /// Whether it had one that came to its end.
+    pub is_given_up: bool,
     /// When the customer was last written to because of dunning, or will be.
     pub last_dunned_at: Option<DateTime<Utc>>,
     /// What dunning goes by if a case must be opened.
