@@ -54,7 +54,7 @@ async fn claim(
     let poisoned = |error: StoreError| TurnError::of(objects.clone(), error.into());
     let papers = Papers::load(repo.as_mut(), merchant, &claim.rows).await.map_err(poisoned)?;
     let (now, later) =
-        spaced(repo.as_mut(), merchant, claim.rows, times).await.map_err(poisoned)?;
+        spaced(repo.as_mut(), merchant, &papers, claim.rows, times).await.map_err(poisoned)?;
     repo.write(Changes { notices: later, ..Changes::default() }).await.map_err(poisoned)?;
     let leased: Vec<_> = now
         .into_iter()
@@ -73,15 +73,18 @@ async fn claim(
 
 /// What leaves now, and what is put off: no dunning mail within a day of another one to the same member,
 /// however long the mail server was away (RULES EML-5). One that another worker is sending counts as
-/// sent now: members are locked, so that of two workers the second sees what the first one took.
+/// sent now: members are locked, so that of two workers the second sees what the first one took. What
+/// will not be sent puts nothing off.
 async fn spaced(
     repo: &mut dyn Repository,
     merchant: &Merchant,
+    papers: &Papers,
     due: Vec<Notice>,
     times: Times,
 ) -> Result<(Vec<Notice>, Vec<Notice>), StoreError> {
     let spacing = RuleBook::at(times.now.date_naive()).mail_spacing();
-    let dunning = due.iter().filter(|notice| notice.facts.is_dunning());
+    let duns = |notice: &Notice| notice.facts.is_dunning() && is_still_to_be_sent(papers, notice);
+    let dunning = due.iter().filter(|notice| duns(notice));
     let customers: BTreeSet<_> = dunning.map(|notice| notice.customer).collect();
     if customers.is_empty() {
         return Ok((due, Vec::new()));
@@ -97,7 +100,7 @@ async fn spaced(
     let mut last: BTreeMap<_, _> = dunned.into_iter().filter_map(last_of).collect();
     let (mut now, mut later) = (Vec::new(), Vec::new());
     for mut notice in due {
-        if !notice.facts.is_dunning() {
+        if !duns(&notice) {
             now.push(notice);
             continue;
         }
@@ -111,6 +114,11 @@ async fn spaced(
         }
     }
     Ok((now, later))
+}
+
+/// Whether a mail still tells something, to someone who can be told.
+fn is_still_to_be_sent(papers: &Papers, notice: &Notice) -> bool {
+    papers.is_true(notice) && !papers.is_suppressed(notice)
 }
 
 /// What became of a mail, and whether its address takes no more.
@@ -128,7 +136,7 @@ async fn send(
     times: Times,
 ) -> Sent {
     let leased_until = notice.leased_until.take();
-    if papers.is_suppressed(&notice) || !papers.is_true(&notice) {
+    if !is_still_to_be_sent(papers, &notice) {
         notice.state = NoticeState::Superseded;
         notice.due_at = None;
         return Sent { notice, suppress: false, for_staff: None };

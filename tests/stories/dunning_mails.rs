@@ -201,3 +201,30 @@ async fn a_mail_that_was_set_aside_holds_no_payment_up(#[values(Sqlite, Postgres
     world.advance_to("2026-02-20").await;
     course.assert().is_active().has_invoices([Paid]).await;
 }
+
+#[rstest]
+#[tokio::test]
+async fn a_mail_that_is_not_true_any_more_puts_no_other_off(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").without_test_clock().in_order().await;
+    let ladder = world.policy(vec![retry(5), retry(7)], FinalAction::Cancel).await;
+    let bo = world.member("Bo", cards::EMPTY).await;
+    let mut courses = Vec::new();
+    for name in ["Membership", "Library"] {
+        let plan = world.plan(name, "20.00 EUR").with_trial(14).dunned_by(&ladder);
+        let plan = plan.create().await;
+        courses.push(world.subscribe(&bo, &plan).await);
+    }
+    world.mails.misbehave(Fault::HangUp);
+    world.is_down_until("2026-02-14").await;
+    world.time_passes(TimeDelta::hours(25));
+    // Before the mail server is back, what the first mail asks for is paid.
+    let good = bo.adds_card(cards::GOOD).await;
+    courses[0].pays_with(&good).await.unwrap();
+    while engine::round(&world.rondo, Work::Collect).await.unwrap() > 0 {}
+    courses[0].assert().is_active().has_invoices([Paid]).await;
+    world.mails.misbehave(Fault::None);
+    engine::round(&world.rondo, Work::SendMail).await.unwrap();
+    assert_eq!(told(&world, &bo).await, [(world.now().await, "payment_failed")]);
+}
