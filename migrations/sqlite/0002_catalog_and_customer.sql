@@ -67,6 +67,7 @@ create table payment_method (
         'generic', 'wait_issuer', 'wait_funds', 'hold_risk', 'config', 'fix_data', 'needs_sca',
         'stop_mandate', 'never'
     )),
+    blocked_at integer check ((blocked_at is null) = (blocked is null)),
     created_at integer not null,
     deleted_at integer,
     version integer not null check (version > 0),

@@ -10,7 +10,7 @@ use super::{
     Rondo,
     index::{by_id, ids_of},
     order::{self, Errand},
-    record,
+    record::{self, NoCharge},
     sent::Sent,
     standing,
     turn::{self, TurnError},
@@ -60,14 +60,15 @@ async fn start(
     let claim = repo.claim_due_payments(merchant.id, times, limit).await?;
     turn::set_broken_aside(repo.as_mut(), merchant, Work::Collect, times, &claim.broken).await?;
     let count = claim.rows.len() + claim.broken.len();
-    let objects = claim.rows.iter().map(|payment| payment.id.to_string()).collect();
+    let objects: Vec<_> = claim.rows.iter().map(|payment| payment.id.to_string()).collect();
+    let poisoned = |error: StoreError| TurnError::of(objects.clone(), error.into());
 
     let mut changes = Changes::default();
-    let mut without_method: Vec<Payment> = Vec::new();
+    let mut not_charged: Vec<(Payment, NoCharge)> = Vec::new();
     let mut errands = Vec::new();
     let leased_until = rondo.lease_until(times.world);
     let mut cards_in_use = BTreeSet::new();
-    for due in load(repo.as_mut(), merchant, claim.rows, times).await? {
+    for due in load(repo.as_mut(), merchant, claim.rows, times).await.map_err(poisoned)? {
         match decide(due, times, &cards_in_use) {
             Start::Attempt(due, method) => {
                 cards_in_use.insert(method.card_key().to_owned());
@@ -81,22 +82,16 @@ async fn start(
                 payment.collect_at = None;
                 changes.payments.push(payment);
             }
-            Start::Later(mut payment, at) => {
-                payment.collect_at = Some(at);
-                changes.payments.push(payment);
-            }
-            Start::NoMethod(payment) => without_method.push(payment),
+            Start::Not(payment, why) => not_charged.push((payment, why)),
             Start::NextTurn => {}
         }
     }
     // Whose other payment is being tried waits for the next turn: what follows could end that one too.
     let tried: BTreeSet<_> = changes.attempts.iter().map(|attempt| attempt.customer).collect();
-    without_method.retain(|payment| !tried.contains(&payment.customer));
-    let without_method = ids_of(&without_method, |payment| payment.id);
-    changes.append(
-        record::nothing_to_charge(rondo, repo.as_mut(), merchant, times, &without_method).await?,
-    );
-    repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
+    not_charged.retain(|(payment, _)| !tried.contains(&payment.customer));
+    let told = record::not_charged(rondo, repo.as_mut(), merchant, times, &not_charged).await;
+    changes.append(told.map_err(poisoned)?);
+    repo.write(changes).await.map_err(poisoned)?;
     repo.commit().await?;
     Ok((count, errands))
 }
@@ -113,10 +108,8 @@ enum Start {
     Attempt(Box<DuePayment>, PaymentMethod),
     /// The invoice was paid or taken back meanwhile (RULES RET-7).
     NotOwed(Payment),
-    /// The network's window is full until then (RULES RET-4).
-    Later(Payment, DateTime<Utc>),
-    /// There is nothing that may be charged without the customer.
-    NoMethod(Payment),
+    /// It cannot be charged now.
+    Not(Payment, NoCharge),
     /// The same card is being charged in this batch already.
     NextTurn,
 }
@@ -126,7 +119,7 @@ fn decide(due: DuePayment, times: Times, cards_in_use: &BTreeSet<String>) -> Sta
         return Start::NotOwed(due.payment);
     }
     let Some(method) = due.method.clone().filter(PaymentMethod::is_chargeable) else {
-        return Start::NoMethod(due.payment);
+        return Start::Not(due.payment, NoCharge::NoMethod);
     };
     if cards_in_use.contains(method.card_key()) {
         return Start::NextTurn;
@@ -135,8 +128,8 @@ fn decide(due: DuePayment, times: Times, cards_in_use: &BTreeSet<String>) -> Sta
     let limits = RuleBook::at(times.now.date_naive()).limits(method.network);
     match network::free_at(&due.sent_before, planned, limits, times.now) {
         When::Now => Start::Attempt(Box::new(due), method),
-        When::At(at) => Start::Later(due.payment, at),
-        When::Never => Start::NoMethod(due.payment),
+        When::At(_) => Start::Not(due.payment, NoCharge::HeldBack),
+        When::Never => Start::Not(due.payment, NoCharge::NoMethod),
     }
 }
 

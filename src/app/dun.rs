@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::{changes::Changes, merchant::Merchant, payment::settle},
-    store::Work,
+    store::{StoreError, Work},
 };
 
 /// Takes up to `limit` due steps of `merchant`. How many were due.
@@ -21,14 +21,16 @@ pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<us
     let claim = repo.claim_due_cases(merchant.id, times, limit).await?;
     turn::set_broken_aside(repo.as_mut(), merchant, Work::Dun, times, &claim.broken).await?;
     let count = claim.rows.len() + claim.broken.len();
-    let objects = claim.rows.iter().map(|case| case.id.to_string()).collect();
+    let objects: Vec<_> = claim.rows.iter().map(|case| case.id.to_string()).collect();
+    let poisoned = |error: StoreError| TurnError::of(objects.clone(), error.into());
     let payments = ids_of(&claim.rows, |case| case.payment);
     let concerned = ids_of(&claim.rows, |case| case.customer);
     repo.lock_customers(merchant.id, &concerned).await?;
 
     let mut changes = Changes::default();
     let mut customers = BTreeSet::new();
-    for owed in standing::load_owed(repo.as_mut(), merchant, &payments, times.now).await? {
+    let owed = standing::load_owed(repo.as_mut(), merchant, &payments, times.now).await;
+    for owed in owed.map_err(poisoned)? {
         // A customer's second case waits for the next turn, to see what the first one did.
         if !customers.insert(owed.customer.id) {
             continue;
@@ -42,9 +44,9 @@ pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<us
             }
         }
     }
-    let more = given_up_with(repo.as_mut(), merchant, &changes, times.now, &rondo.mint).await?;
-    changes.append(more);
-    repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
+    let more = given_up_with(repo.as_mut(), merchant, &changes, times.now, &rondo.mint).await;
+    changes.append(more.map_err(poisoned)?);
+    repo.write(changes).await.map_err(poisoned)?;
     repo.commit().await?;
     Ok(count)
 }

@@ -21,7 +21,7 @@ use crate::{
         ids::{Id, kind},
         merchant::Merchant,
         payment::{
-            attempt::{Attempt, Initiator},
+            attempt::{Attempt, AttemptState, Initiator},
             decline::DeclineClass,
             method::StoredMethod,
             outcome::Outcome,
@@ -232,7 +232,7 @@ async fn charge(
     let merchant = merchant.ok_or_else(|| NotApplied::because("its merchant is gone"))?;
     if returns::is_late_failure(&attempt, &outcome) {
         returns::late_failure(rondo, &merchant, attempt).await?;
-    } else if is_one_card_of_a_page(&attempt, &outcome) {
+    } else if is_one_card_of_a_page(&attempt, &outcome) || is_older(&attempt, &outcome) {
         resolve::ask_now(rondo, &merchant, attempt.id).await?;
     } else {
         let heard = Heard { attempt: attempt.id, word: Word::News(outcome.into()) };
@@ -251,6 +251,12 @@ fn is_one_card_of_a_page(attempt: &Attempt, outcome: &Outcome) -> bool {
             is_page
         }
     }
+}
+
+/// Whether the news may be of a time before what we know: that the customer must act, of a charge that
+/// was accepted since. The gateway is asked how it stands (RULES WIN-5).
+fn is_older(attempt: &Attempt, outcome: &Outcome) -> bool {
+    attempt.state == AttemptState::Pending && matches!(outcome, Outcome::ActionRequired { .. })
 }
 
 async fn money_back(
@@ -310,6 +316,7 @@ async fn update_method(
     let is_mended = method.blocked == Some(DeclineClass::FixData);
     if is_mended {
         method.blocked = None;
+        method.blocked_at = None;
     }
     let customer = method.customer;
     let event = method.event(EventKind::PaymentMethodUpdated, act.now(), act.mint);

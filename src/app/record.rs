@@ -1,6 +1,9 @@
 //! Records what was heard of attempts: the one path for replies, look-ups, webhooks and pages.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -20,6 +23,7 @@ use crate::{
         ids::{Id, Mint, kind},
         merchant::Merchant,
         payment::{
+            Payment,
             attempt::{AttemptState, News},
             settle::{self, Settled, Standing},
         },
@@ -68,12 +72,9 @@ pub(super) async fn record(
                     return Err(TurnError::Later(error));
                 }
             }
-            Err(TurnError::Poisoned { objects, source }) if group.len() == 1 => {
-                for object in objects {
-                    let reason = whole_reason(&source);
-                    turn::set_poison_aside(rondo, merchant, Work::Resolve, &object, &reason)
-                        .await?;
-                }
+            Err(TurnError::Poisoned { source, .. }) if group.len() == 1 => {
+                let (object, reason) = (group[0].attempt.to_string(), whole_reason(&source));
+                turn::set_poison_aside(rondo, merchant, Work::Resolve, &object, &reason).await?;
                 return Ok(());
             }
             // Find the one that cannot be written; the others go through.
@@ -240,26 +241,39 @@ pub(super) fn observe(changes: &Changes) {
     }
 }
 
-/// What follows for payments that have nothing that may be charged: the customer is asked for a
-/// card at once, as after a decline that says so.
-pub(super) async fn nothing_to_charge(
+/// Why a payment that was due was not charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoCharge {
+    /// There is nothing that may be charged without the customer.
+    NoMethod,
+    /// The network's window is full (RULES RET-4).
+    HeldBack,
+}
+
+/// What follows for payments that cannot be charged now: the customer is told at once, as after a
+/// decline that says so.
+pub(super) async fn not_charged(
     rondo: &Rondo,
     repo: &mut dyn Repository,
     merchant: &Merchant,
     times: Times,
-    payments: &[Id<kind::Payment>],
+    payments: &[(Payment, NoCharge)],
 ) -> Result<Changes, StoreError> {
     let mut changes = Changes::default();
     if payments.is_empty() {
         return Ok(changes);
     }
     let mut customers = BTreeSet::new();
-    let concerned = repo.payments(merchant.id, payments).await?;
-    repo.lock_customers(merchant.id, &ids_of(&concerned, |payment| payment.customer)).await?;
-    for owed in standing::load_owed(repo, merchant, payments, times.now).await? {
+    repo.lock_customers(merchant.id, &ids_of(payments, |(payment, _)| payment.customer)).await?;
+    let ids = ids_of(payments, |(payment, _)| payment.id);
+    let why: BTreeMap<_, _> = payments.iter().map(|(payment, why)| (payment.id, *why)).collect();
+    for owed in standing::load_owed(repo, merchant, &ids, times.now).await? {
         // A customer's second one waits for the next turn, to see what the first one did.
         if customers.insert(owed.customer.id) {
-            changes.append(settle::without_method(owed, times.now, &rondo.mint));
+            changes.append(match why[&owed.payment.id] {
+                NoCharge::NoMethod => settle::without_method(owed, times.now, &rondo.mint),
+                NoCharge::HeldBack => settle::held_back(owed, times.now, &rondo.mint),
+            });
         }
     }
     let more = given_up_with(repo, merchant, &changes, times.now, &rondo.mint).await?;

@@ -28,7 +28,7 @@ use crate::{
         },
     },
     gateway::{GatewayError, RefundOrder, RefundOutcome, RefundSighting},
-    store::Work,
+    store::{StoreError, Work},
 };
 
 /// After so many tries without an answer a person looks.
@@ -135,15 +135,16 @@ async fn claim(
     let claim = repo.claim_due_refunds(merchant.id, times, limit).await?;
     turn::set_broken_aside(repo.as_mut(), merchant, Work::Collect, times, &claim.broken).await?;
     let count = claim.rows.len() + claim.broken.len();
-    let objects = claim.rows.iter().map(|refund| refund.id.to_string()).collect();
-    let attempts = repo.attempts(merchant.id, &ids_of(&claim.rows, |r| r.attempt)).await?;
-    let attempts = by_id(attempts, |attempt| attempt.id);
+    let objects: Vec<_> = claim.rows.iter().map(|refund| refund.id.to_string()).collect();
+    let poisoned = |error: StoreError| TurnError::of(objects.clone(), error.into());
+    let attempts = repo.attempts(merchant.id, &ids_of(&claim.rows, |r| r.attempt)).await;
+    let attempts = by_id(attempts.map_err(poisoned)?, |attempt| attempt.id);
     let reversed = attempts.values().filter(|attempt| !attempt.reversals.is_empty());
     let reversed: Vec<_> = reversed.map(|attempt| attempt.payment).collect();
     let refunds = if reversed.is_empty() {
         Vec::new()
     } else {
-        repo.refunds_of_payments(merchant.id, &reversed).await?
+        repo.refunds_of_payments(merchant.id, &reversed).await.map_err(poisoned)?
     };
     let mut changes = Changes::default();
     let mut errands = Vec::new();
@@ -167,7 +168,7 @@ async fn claim(
         refund.due_at = Some(times.now);
         changes.refunds.push(refund);
     }
-    repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
+    repo.write(changes).await.map_err(poisoned)?;
     repo.commit().await?;
     Ok((count, errands))
 }

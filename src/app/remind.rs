@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     domain::{changes::Changes, merchant::Merchant, notice::reminder, subscription::Subscription},
-    store::Work,
+    store::{StoreError, Work},
 };
 
 /// Writes up to `limit` due reminders of `merchant`. How many were due.
@@ -18,16 +18,17 @@ pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<us
     let claim = repo.claim_reminders(merchant.id, times, limit).await?;
     turn::set_broken_aside(repo.as_mut(), merchant, Work::Remind, times, &claim.broken).await?;
     let count = claim.rows.len() + claim.broken.len();
-    let objects = claim.rows.iter().map(|subscription| subscription.id.to_string()).collect();
+    let objects: Vec<_> = claim.rows.iter().map(|one| one.id.to_string()).collect();
+    let poisoned = |error: StoreError| TurnError::of(objects.clone(), error.into());
 
-    let customers = repo.customers(merchant.id, &ids_of(&claim.rows, |s| s.customer)).await?;
-    let customers = by_id(customers, |customer| customer.id);
+    let customers = repo.customers(merchant.id, &ids_of(&claim.rows, |s| s.customer)).await;
+    let customers = by_id(customers.map_err(poisoned)?, |customer| customer.id);
     let paying = |s: &Subscription| s.payment_method.or(customers[&s.customer].default_method);
     let methods: Vec<_> = claim.rows.iter().filter_map(paying).collect();
-    let methods = repo.payment_methods(merchant.id, &ids_of(&methods, |id| *id)).await?;
-    let methods = by_id(methods, |method| method.id);
+    let methods = repo.payment_methods(merchant.id, &ids_of(&methods, |id| *id)).await;
+    let methods = by_id(methods.map_err(poisoned)?, |method| method.id);
     let keys = claim.rows.iter().map(next_terms).collect();
-    let terms = terms_of(repo.as_mut(), merchant, keys).await?;
+    let terms = terms_of(repo.as_mut(), merchant, keys).await.map_err(poisoned)?;
 
     let mut changes = Changes::default();
     for mut subscription in claim.rows {
@@ -46,7 +47,7 @@ pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<us
             }
         }
     }
-    repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
+    repo.write(changes).await.map_err(poisoned)?;
     repo.commit().await?;
     Ok(count)
 }

@@ -13,6 +13,7 @@ use crate::{
     domain::{
         catalog::{Terms, VersionNumber},
         changes::Changes,
+        event::{EventKind, Subject},
         ids::{Id, Mint, kind},
         invoice::closing::{self, OpenInvoice},
         merchant::Merchant,
@@ -32,10 +33,11 @@ pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<us
     let claim = repo.claim_due_subscriptions(merchant.id, times, limit).await?;
     turn::set_broken_aside(repo.as_mut(), merchant, Work::Renew, times, &claim.broken).await?;
     let count = claim.rows.len() + claim.broken.len();
-    let objects = claim.rows.iter().map(|subscription| subscription.id.to_string()).collect();
+    let objects: Vec<_> = claim.rows.iter().map(|one| one.id.to_string()).collect();
+    let poisoned = |error: StoreError| TurnError::of(objects.clone(), error.into());
 
     let mut changes = Changes::default();
-    for due in load(repo.as_mut(), merchant, claim.rows).await? {
+    for due in load(repo.as_mut(), merchant, claim.rows).await.map_err(poisoned)? {
         let id = due.subscription.id;
         match renewal::renew(due, times.now, &rondo.mint) {
             Ok(renewed) => changes.append(renewed),
@@ -47,7 +49,7 @@ pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<us
         }
     }
     metrics::counter!("rondo_renewals_total").increment(changes.invoices.len() as u64);
-    repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
+    repo.write(changes).await.map_err(poisoned)?;
     repo.commit().await?;
     Ok(count)
 }
@@ -95,8 +97,9 @@ pub(super) async fn open_of_subscriptions(
         .collect())
 }
 
-/// What else is owed for the subscriptions that `changes` end because dunning came to its end: it is
-/// given up with them, in the same transaction.
+/// What else is owed for the subscriptions with which dunning came to its end by `changes`, in the same
+/// transaction: it is given up with those that it ended, and what was planned for those that it left
+/// unpaid is taken back.
 pub(super) async fn given_up_with(
     repo: &mut dyn Repository,
     merchant: &Merchant,
@@ -109,13 +112,25 @@ pub(super) async fn given_up_with(
         subscription.state.is_over() && cause == Some(CancellationCause::Dunning)
     };
     let ended: Vec<_> = changes.subscriptions.iter().filter(by_dunning).map(|s| s.id).collect();
+    let became_unpaid = |subscription: &&Subscription| {
+        let subject = Subject::Subscription(subscription.id);
+        let mut told = changes.events.iter().filter(|event| event.subject == subject);
+        told.any(|event| event.kind == EventKind::SubscriptionUnpaid)
+    };
+    let unpaid: Vec<_> = changes.subscriptions.iter().filter(became_unpaid).map(|s| s.id).collect();
     let mut more = Changes::default();
-    if ended.is_empty() {
-        return Ok(more);
+    if !ended.is_empty() {
+        for open in open_of_subscriptions(repo, merchant, &ended).await? {
+            if changes.invoices.iter().all(|changed| changed.id != open.invoice.id) {
+                more.append(closing::give_up(open, now, mint));
+            }
+        }
     }
-    for open in open_of_subscriptions(repo, merchant, &ended).await? {
-        if changes.invoices.iter().all(|changed| changed.id != open.invoice.id) {
-            more.append(closing::give_up(open, now, mint));
+    if !unpaid.is_empty() {
+        for open in open_of_subscriptions(repo, merchant, &unpaid).await? {
+            if changes.payments.iter().all(|changed| changed.invoice != open.invoice.id) {
+                more.append(closing::unplan(open, now));
+            }
         }
     }
     Ok(more)

@@ -14,7 +14,9 @@ use super::{
 use crate::{
     domain::{
         changes::Changes,
+        customer::PaymentMethod,
         ids::{Id, kind},
+        invoice::Invoice,
         merchant::Merchant,
         payment::attempt::{Attempt, AttemptState, Initiator, News, Step},
     },
@@ -85,7 +87,7 @@ async fn ask(
     Ok(())
 }
 
-/// An attempt to ask after, and how it would be sent again.
+/// An attempt to ask after, and how it would be sent again, if it is still wanted.
 #[derive(Debug)]
 struct Inquiry {
     attempt: Attempt,
@@ -104,28 +106,25 @@ async fn claim(
     let claim = repo.claim_probes(merchant.id, times, limit).await?;
     turn::set_broken_aside(repo.as_mut(), merchant, Work::Resolve, times, &claim.broken).await?;
     let count = claim.rows.len() + claim.broken.len();
-    let objects = claim.rows.iter().map(|attempt| attempt.id.to_string()).collect();
+    let objects: Vec<_> = claim.rows.iter().map(|attempt| attempt.id.to_string()).collect();
+    let poisoned = |error: StoreError| TurnError::of(objects.clone(), error.into());
     let leased_until = rondo.lease_until(times.world);
-    let inquiries = load(repo.as_mut(), merchant, &claim.rows, leased_until).await?;
-    let leased = |attempt| leased(rondo, attempt, leased_until, times);
-    let attempts = claim.rows.into_iter().map(leased).collect();
+    let inquiries = load(repo.as_mut(), merchant, &claim.rows, leased_until).await;
+    let inquiries = inquiries.map_err(poisoned)?;
+    let attempts = inquiries.iter().map(|inquiry| leased(rondo, inquiry, times)).collect();
     let changes = Changes { attempts, ..Changes::default() };
-    repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
+    repo.write(changes).await.map_err(poisoned)?;
     repo.commit().await?;
     Ok((count, inquiries))
 }
 
 /// An attempt in a worker's hands, which may come to send it again.
-fn leased(
-    rondo: &Rondo,
-    mut attempt: Attempt,
-    leased_until: DateTime<Utc>,
-    times: Times,
-) -> Attempt {
+fn leased(rondo: &Rondo, inquiry: &Inquiry, times: Times) -> Attempt {
+    let mut attempt = inquiry.attempt.clone();
     let gateway = rondo.gateways.get(&attempt.gateway);
     let may_be_sent = attempt.was_not_sent()
         || gateway.is_some_and(|gateway| may_send_again(gateway.as_ref(), &attempt, times.world));
-    if may_be_sent {
+    if may_be_sent && inquiry.errand.is_some() {
         attempt.last_sent_at = times.now;
         attempt.not_found_at = None;
     }
@@ -133,7 +132,7 @@ fn leased(
     if attempt.state == AttemptState::InFlight && !attempt.was_not_sent() {
         attempt.state = AttemptState::Unknown;
     }
-    attempt.leased_until = Some(leased_until);
+    attempt.leased_until = Some(inquiry.leased_until);
     attempt.probe_at = None;
     attempt
 }
@@ -146,14 +145,35 @@ async fn load(
 ) -> Result<Vec<Inquiry>, StoreError> {
     let invoices = repo.invoices(merchant.id, &ids_of(attempts, |a| a.invoice)).await?;
     let invoices = by_id(invoices, |invoice| invoice.id);
+    let methods: Vec<_> = attempts.iter().filter_map(|attempt| attempt.method).collect();
+    let methods = repo.payment_methods(merchant.id, &ids_of(&methods, |id| *id)).await?;
+    let methods = by_id(methods, |method| method.id);
     Ok(attempts
         .iter()
-        .map(|attempt| Inquiry {
-            errand: Errand::charge(attempt, &invoices[&attempt.invoice], leased_until),
-            leased_until,
-            attempt: attempt.clone(),
+        .map(|attempt| {
+            let invoice = &invoices[&attempt.invoice];
+            let method = attempt.method.and_then(|id| methods.get(&id));
+            let errand = Errand::charge(attempt, invoice, leased_until);
+            Inquiry {
+                errand: errand.filter(|_| is_wanted(attempt, invoice, method, merchant)),
+                leased_until,
+                attempt: attempt.clone(),
+            }
         })
         .collect())
+}
+
+/// Whether an order may still go out: something is owed, and what was to be charged for it may be
+/// charged. Whoever has left, or has taken their card out, is only asked after (RULES CAN-4).
+fn is_wanted(
+    attempt: &Attempt,
+    invoice: &Invoice,
+    method: Option<&PaymentMethod>,
+    merchant: &Merchant,
+) -> bool {
+    invoice.open_amount().is_positive()
+        && method.is_some_and(PaymentMethod::is_chargeable)
+        && merchant.goes_by(&attempt.gateway)
 }
 
 async fn inquire(rondo: &Rondo, inquiry: Inquiry, times: Times) -> Heard {

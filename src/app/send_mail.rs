@@ -18,7 +18,7 @@ use crate::{
         payment::rules::RuleBook,
     },
     mail::{self, MailError, Outgoing, Overrides, Remedy},
-    store::{Repository, StoreError, Times, Work},
+    store::{Dunned, Repository, StoreError, Times, Work},
 };
 
 /// Mails of a batch that are sent one after the other.
@@ -50,10 +50,12 @@ async fn claim(
     let claim = repo.claim_due_notices(merchant.id, times, limit).await?;
     turn::set_broken_aside(repo.as_mut(), merchant, Work::SendMail, times, &claim.broken).await?;
     let count = claim.rows.len() + claim.broken.len();
-    let objects = claim.rows.iter().map(|notice| notice.id.to_string()).collect();
-    let papers = Papers::load(repo.as_mut(), merchant, &claim.rows).await?;
-    let (now, later) = spaced(repo.as_mut(), merchant, claim.rows, times).await?;
-    repo.write(Changes { notices: later, ..Changes::default() }).await?;
+    let objects: Vec<_> = claim.rows.iter().map(|notice| notice.id.to_string()).collect();
+    let poisoned = |error: StoreError| TurnError::of(objects.clone(), error.into());
+    let papers = Papers::load(repo.as_mut(), merchant, &claim.rows).await.map_err(poisoned)?;
+    let (now, later) =
+        spaced(repo.as_mut(), merchant, &papers, claim.rows, times).await.map_err(poisoned)?;
+    repo.write(Changes { notices: later, ..Changes::default() }).await.map_err(poisoned)?;
     let leased: Vec<_> = now
         .into_iter()
         .map(|notice| Notice {
@@ -63,33 +65,42 @@ async fn claim(
         })
         .collect();
     let changes = Changes { notices: leased.clone(), ..Changes::default() };
-    repo.write(changes).await.map_err(|error| TurnError::of(objects, error.into()))?;
+    repo.write(changes).await.map_err(poisoned)?;
     repo.commit().await?;
     let read = leased.into_iter().map(Notice::as_written).collect();
     Ok((count, read, papers))
 }
 
 /// What leaves now, and what is put off: no dunning mail within a day of another one to the same member,
-/// however long the mail server was away (RULES EML-5).
+/// however long the mail server was away (RULES EML-5). One that another worker is sending counts as
+/// sent now: members are locked, so that of two workers the second sees what the first one took. What
+/// will not be sent puts nothing off.
 async fn spaced(
     repo: &mut dyn Repository,
     merchant: &Merchant,
+    papers: &Papers,
     due: Vec<Notice>,
     times: Times,
 ) -> Result<(Vec<Notice>, Vec<Notice>), StoreError> {
     let spacing = RuleBook::at(times.now.date_naive()).mail_spacing();
-    let dunning = due.iter().filter(|notice| notice.facts.is_dunning());
+    let duns = |notice: &Notice| notice.facts.is_dunning() && is_still_to_be_sent(papers, notice);
+    let dunning = due.iter().filter(|notice| duns(notice));
     let customers: BTreeSet<_> = dunning.map(|notice| notice.customer).collect();
     if customers.is_empty() {
         return Ok((due, Vec::new()));
     }
     let customers: Vec<_> = customers.into_iter().collect();
+    repo.lock_customers(merchant.id, &customers).await?;
     let dunned = repo.last_dunning_mails(merchant.id, &customers).await?;
-    let mut last: BTreeMap<_, _> =
-        dunned.into_iter().filter_map(|dunned| Some((dunned.customer, dunned.sent_at?))).collect();
+    let last_of = |dunned: Dunned| {
+        let is_being_told = dunned.leased_until.is_some_and(|until| until > times.world);
+        let last = if is_being_told { Some(times.now) } else { dunned.sent_at };
+        Some((dunned.customer, last?))
+    };
+    let mut last: BTreeMap<_, _> = dunned.into_iter().filter_map(last_of).collect();
     let (mut now, mut later) = (Vec::new(), Vec::new());
     for mut notice in due {
-        if !notice.facts.is_dunning() {
+        if !duns(&notice) {
             now.push(notice);
             continue;
         }
@@ -103,6 +114,11 @@ async fn spaced(
         }
     }
     Ok((now, later))
+}
+
+/// Whether a mail still tells something, to someone who can be told.
+fn is_still_to_be_sent(papers: &Papers, notice: &Notice) -> bool {
+    papers.is_true(notice) && !papers.is_suppressed(notice)
 }
 
 /// What became of a mail, and whether its address takes no more.
@@ -120,7 +136,7 @@ async fn send(
     times: Times,
 ) -> Sent {
     let leased_until = notice.leased_until.take();
-    if papers.is_suppressed(&notice) || !papers.is_true(&notice) {
+    if !is_still_to_be_sent(papers, &notice) {
         notice.state = NoticeState::Superseded;
         notice.due_at = None;
         return Sent { notice, suppress: false, for_staff: None };

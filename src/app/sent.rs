@@ -1,4 +1,4 @@
-//! What was sent before, as the networks count it (RULES RET-1, RET-2).
+//! What was tried before, as the networks count it (RULES RET-1, RET-2).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -72,8 +72,8 @@ impl Sent {
         })
     }
 
-    /// All that counts when `payment` is to be charged to `method`: what was sent on that card, and
-    /// what was sent for the same invoice on others.
+    /// All that counts when `payment` is to be charged to `method`: what was tried on that card, and
+    /// what was tried for the same invoice on others.
     pub(super) fn before(
         &self,
         payment: &Payment,
@@ -90,6 +90,7 @@ impl Sent {
         });
         let same_invoice = self.for_payments.get(&payment.id).into_iter().flatten();
         let same_invoice = same_invoice
+            .filter(|attempt| attempt.counts_as_try())
             .map(|attempt| (attempt, card == Some(attempt.card_key.as_str())))
             .filter(|(attempt, is_same_card)| !is_same_card || attempt.sent_at < self.since)
             .map(|(attempt, is_same_card)| SentAttempt {

@@ -12,8 +12,9 @@ use super::{
 use crate::{
     domain::{
         customer::{Customer, PaymentMethod},
-        dunning::Setting,
+        dunning::{DunningCase, Setting},
         ids::{Id, kind},
+        invoice::Invoice,
         merchant::Merchant,
         payment::{
             Payment,
@@ -78,7 +79,8 @@ pub(super) fn choices(
 }
 
 /// What a payment is charged to, unless the ladder orders the backup: the best that can be charged; or
-/// the best, if none can.
+/// the best, if none can. Whose bank was told to stop one of them has withdrawn consent to the agreement:
+/// what stands behind it is charged only if it was agreed to since (RULES §1, `STOP_MANDATE`).
 fn primary<'m>(
     payment: &Payment,
     subscription: Option<&Subscription>,
@@ -87,7 +89,14 @@ fn primary<'m>(
 ) -> Option<&'m PaymentMethod> {
     let named = named(payment, subscription, customer);
     let known = || named.into_iter().flatten().filter_map(|id| methods.get(&id));
-    known().find(|method| method.is_chargeable()).or_else(|| known().next())
+    let mut stopped_at = None;
+    for method in known() {
+        if method.is_chargeable() && stopped_at.is_none_or(|at| method.consented_at > at) {
+            return Some(method);
+        }
+        stopped_at = stopped_at.max(method.stopped_at());
+    }
+    known().next()
 }
 
 /// What the next attempt at a payment charges.
@@ -150,6 +159,7 @@ async fn owed(
         .collect();
     let methods: Vec<_> = methods.into_iter().collect();
     let methods = by_id(repo.payment_methods(merchant.id, &methods).await?, |method| method.id);
+    let given_up = given_up(repo, merchant, &invoices, &subscriptions, &cases).await?;
     let method = |id: Option<Id<kind::PaymentMethod>>| methods.get(&id?);
     let charged = |payment: &Payment| match charged.get(&payment.id) {
         Some(charged) => method(*charged),
@@ -188,6 +198,7 @@ async fn owed(
             Owed {
                 other_debts: OtherDebts::of(others.map(|(_, overdue)| case_of(*overdue))),
                 case: case_of(invoice.id).cloned(),
+                is_given_up: given_up.contains(&invoice.id),
                 last_dunned_at: dunned.get(&customer.id).copied(),
                 subscription: subscription.map(|subscription| {
                     (subscription.clone(), terms[&next_terms(subscription)].clone())
@@ -206,4 +217,26 @@ async fn owed(
             }
         })
         .collect())
+}
+
+/// Those of `invoices` with which dunning has come to its end. Where a subscription runs, its own state
+/// tells that: a ladder's end leaves it unpaid, ends it, or ends the invoice.
+async fn given_up(
+    repo: &mut dyn Repository,
+    merchant: &Merchant,
+    invoices: &BTreeMap<Id<kind::Invoice>, Invoice>,
+    subscriptions: &BTreeMap<Id<kind::Subscription>, Subscription>,
+    cases: &[DunningCase],
+) -> Result<BTreeSet<Id<kind::Invoice>>, StoreError> {
+    let runs = |invoice: &Invoice| {
+        let billed = invoice.subscription.and_then(|id| subscriptions.get(&id));
+        billed.is_some_and(|subscription| !subscription.state.is_over())
+    };
+    let is_open = |invoice: &Invoice| cases.iter().any(|case| case.invoice == invoice.id);
+    let candidates = invoices.values().filter(|invoice| !runs(invoice) && !is_open(invoice));
+    let candidates: Vec<_> = candidates.map(|invoice| invoice.id).collect();
+    if candidates.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    Ok(repo.given_up_invoices(merchant.id, &candidates).await?.into_iter().collect())
 }

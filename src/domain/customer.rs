@@ -80,6 +80,8 @@ pub struct PaymentMethod {
     pub consented_at: DateTime<Utc>,
     /// Why it must not be charged again, if so.
     pub blocked: Option<DeclineClass>,
+    /// Since when.
+    pub blocked_at: Option<DateTime<Utc>>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it was detached.
@@ -92,6 +94,11 @@ impl PaymentMethod {
     /// Whether it may be charged without the customer present.
     pub fn is_chargeable(&self) -> bool {
         self.blocked.is_none() && self.deleted_at.is_none()
+    }
+
+    /// When its payer stopped at the bank what they had agreed to, if they did.
+    pub fn stopped_at(&self) -> Option<DateTime<Utc>> {
+        self.blocked_at.filter(|_| self.blocked == Some(DeclineClass::StopMandate))
     }
 
     /// What may be shown of it.
@@ -159,6 +166,7 @@ impl PaymentMethod {
             original_transaction: None,
             consented_at: now,
             blocked: None,
+            blocked_at: None,
             created_at: now,
             deleted_at: None,
             version: Version::NEW,

@@ -91,6 +91,8 @@ async fn one_by_one(
     let mut done = 0;
     for _ in 0..count {
         match turn(rondo, work, merchant, 1).await {
+            // What the batch had claimed stays locked until it is rolled back: come again.
+            Ok(0) if done == 0 => return Ok(1),
             Ok(0) | Err(TurnError::Later(_)) => break,
             Ok(count) => done += count,
             Err(TurnError::Poisoned { objects, source }) => {

@@ -98,6 +98,10 @@ faults! {
     MailBounced = "mail_bounced" up to 15;
     /// The mail server does not answer in time; the mail may have gone.
     MailTimeout = "mail_timeout" up to 150;
+    /// A payer's bank takes back what was paid.
+    Chargeback = "chargeback" up to 30;
+    /// Somebody refunds a charge in the gateway's own dashboard.
+    RefundedAtGateway = "refunded_at_gateway" up to 30;
     /// A declined charge takes the money after all.
     LateSuccess = "late_success" up to 80;
 }

@@ -20,8 +20,8 @@ use crate::{
     gateway::{
         Capabilities, ChargeOrder, ChargeTrace, CheckoutOrder, Delivery, Gateway, GatewayError,
         HostedPage, Idempotency, Lookup, OffSession, Outcome, RefundOrder, RefundOutcome,
-        RefundSighting, Refunds, SetupOrder, SetupState, Sighting, Statement, WebhookError,
-        WebhookNews,
+        RefundSighting, Refunds, Returns, SetupOrder, SetupState, Sighting, Statement,
+        WebhookError, WebhookNews,
     },
 };
 
@@ -213,6 +213,15 @@ impl Gateway for SimGateway {
     ) -> Result<Statement, GatewayError> {
         self.looks_up()?;
         Ok(self.provider().statement(since))
+    }
+
+    async fn returns(
+        &self,
+        since: DateTime<Utc>,
+        _after: Option<&str>,
+    ) -> Result<Returns, GatewayError> {
+        self.looks_up()?;
+        Ok(self.provider().returns(since))
     }
 
     async fn refund(&self, order: &RefundOrder) -> Result<RefundOutcome, GatewayError> {

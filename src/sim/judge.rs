@@ -94,9 +94,8 @@ impl Judge<'_> {
         let mut by_invoice: BTreeMap<Id<kind::Invoice>, i64> = BTreeMap::new();
         for charge in &self.charges {
             if charge.standing == Standing::Captured {
-                let net = charge.amount.minor() - charge.given_back;
-                *kept.entry(charge.attempt).or_default() += net;
-                *by_invoice.entry(charge.invoice).or_default() += net;
+                *kept.entry(charge.attempt).or_default() += charge.left();
+                *by_invoice.entry(charge.invoice).or_default() += charge.left();
             }
         }
         for attempt in &self.books.attempts {
@@ -124,7 +123,7 @@ impl Judge<'_> {
                 .refunds
                 .iter()
                 .filter(|refund| refund.invoice == id && refund.state == RefundState::Succeeded)
-                .filter(|refund| refund.origin == RefundOrigin::Requested)
+                .filter(|refund| refund.origin != RefundOrigin::LateSuccess)
                 .map(|refund| refund.amount.minor())
                 .sum();
             let owed = match invoice.state {

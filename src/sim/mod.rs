@@ -14,6 +14,7 @@ mod mailer;
 mod portal;
 mod provider;
 mod report;
+mod returns;
 mod stage;
 mod trace;
 mod webhook;

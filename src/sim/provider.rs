@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{
     card::{Cards, Verdict},
     fault::Fault,
+    returns::Movement,
     stage::{Mishap, Stage},
 };
 use crate::{
@@ -50,6 +51,8 @@ pub(super) struct Charge {
     pub(super) amount: Money,
     pub(super) standing: Standing,
     pub(super) given_back: i64,
+    /// What the payer's bank has taken back.
+    pub(super) taken_back: i64,
     made_at: DateTime<Utc>,
     /// Nobody learns how it stands before this.
     silent_until: DateTime<Utc>,
@@ -57,6 +60,13 @@ pub(super) struct Charge {
     seen_from: DateTime<Utc>,
     /// The card that its payer chose on our page.
     method: Option<StoredMethod>,
+}
+
+impl Charge {
+    /// What is left of it, in minor units.
+    pub(super) fn left(&self) -> i64 {
+        self.amount.minor() - self.given_back - self.taken_back
+    }
 }
 
 /// What is remembered of an order's key.
@@ -90,6 +100,12 @@ pub(super) enum Coming {
     Refuse(usize, Box<Decline>),
     /// A payer comes to a page.
     Visit(usize),
+    /// A payer's bank takes a charge back.
+    TakeBack(usize),
+    /// A bank gives a charge again.
+    Reinstate(usize),
+    /// Somebody refunds a charge in the dashboard.
+    RefundHere(usize),
     /// A refund arrives.
     Refunded(Id<kind::Refund>),
     /// A webhook arrives, at the account of this name.
@@ -109,6 +125,7 @@ pub(super) struct Provider {
     pages: Vec<Page>,
     refunds: BTreeMap<Id<kind::Refund>, RefundOutcome>,
     pub(super) cards: Cards,
+    pub(super) movements: Vec<Movement>,
     coming: BTreeMap<(DateTime<Utc>, u64), Coming>,
     numbered: u64,
 }
@@ -125,6 +142,7 @@ impl Provider {
             pages: Vec::new(),
             refunds: BTreeMap::new(),
             cards: Cards::of(name),
+            movements: Vec::new(),
             coming: BTreeMap::new(),
             numbered: 0,
         }
@@ -141,7 +159,7 @@ impl Provider {
         format!("{what}_{}_{number}", self.name)
     }
 
-    fn plan(&mut self, at: DateTime<Utc>, what: Coming) {
+    pub(super) fn plan(&mut self, at: DateTime<Utc>, what: Coming) {
         let number = self.number();
         self.coming.insert((at, number), what);
     }
@@ -287,6 +305,7 @@ impl Provider {
             amount,
             standing: Standing::Pending,
             given_back: 0,
+            taken_back: 0,
             made_at: now,
             silent_until: now,
             seen_from: now,
@@ -322,9 +341,12 @@ impl Provider {
         if is_told {
             self.tell(number, stage);
         }
+        if self.charges[number].standing == Standing::Captured {
+            self.may_go_back(number, stage);
+        }
     }
 
-    /// Sends a webhook about a charge, which may meet anything on its way.
+    /// Tells of a charge; a stranger may tell of it too.
     fn tell(&mut self, number: usize, stage: &Stage) {
         let now = stage.truth();
         let charge = &self.charges[number];
@@ -343,6 +365,11 @@ impl Provider {
             let delivery = self.signed(vec![forged], "a stranger's secret");
             self.plan(from, Coming::Webhook(self.name, delivery));
         }
+        self.send(news, from, stage);
+    }
+
+    /// Sends a webhook not before `from`, which may meet anything on its way.
+    pub(super) fn send(&mut self, news: News, from: DateTime<Utc>, stage: &Stage) {
         if stage.strikes(Fault::WebhookMisdirected) {
             // By its own signature it is refused there; in the other account's name it is of no charge.
             let secret = if stage.dice.says(500) { self.name } else { self.other };
@@ -390,6 +417,9 @@ impl Provider {
                 self.settled(number, stage);
             }
             Coming::Visit(page) => self.visit(page, stage),
+            Coming::TakeBack(number) => self.take_back(number, stage),
+            Coming::Reinstate(number) => self.reinstate(number, stage),
+            Coming::RefundHere(number) => self.refund_here(number, stage),
             Coming::Refunded(refund) => {
                 if let Some(known) = self.refunds.get_mut(&refund) {
                     let reference = format!("re_{refund}");
@@ -512,8 +542,7 @@ impl Provider {
         let refused = |reason: &str| RefundOutcome::Failed { reason: reason.to_owned() };
         let Some(number) = charge else { return refused("there is no such charge") };
         let charge = &mut self.charges[number];
-        let left = charge.amount.minor() - charge.given_back;
-        if charge.standing != Standing::Captured || order.amount.minor() > left {
+        if charge.standing != Standing::Captured || order.amount.minor() > charge.left() {
             return refused("there is not so much of it left");
         }
         charge.given_back += order.amount.minor();
@@ -548,6 +577,7 @@ impl Provider {
             reference: charge.reference.clone(),
             amount: charge.amount,
             returned: Money::new(charge.given_back, charge.amount.currency()),
+            taken_back: Some(Money::new(charge.taken_back, charge.amount.currency())),
         };
         let takings = self.charges.iter().filter(taken).map(taking).collect();
         Statement { takings, next: None }

@@ -384,6 +384,13 @@ pub trait Repository: Lists {
         subscriptions: &[Id<kind::Subscription>],
     ) -> Result<Vec<(Id<kind::Subscription>, Id<kind::Invoice>)>>;
 
+    /// Which of these open invoices had a dunning case that is closed: that came to its end.
+    async fn given_up_invoices(
+        &mut self,
+        merchant: MerchantId,
+        invoices: &[Id<kind::Invoice>],
+    ) -> Result<Vec<Id<kind::Invoice>>>;
+
     /// The open cases of these customers, oldest first.
     async fn open_cases_of_customers(
         &mut self,
@@ -414,8 +421,8 @@ pub trait Repository: Lists {
         cases: &[Id<kind::DunningCase>],
     ) -> Result<Vec<(Id<kind::DunningCase>, Id<kind::Mail>)>>;
 
-    /// What was sent on these cards since `since`, oldest first, less what never reached a network:
-    /// attempts rejected, or proven not to have been carried out.
+    /// What counts as tries on these cards since `since`, oldest first: less what was paid, and what
+    /// never reached a network, as [`Attempt::counts_as_try`] has it.
     async fn sent_on_cards(
         &mut self,
         merchant: MerchantId,

@@ -24,6 +24,8 @@ pub struct Dunned {
     pub told_at: DateTime<Utc>,
     /// When the last one left.
     pub sent_at: Option<DateTime<Utc>>,
+    /// The world's time until which a worker may be sending one.
+    pub leased_until: Option<DateTime<Utc>>,
 }
 
 /// A page of a list in the order of ids, which is the order of making.
@@ -130,7 +132,7 @@ pub struct EventFilter {
     pub kinds: Vec<EventKind>,
 }
 
-/// An earlier sending on the same card, for the networks' limits (RULES RET-1).
+/// An earlier try on the same card, for the networks' limits (RULES RET-1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SentBefore {
     /// The card: fingerprint, else token.

@@ -20,7 +20,6 @@ use rondo::{
     store::{StoreError, Stuck, Times, Work},
 };
 use rstest::rstest;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use tokio::sync::mpsc;
 
 use crate::support::{
@@ -202,21 +201,6 @@ async fn an_attempt_is_probed_when_due_or_when_its_worker_died(
     assert_eq!(repo.merchants_due(Work::Resolve, world, 9).await.unwrap().len(), 1);
 }
 
-/// Writes past the store, as a fault or a foreign program would.
-async fn damage(engine: Engine, store: &Database, statement: &'static str) {
-    let statement = AssertSqlSafe(statement);
-    match engine {
-        Sqlite => {
-            let mut file = SqliteConnection::connect(&store.url).await.unwrap();
-            sqlx::query(statement).execute(&mut file).await.unwrap();
-        }
-        Postgres => {
-            let mut server = PgConnection::connect(&store.url).await.unwrap();
-            sqlx::query(statement).execute(&mut server).await.unwrap();
-        }
-    }
-}
-
 #[rstest]
 #[tokio::test]
 async fn a_row_that_cannot_be_read_is_set_aside_and_blocks_nobody(
@@ -224,7 +208,7 @@ async fn a_row_that_cannot_be_read_is_set_aside_and_blocks_nobody(
 ) {
     let store = open(engine).await;
     let (shop, due) = due_on(&store, &["2026-02-01"]).await;
-    damage(engine, &store, "update subscription set anchor = '{\"local\": \"yesterday\"}'").await;
+    store.damage("update subscription set anchor = '{\"local\": \"yesterday\"}'").await;
     let good = Subscription { due_at: Some(at("2026-02-02")), ..shop.subscription() };
     write(&*store, Changes { subscriptions: vec![good.clone()], ..Changes::default() })
         .await
@@ -278,4 +262,20 @@ async fn a_merchant_claims_its_own_alone(#[values(Sqlite, Postgres)] engine: Eng
     let due = repo.merchants_due(Work::Collect, now.world, 9).await.unwrap();
     assert_eq!(due.iter().map(|merchant| merchant.id).collect::<Vec<_>>(), [shop.merchant.id]);
     assert_eq!(repo.payments(neighbour.merchant.id, &[owed.payment.id]).await.unwrap(), []);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_merchant_that_cannot_be_read_holds_no_other_up(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let store = open(engine).await;
+    due_on(&store, &["2026-02-01"]).await;
+    store.damage("update merchant set zone = 'Atlantis/Capital'").await;
+    let shop = Shop::opened_as(&*store, 2).await;
+    let due = Subscription { due_at: Some(at("2026-02-02")), ..shop.subscription() };
+    write(&*store, Changes { subscriptions: vec![due], ..Changes::default() }).await.unwrap();
+    let mut repo = store.snapshot().await.unwrap();
+    let due = repo.merchants_due(Work::Renew, at("2026-03-01"), 9).await.unwrap();
+    assert_eq!(due.iter().map(|merchant| merchant.id).collect::<Vec<_>>(), [shop.merchant.id]);
 }

@@ -160,6 +160,8 @@ async fn cases_policies_and_notices_are_listed(#[values(Sqlite, Postgres)] engin
     assert_eq!(repo.list_dunning_cases(merchant, false, of, cases).await.unwrap().len(), 2);
     let of_invoice = repo.open_cases_of_invoices(merchant, &[owed.invoice.id]).await.unwrap();
     assert_eq!(of_invoice, open_cases);
+    let invoices = [owed.invoice.id, shop.id()];
+    assert_eq!(repo.given_up_invoices(merchant, &invoices).await.unwrap(), [owed.invoice.id]);
     let ana = shop.customer.id;
     assert_eq!(repo.open_cases_of_customers(merchant, &[ana]).await.unwrap(), open_cases);
     assert_eq!(repo.open_cases_of_customers(merchant, &[shop.id()]).await.unwrap(), []);
@@ -307,7 +309,7 @@ async fn a_gateways_news_finds_its_attempt(#[values(Sqlite, Postgres)] engine: E
 
 #[rstest]
 #[tokio::test]
-async fn what_was_sent_on_a_card_counts_unless_it_never_left(
+async fn what_was_sent_on_a_card_counts_unless_it_never_left_or_was_paid(
     #[values(Sqlite, Postgres)] engine: Engine,
 ) {
     let store = open(engine).await;
@@ -321,7 +323,8 @@ async fn what_was_sent_on_a_card_counts_unless_it_never_left(
     let attempts = vec![
         sent("2026-01-09", AttemptState::Declined, "a"),
         sent("2026-01-05", AttemptState::Unknown, "a"),
-        sent("2026-01-06", AttemptState::Succeeded, "b"),
+        sent("2026-01-06", AttemptState::Declined, "b"),
+        sent("2026-01-06", AttemptState::Succeeded, "a"),
         sent("2026-01-07", AttemptState::Rejected, "a"),
         sent("2026-01-08", AttemptState::NotExecuted, "a"),
         sent("2025-12-31", AttemptState::Declined, "a"),
@@ -375,8 +378,11 @@ async fn who_was_dunned_last_is_who_got_or_will_get_the_latest_of_those_mails(
         due_at: due.map(at),
         ..shop.dunning(fact)
     };
+    let leased_until = Some(at("2026-01-07"));
     let notices = vec![
         mail("sent", NoticeState::Sent, Some("2026-01-05"), None),
+        Notice { leased_until, ..mail("going", NoticeState::Queued, None, Some("2026-01-04")) },
+        mail("set aside", NoticeState::Queued, None, None),
         mail("to come", NoticeState::Queued, None, Some("2026-01-06")),
         mail("never sent", NoticeState::Superseded, None, Some("2026-01-08")),
         Notice { due_at: Some(at("2026-01-09")), ..shop.notice("a receipt") },
@@ -386,7 +392,7 @@ async fn who_was_dunned_last_is_who_got_or_will_get_the_latest_of_those_mails(
     let (merchant, ana) = (shop.merchant.id, shop.customer.id);
     let dunned = repo.last_dunning_mails(merchant, &[ana, shop.id()]).await.unwrap();
     let (told_at, sent_at) = (at("2026-01-06"), Some(at("2026-01-05")));
-    assert_eq!(dunned, [Dunned { customer: ana, told_at, sent_at }]);
+    assert_eq!(dunned, [Dunned { customer: ana, told_at, sent_at, leased_until }]);
 }
 
 #[rstest]

@@ -165,6 +165,7 @@ async fn methods_of_every_network_and_block(#[values(Sqlite, Postgres)] engine: 
             id: shop.id(),
             network,
             blocked,
+            blocked_at: blocked.map(|_| at("2026-01-03")),
             customer_reference: Some("cus_at_gateway".into()),
             original_transaction: Some("ntid".into()),
             fingerprint: None,

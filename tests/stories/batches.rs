@@ -22,7 +22,7 @@ use crate::support::{
     Engine::{self, Postgres, Sqlite},
     api::money,
     cards,
-    line::Call,
+    line::{Call, Place},
     offer::retry,
     world::{World, at},
 };
@@ -156,6 +156,69 @@ async fn calls_that_are_cut_off_leave_the_books_in_order(
     world.settle().await;
     assert_eq!(bo.invoices().await.len(), listed.len() + 1);
     world.assert_books_agree().await;
+}
+
+/// Bo's zone is one that no calendar knows.
+const DAMAGED: &str =
+    "update customer set zone = 'Atlantis/Capital' where email = 'bo@example.org'";
+const MENDED: &str = "update customer set zone = null where email = 'bo@example.org'";
+
+#[rstest]
+#[case::before_it_is_billed("2026-02-10", Work::Renew, &[Paid])]
+#[case::before_it_is_collected("2026-02-28", Work::Collect, &[Paid, Open])]
+#[tokio::test]
+async fn what_cannot_be_read_of_one_member_holds_nobody_else_up(
+    #[case] day: &str,
+    #[case] work: Work,
+    #[case] before: &[v1::invoice::State],
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").without_test_clock().await;
+    let bo = world.member("Bo", cards::GOOD).await;
+    let his = world.subscription(&bo).monthly("20.00 EUR").create().await;
+    let ana = world.member("Ana", cards::GOOD).await;
+    let hers = world.subscription(&ana).monthly("20.00 EUR").create().await;
+    world.time_passes(at(day) - at("2026-01-31"));
+    engine::round(&world.rondo, Work::Renew).await.unwrap();
+    world.database.damage(DAMAGED).await;
+    world.is_down_until("2026-03-01").await;
+    hers.assert().is_active().has_invoices([Paid, Paid]).await;
+    his.assert().has_invoices(before.to_vec()).await;
+    let stuck = world.stuck().await;
+    let [told] = &stuck[..] else { panic!("one thing is set aside: {stuck:?}") };
+    assert_eq!(told.work, work);
+    assert!(told.reason.contains("Atlantis"), "{told:?}");
+
+    world.database.damage(MENDED).await;
+    world.put_back(&told.object).await;
+    world.settle().await;
+    his.assert().is_active().has_invoices([Paid, Paid]).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_outcome_that_cannot_be_recorded_is_told_to_staff(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let bo = world.member("Bo", "tok_visa_key_forgotten").await;
+    let his = world.subscription(&bo).monthly("20.00 EUR").create().await;
+    world.line.gets_stuck(Call::Charge, Place::OnTheWayBack);
+    world.send_clock_to("2026-03-01").await;
+    tokio::join!(world.settle(), async {
+        world.line.is_stuck().await;
+        world.database.damage(DAMAGED).await;
+        world.line.goes_on();
+    });
+    let stuck = world.stuck().await;
+    let [told] = &stuck[..] else { panic!("one thing is set aside: {stuck:?}") };
+    assert_eq!(told.work, Work::Resolve);
+
+    world.database.damage(MENDED).await;
+    world.put_back(&told.object).await;
+    world.arrive().await;
+    his.assert().is_active().has_invoices([Paid, Paid]).await;
+    world.assert_charged(&bo, "20.00 EUR", 2).await;
 }
 
 async fn give(world: &World, others: Vec<String>) {

@@ -1,9 +1,12 @@
 //! Workers that die in the middle of a call: what they were at is looked up, never blindly repeated.
 
 use chrono::TimeDelta;
-use rondo::grpc::proto::v1::{
-    attempt::State::{InFlight, Succeeded},
-    invoice::State::{Open, Paid},
+use rondo::{
+    grpc::proto::v1::{
+        attempt::State::{InFlight, Succeeded},
+        invoice::State::{Open, Paid},
+    },
+    store::Work,
 };
 use rstest::rstest;
 
@@ -43,6 +46,29 @@ async fn a_charge_whose_worker_died_is_looked_up_first(
     world.time_passes(TimeDelta::seconds(31));
     world.arrive().await;
     assert_eq!(world.line.calls(), calls);
+    course.assert().is_active().has_invoices([Paid, Paid]).was_tried([Succeeded]).await;
+    world.assert_charged(&ana, "20.00 EUR", 2).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_charge_that_staff_puts_back_is_looked_up_first(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    // The gateway forgets the key at once: an order that is sent twice is charged twice.
+    let ana = world.member("Ana", "tok_visa_key_forgotten").await;
+    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
+    world.line.gets_stuck(Call::Charge, OnTheWayBack);
+    world.send_clock_to("2026-03-01").await;
+    world.worker_dies_on_the_line().await;
+    let attempt = course.payment().await.attempts.pop().unwrap().uid;
+    world.set_aside(Work::Resolve, &attempt).await;
+    world.line.calls();
+
+    world.put_back(&attempt).await;
+    world.arrive().await;
+    assert_eq!(world.line.calls(), [Call::FindCharge]);
     course.assert().is_active().has_invoices([Paid, Paid]).was_tried([Succeeded]).await;
     world.assert_charged(&ana, "20.00 EUR", 2).await;
 }

@@ -3,7 +3,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use rondo::{
     engine,
-    grpc::proto::v1::dunning_ladder::{FinalAction, Step},
+    grpc::proto::v1::{
+        dunning_ladder::{FinalAction, Step},
+        invoice::State::Paid,
+    },
     mail::catcher::Fault,
     store::{Page, Work},
 };
@@ -11,6 +14,7 @@ use rstest::rstest;
 
 use crate::support::{
     Engine::{self, Postgres, Sqlite},
+    cards,
     member::Member,
     offer::retry,
     world::World,
@@ -134,4 +138,93 @@ async fn two_loops_at_once_write_on_different_days(#[values(Sqlite, Postgres)] e
     for bo in &members {
         spaced(&world, bo).await;
     }
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_replicas_at_once_send_on_different_days(#[values(Sqlite, Postgres)] engine: Engine) {
+    let world = World::on(engine, "2026-01-31").without_test_clock().in_order().await;
+    let reminds = Step { retry: false, ..retry(10) };
+    let ladder = world.policy(vec![reminds, reminds], FinalAction::Cancel).await;
+    let mut members = Vec::new();
+    for n in 0..8 {
+        let bo = world.customer(&format!("Bo{n}")).create().await;
+        for name in ["A", "B"] {
+            let plan = world.plan(&format!("{name}{n}"), "20.00 EUR").with_trial(14);
+            let plan = plan.dunned_by(&ladder).create().await;
+            world.subscription(&bo).to(&plan).begin().await;
+        }
+        members.push(bo);
+    }
+    world.settle().await;
+    // The mail server is away for a day, in which two mails to each become due.
+    world.time_passes(TimeDelta::days(14));
+    let mut done = 1;
+    while done > 0 {
+        done = engine::round(&world.rondo, Work::Renew).await.unwrap();
+        done += engine::round(&world.rondo, Work::Collect).await.unwrap();
+    }
+    world.time_passes(TimeDelta::hours(25));
+    let (one, other) = (world.rondo.clone(), world.rondo.clone());
+    let one = tokio::spawn(async move { engine::round(&one, Work::SendMail).await });
+    let other = tokio::spawn(async move { engine::round(&other, Work::SendMail).await });
+    one.await.unwrap().unwrap();
+    other.await.unwrap().unwrap();
+    for _ in 0..2 {
+        world.settle().await;
+        world.time_passes(TimeDelta::hours(25));
+    }
+    for bo in &members {
+        spaced(&world, bo).await;
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_mail_that_was_set_aside_holds_no_payment_up(#[values(Sqlite, Postgres)] engine: Engine) {
+    let world = World::on(engine, "2026-01-31").await;
+    let ladder = world.policy(vec![retry(3), retry(4)], FinalAction::Cancel).await;
+    let plan = world.plan("Membership", "20.00 EUR").with_trial(14).dunned_by(&ladder);
+    let plan = plan.create().await;
+    let bo = world.member("Bo", cards::EMPTY_ONCE).await;
+    let course = world.subscribe(&bo, &plan).await;
+    world.advance_to("2026-02-14 11:00").await;
+    world.mails.misbehave(Fault::HangUp);
+    world.advance_to("2026-02-14 23:00").await;
+    let mut repo = world.rondo.store.snapshot().await.unwrap();
+    let page = Page { after: None, limit: 100 };
+    let mails = repo.list_notices(world.merchant_id, Some(bo.id), page).await.unwrap();
+    drop(repo);
+    let failed = mails.iter().find(|mail| mail.facts.is_dunning()).unwrap();
+    world.set_aside(Work::SendMail, &failed.id.to_string()).await;
+    world.mails.misbehave(Fault::None);
+    world.advance_to("2026-02-20").await;
+    course.assert().is_active().has_invoices([Paid]).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_mail_that_is_not_true_any_more_puts_no_other_off(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").without_test_clock().in_order().await;
+    let ladder = world.policy(vec![retry(5), retry(7)], FinalAction::Cancel).await;
+    let bo = world.member("Bo", cards::EMPTY).await;
+    let mut courses = Vec::new();
+    for name in ["Membership", "Library"] {
+        let plan = world.plan(name, "20.00 EUR").with_trial(14).dunned_by(&ladder);
+        let plan = plan.create().await;
+        courses.push(world.subscribe(&bo, &plan).await);
+    }
+    world.mails.misbehave(Fault::HangUp);
+    world.is_down_until("2026-02-14").await;
+    world.time_passes(TimeDelta::hours(25));
+    // Before the mail server is back, what the first mail asks for is paid.
+    let good = bo.adds_card(cards::GOOD).await;
+    courses[0].pays_with(&good).await.unwrap();
+    while engine::round(&world.rondo, Work::Collect).await.unwrap() > 0 {}
+    courses[0].assert().is_active().has_invoices([Paid]).await;
+    world.mails.misbehave(Fault::None);
+    engine::round(&world.rondo, Work::SendMail).await.unwrap();
+    assert_eq!(told(&world, &bo).await, [(world.now().await, "payment_failed")]);
 }

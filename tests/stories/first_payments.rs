@@ -209,3 +209,17 @@ async fn what_was_paid_in_another_way_is_not_stuck_any_more(
     course.assert().is_active().has_invoices([Paid]).await;
     assert_eq!(world.stuck().await.len(), 0);
 }
+
+#[rstest]
+#[tokio::test]
+async fn a_card_whose_owner_stopped_one_first_payment_pays_for_others(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let ana = world.member("Ana", "tok_visa_stop_payment_x1_then_ok").await;
+    let stopped = world.subscription(&ana).monthly("20.00 EUR").create().await;
+    stopped.assert().is(Incomplete).was_tried([Declined]).await;
+    let other = world.subscription(&ana).monthly("10.00 EUR").create().await;
+    other.assert().is_active().has_invoices([Paid]).await;
+    assert_eq!(stopped.payment().await.attempts.len(), 1);
+}

@@ -1,17 +1,22 @@
 //! What a ladder's end leaves, and what it stops.
 
-use rondo::grpc::proto::v1::{
-    self, Access,
-    attempt::State::Declined,
-    check_access_response::Reason,
-    dunning_ladder::{FinalAction, Step},
-    invoice::State::{Open, Paid, Uncollectible},
-    subscription::State,
+use rondo::{
+    app::merchants::{MerchantUpdate, update_merchant},
+    grpc::proto::v1::{
+        self, Access,
+        attempt::State::Declined,
+        cancel_subscription_request::When,
+        check_access_response::Reason,
+        dunning_ladder::{FinalAction, Step},
+        invoice::State::{Open, Paid, Uncollectible},
+        subscription::State,
+    },
 };
 use rstest::rstest;
 
 use crate::support::{
     Engine::{self, Postgres, Sqlite},
+    api::id_of,
     cards,
     offer::{retry, try_backup},
     world::World,
@@ -133,4 +138,73 @@ async fn who_withdrew_consent_is_not_charged_on_the_backup(
     world.advance_to("2026-03-20").await;
     course.assert().was_tried([Declined]).await;
     world.assert_charged(&bo, "20.00 EUR", 1).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn who_leaves_a_suspended_membership_still_owes_what_they_had(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let plan = dunned(&world, vec![retry(3)], FinalAction::MarkUnpaid).await;
+    let bo = world.member("Bo", cards::EMPTY_AFTER_ONE).await;
+    let course = world.subscribe(&bo, &plan).await;
+    world.advance_to("2026-03-10").await;
+    course.assert().is(State::Unpaid).has_invoices([Paid, Open]).await;
+
+    course.cancel(When::PeriodEnd).await;
+    course.assert().is(State::Canceled).has_invoices([Paid, Open]).await;
+    let good = bo.adds_card(cards::GOOD).await;
+    course.pays_with(&good).await.unwrap();
+    world.settle().await;
+    course.assert().is(State::Canceled).has_invoices([Paid, Paid]).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_unpaid_membership_is_charged_no_more_for_what_was_planned(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let ladder = world.policy(vec![retry(2), retry(2)], FinalAction::MarkUnpaid).await;
+    let plan = world.plan("A day", "2.00 EUR").daily().dunned_by(&ladder).create().await;
+    let bo = world.member("Bo", cards::EMPTY_AFTER_ONE).await;
+    let course = world.subscribe(&bo, &plan).await;
+    // The first ladder ends at the minute of a retry of the third, and of a renewal.
+    world.advance_to("2026-02-05").await;
+    course.assert().is(State::Unpaid).await;
+    bo.replaces_card(cards::GOOD).await;
+    world.advance_to("2026-02-20").await;
+    course.assert().is(State::Unpaid).await;
+    let told = bo.events().await;
+    let told: Vec<_> = told.iter().map(|event| event.r#type.as_str()).collect();
+    let unpaid = told.iter().position(|told| *told == "subscription.unpaid").unwrap();
+    let after = told[unpaid..].iter().filter(|told| told.starts_with("payment."));
+    assert_eq!(after.count(), 0, "{told:#?}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_course_that_was_given_up_is_dunned_no_second_time(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let ladder = world.policy(vec![retry(3)], FinalAction::MarkUnpaid).await;
+    let update =
+        MerchantUpdate { dunning_policy: Some(Some(id_of(&ladder))), ..MerchantUpdate::default() };
+    let mut repo = world.rondo.store.begin().await.unwrap();
+    update_merchant(&world.rondo, repo.as_mut(), world.merchant_id, None, update).await.unwrap();
+    repo.commit().await.unwrap();
+    let bo = world.member("Bo", cards::EMPTY).await;
+    let course = bo.buys("Course", "49.00 EUR").await;
+    world.advance_to("2026-02-10").await;
+    let request = v1::PayInvoiceRequest {
+        name: course.name.clone(),
+        request_id: world.api.request_id(),
+        ..Default::default()
+    };
+    world.api.invoices().pay_invoice(request).await.unwrap();
+    world.advance_to("2026-03-01").await;
+    let cases = bo.cases().await;
+    assert_eq!(cases.len(), 1, "{cases:#?}");
 }

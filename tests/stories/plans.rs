@@ -10,7 +10,7 @@ use rstest::rstest;
 
 use crate::support::{
     Engine::{self, Postgres, Sqlite},
-    api::{minor, shown},
+    api::{minor, money, shown},
     cards,
     course::Course,
     member::Member,
@@ -206,4 +206,28 @@ async fn a_retired_plan_treats_its_members_as_the_preview_said(
             course.assert().is(later).has_totals(totals.iter().copied()).await;
         }
     }
+}
+
+#[rstest]
+#[tokio::test]
+async fn more_seats_take_no_new_price_back(#[values(Sqlite, Postgres)] engine: Engine) {
+    let world = World::on(engine, "2026-01-31").await;
+    let plan = world.plan("Team", "10.00 EUR").per_seat().create().await;
+    let ana = world.member("Ana", cards::GOOD).await;
+    let course = world.subscription(&ana).to(&plan).seats(2).create().await;
+    world.advance_to("2026-02-10").await;
+    let mut terms = plan.terms.clone().unwrap();
+    terms.components[0].amounts = vec![money("12.00 EUR")];
+    let update = v1::UpdatePlanRequest {
+        plan: Some(v1::Plan { terms: Some(terms), ..plan }),
+        update_mask: Some(prost_types::FieldMask { paths: vec!["terms".to_owned()] }),
+        existing_subscriptions: ExistingSubscriptions::AtRenewal.into(),
+        request_id: world.api.request_id(),
+        ..Default::default()
+    };
+    world.api.plans().update_plan(update).await.unwrap();
+
+    course.takes_seats(3).await;
+    world.advance_to("2026-03-01").await;
+    course.assert().is_active().has_totals(["20.00 EUR", "36.00 EUR"]).await;
 }

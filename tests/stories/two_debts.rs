@@ -2,23 +2,26 @@
 
 use chrono::TimeDelta;
 use rondo::{
+    engine,
     grpc::proto::v1::{
         Access,
         attempt::State::Declined,
         cancel_subscription_request::When,
         check_access_response::Reason,
         dunning_ladder::{FinalAction, Step},
-        invoice::State::{Open, Paid},
+        invoice::State::{Open, Paid, Uncollectible},
         subscription::State::{Canceled, Paused},
     },
-    store::Page,
+    store::{Page, Work},
 };
 use rstest::rstest;
 
 use crate::support::{
     Engine::{self, Postgres, Sqlite},
     cards,
+    course::Course,
     line::{Call, Place},
+    member::Member,
     offer::retry,
     world::World,
 };
@@ -129,4 +132,77 @@ async fn who_pays_after_the_end_gets_a_receipt_and_no_promise(
     let told = world.mail_kinds("Bo");
     assert_eq!(told.last().unwrap(), "receipt", "{told:?}");
     assert!(!told.contains(&"recovered".to_owned()), "{told:?}");
+}
+
+/// Bo has ten courses of one price, none of which he can pay: ten first tries, and then ten more at once,
+/// of which Visa lets five through. It lets fifteen of one amount through in a month.
+async fn ten_courses(world: &World, steps: Vec<Step>) -> (Member, Vec<Course>) {
+    let ladder = world.policy(steps, FinalAction::Cancel).await;
+    let plan = world.plan("Course", "20.00 EUR").with_trial(14).dunned_by(&ladder).create().await;
+    let bo = world.member("Bo", cards::EMPTY).await;
+    let mut courses = Vec::new();
+    for _ in 0..10 {
+        courses.push(world.subscribe(&bo, &plan).await);
+    }
+    world.is_down_until("2026-02-14").await;
+    world.time_passes(TimeDelta::days(3));
+    // The loop that orders is quicker than the one that collects.
+    while engine::round(&world.rondo, Work::Dun).await.unwrap() > 0 {}
+    world.settle().await;
+    let mut attempts = 0;
+    for course in &courses {
+        attempts += course.payment().await.attempts.len();
+    }
+    assert_eq!(attempts, 15);
+    (bo, courses)
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_network_that_is_full_holds_no_ladder_up(#[values(Sqlite, Postgres)] engine: Engine) {
+    let world = World::on(engine, "2026-01-31").without_test_clock().await;
+    let (_, courses) = ten_courses(&world, vec![retry(3), closing(4)]).await;
+    for course in &courses {
+        let case = course.case().await;
+        assert!(case.next_step_time.is_some(), "something comes next: {case:?}");
+    }
+    world.is_down_until("2026-02-21").await;
+    for course in &courses {
+        course.assert().is(Canceled).has_invoices([Uncollectible]).await;
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_new_card_is_tried_where_the_old_ones_network_is_full(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").without_test_clock().await;
+    let (bo, courses) = ten_courses(&world, vec![retry(3), retry(60)]).await;
+    bo.replaces_card(cards::GOOD).await;
+    world.settle().await;
+    for course in &courses {
+        course.assert().is_active().has_invoices([Paid]).await;
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_first_charge_that_a_full_network_holds_back_is_told_and_a_new_card_pays_it(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").without_test_clock().await;
+    let (bo, courses) = ten_courses(&world, vec![retry(3), retry(60)]).await;
+    bo.buys("Book", "20.00 EUR").await;
+    let begun = world.subscription(&bo).monthly("20.00 EUR").create().await;
+    assert_eq!(bo.cases().await.len(), courses.len() + 1, "the book is dunned too");
+    let told = bo.events().await;
+    let failed = told.iter().filter(|event| event.reason == "network_limit").count();
+    assert_eq!(failed, 2, "{told:?}");
+
+    bo.replaces_card(cards::GOOD).await;
+    world.settle().await;
+    begun.assert().is_active().has_invoices([Paid]).await;
+    let unpaid: Vec<_> = bo.invoices().await.into_iter().filter(|i| i.state() != Paid).collect();
+    assert!(unpaid.is_empty(), "{unpaid:?}");
 }

@@ -66,6 +66,12 @@ impl NewCourse<'_> {
         self
     }
 
+    /// Charged to this card of theirs: `paymentMethods/pm_…`
+    pub fn charged_to(mut self, card: &str) -> Self {
+        card.clone_into(&mut self.subscription.payment_method);
+        self
+    }
+
     /// Begins it, and lets what is due now happen.
     pub async fn create(self) -> Course {
         let world = self.world;

@@ -163,6 +163,7 @@ impl Shop {
             original_transaction: None,
             consented_at: opening,
             blocked: None,
+            blocked_at: None,
             created_at: opening,
             deleted_at: None,
             version: Version::NEW,

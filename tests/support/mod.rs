@@ -71,6 +71,20 @@ impl Database {
         Arc::clone(&self.store)
     }
 
+    /// Writes past the store, as a fault or a foreign program would.
+    pub async fn damage(&self, statement: &'static str) {
+        match &self.place {
+            Place::Folder { .. } => {
+                let mut file = SqliteConnection::connect(&self.url).await.unwrap();
+                sqlx::query(statement).execute(&mut file).await.unwrap();
+            }
+            Place::Server { .. } => {
+                let mut server = PgConnection::connect(&self.url).await.unwrap();
+                sqlx::query(statement).execute(&mut server).await.unwrap();
+            }
+        }
+    }
+
     /// Every row of every table, as text: two that are alike hold the same.
     pub async fn whole(&self) -> BTreeMap<String, Vec<String>> {
         let mut whole = BTreeMap::new();

@@ -18,7 +18,7 @@ use rondo::{
     gateway::sandbox::server::SandboxServer,
     grpc::{convert::time::timestamp, proto::v1},
     mail::catcher::CatcherHandle,
-    store::{MerchantId, Stuck},
+    store::{MerchantId, Stuck, Work},
 };
 use tempfile::TempDir;
 use tonic::transport::Channel;
@@ -262,6 +262,15 @@ impl World {
     pub async fn stuck(&self) -> Vec<Stuck> {
         let mut repo = self.rondo.store.snapshot().await.unwrap();
         repo.stuck(Some(self.merchant_id), 100).await.unwrap()
+    }
+
+    /// Takes an object out of its loop, as the engine does where it cannot go on with it.
+    pub async fn set_aside(&self, work: Work, object: &str) {
+        let (merchant, object) = (self.merchant_id, object.to_owned());
+        let (reason, since) = ("it could not be written".to_owned(), self.rondo.clock.now());
+        let mut repo = self.rondo.store.begin().await.unwrap();
+        repo.set_aside(&Stuck { merchant, work, object, reason, since }).await.unwrap();
+        repo.commit().await.unwrap();
     }
 
     /// Staff puts an object back to work, as `rondo stuck retry` does.

@@ -103,10 +103,15 @@ async fn first_payments(act: &mut Act<'_>, customer: Id<kind::Customer>) -> Resu
     Ok(())
 }
 
-/// Whether the new method is what the case would charge. A subscription that names its own method
+/// Whether the new method is what the case would charge by itself: nothing is, once the subscription is
+/// unpaid. A subscription that names its own method
 /// does not care for another default; it hears only where its own could not be charged until now.
 fn hears(owed: &Owed) -> bool {
     let is_chargeable = owed.primary.as_ref().is_some_and(PaymentMethod::is_chargeable);
+    let is_unpaid = owed
+        .subscription
+        .as_ref()
+        .is_some_and(|(known, _)| known.state == SubscriptionState::Unpaid);
     let of_subscription = owed.subscription.as_ref().and_then(|(s, _)| s.payment_method);
     let charged = owed.primary.as_ref().map(|method| method.id);
     let has_own = charged.is_some() && [owed.payment.method, of_subscription].contains(&charged);
@@ -120,7 +125,7 @@ fn hears(owed: &Owed) -> bool {
         | CaseState::Exhausted { .. }
         | CaseState::Closed { .. } => false,
     });
-    is_chargeable && (waits || !has_own)
+    is_chargeable && !is_unpaid && (waits || !has_own)
 }
 
 async fn move_case(

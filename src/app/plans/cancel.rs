@@ -136,6 +136,7 @@ async fn end(
     let mut over = Vec::new();
     for subscription in &running.subscriptions {
         let is_leaving = subscription.cancellation.is_some() && when == EndWhen::AtPeriodEnd;
+        let is_taken_back = subscription.end_takes_back(when);
         let mut subscription = subscription.clone();
         let treatment = if is_leaving {
             Treatment::AlreadyLeaving
@@ -149,7 +150,7 @@ async fn end(
                 Treatment::EndsAtPeriodEnd
             }
         };
-        if treatment == Treatment::EndedNow {
+        if treatment == Treatment::EndedNow && is_taken_back {
             over.push(subscription.id);
         }
         treated.push((treatment, subscription));

@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// What is to change at the next renewal; what is absent stays.
+/// What is to change at the next renewal; what is absent stays, or comes as it was planned before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Change {
     /// The plan, in its current version.
@@ -25,8 +25,8 @@ pub struct Change {
     pub quantity: Option<u32>,
 }
 
-/// Plans a change for the next renewal, in the place of one that was planned before. The payer is
-/// told if the price changes. `seen` is the version that the caller has read, if they told it.
+/// Plans a change for the next renewal. Of one that was planned before, what is not said anew stays: more
+/// seats do not take back a new price that comes then. The payer is told if the price changes. `seen` is the version that the caller has read, if they told it.
 pub async fn change(
     act: &mut Act<'_>,
     id: Id<kind::Subscription>,
@@ -37,16 +37,21 @@ pub async fn change(
         return Err(AppError::invalid("plan", "or quantity must be set"));
     }
     let mut subscription = seen_as(act, id, seen).await?;
-    let plan = destination(act, &subscription, wanted.plan).await?;
-    let plan_version = wanted.plan.map_or(subscription.plan_version, |_| plan.current);
-    let quantity = wanted.quantity.unwrap_or(subscription.quantity);
+    let before = subscription.scheduled_change;
+    let then = before.unwrap_or(ScheduledChange {
+        plan: subscription.plan,
+        plan_version: subscription.plan_version,
+        quantity: subscription.quantity,
+    });
+    let plan = destination(act, then.plan, wanted.plan).await?;
+    let plan_version = wanted.plan.map_or(then.plan_version, |_| plan.current);
+    let quantity = wanted.quantity.unwrap_or(then.quantity);
     let new = terms(act, (plan.id, plan_version)).await?;
     if let Some(message) = quantity_fault(&new, quantity) {
         return Err(AppError::invalid("quantity", message));
     }
     let new_amount = recurring(&subscription, &new, quantity)?;
 
-    let before = subscription.scheduled_change;
     let change = ScheduledChange { plan: plan.id, plan_version, quantity };
     subscription.schedule(change).map_err(|not_now| refused(id, &not_now))?;
     if subscription.scheduled_change == before {
@@ -79,10 +84,10 @@ pub async fn undo_change(
 /// The plan from the next renewal on. Whoever has a retired plan keeps it, and nobody gets it.
 async fn destination(
     act: &mut Act<'_>,
-    subscription: &Subscription,
+    otherwise: Id<kind::Plan>,
     wanted: Option<Id<kind::Plan>>,
 ) -> Result<Plan> {
-    let id = wanted.unwrap_or(subscription.plan);
+    let id = wanted.unwrap_or(otherwise);
     let found = act.repo.plans(act.merchant.id, &[id]).await?.into_iter().next();
     found
         .filter(|plan| plan.is_sold() || wanted.is_none())

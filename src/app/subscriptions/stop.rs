@@ -19,8 +19,8 @@ use crate::{
 };
 
 /// Ends a subscription at its member's wish. At once, its open invoices are taken back; with the
-/// period that was paid for, what is overdue stays owed. `seen` is the version that the caller has
-/// read, if they told it.
+/// period that was paid for, what is overdue stays owed, even if that period is over by now. `seen` is
+/// the version that the caller has read, if they told it.
 pub async fn cancel(
     act: &mut Act<'_>,
     id: Id<kind::Subscription>,
@@ -36,18 +36,24 @@ pub async fn cancel(
         return Ok(subscription);
     }
     let now = act.now();
+    let is_taken_back = subscription.end_takes_back(when);
     subscription
         .cancel(when, CancellationCause::Requested, now)
         .map_err(|not_now| refused(id, &not_now))?;
     let open = renew::open_of_subscriptions(act.repo, act.merchant, &[id]).await?;
     let mut more = Changes::default();
-    let (kind, open_amount) = if subscription.state.is_over() {
+    let open_amount = if is_taken_back {
         for invoice in open {
             more.append(closing::void(invoice, now, act.mint));
         }
-        (EventKind::SubscriptionCanceled, None)
+        None
     } else {
-        (EventKind::SubscriptionCancellationScheduled, still_owed(&open))
+        still_owed(&open)
+    };
+    let kind = if subscription.state.is_over() {
+        EventKind::SubscriptionCanceled
+    } else {
+        EventKind::SubscriptionCancellationScheduled
     };
     let notice = farewell(act, &subscription, open_amount);
     write(act, subscription, kind, notice, more).await

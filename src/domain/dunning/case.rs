@@ -249,6 +249,28 @@ impl Case {
         }
     }
 
+    /// Hears that a network did not let the ordered attempt leave: others were faster. Its turn is planned
+    /// anew, so that what the ladder says for such a wait is done meanwhile (RULES RET-4).
+    pub fn held_back(mut self, around: &Circumstances<'_>) -> Result<Decision, Refusal> {
+        let CaseState::Retrying { turn, method } = self.state else {
+            return Err(Refusal::NoAttempt);
+        };
+        match turn {
+            Turn::Step(_) => {
+                self.track.record(around.facts(method).card).not_retried();
+                self.track.start_clock(around.now);
+            }
+            // Its clock stood still before, and goes on standing.
+            Turn::Technical(_) => self.track.record(around.facts(method).card).not_retried(),
+            Turn::NewMethod | Turn::Asked => {
+                self.track.start_clock(around.now);
+            }
+        }
+        let mut reasons = Vec::new();
+        let state = planned(&mut self.track, turn, around, &mut reasons);
+        Ok(settled(self.track, state, reasons))
+    }
+
     /// Stops the ladder's clock: the ordered attempt was refused before it was tried, and staff has to
     /// mend our set-up before it is ordered again. The outcome of that sets the clock going.
     #[must_use]

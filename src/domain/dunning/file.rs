@@ -138,6 +138,12 @@ impl Setting {
 }
 
 impl DunningCase {
+    /// It, when it hears that its subscription is unpaid by another invoice.
+    pub fn unpaid_by_another(self, now: DateTime<Utc>) -> Self {
+        let decision = self.case.clone().unpaid_by_another(now);
+        self.moved(decision.case, now)
+    }
+
     /// The file with its case as it is now: when it is due, and whether it is closed, follow.
     #[must_use]
     pub fn moved(self, case: Case, now: DateTime<Utc>) -> Self {

@@ -96,6 +96,12 @@ impl Standing {
         self.allowance = self.allowance.map(|left| left.saturating_sub(1));
     }
 
+    /// An automatic retry that was ordered did not leave after all.
+    pub(super) fn not_retried(&mut self) {
+        self.retries = self.retries.saturating_sub(1);
+        self.allowance = self.allowance.map(|left| left + 1);
+    }
+
     pub(in crate::domain) const fn bar(&self) -> Option<Bar> {
         self.bar
     }

@@ -104,6 +104,21 @@ impl Attempt {
         self.state == AttemptState::ActionRequired && now >= self.act_by()
     }
 
+    /// Whether it counts against what is tried later (see [`super::network`]): it reached a network, as
+    /// far as we know, and brought no money. On a page, nothing does until the customer chooses a card
+    /// there; what an issuer then said of one counts.
+    pub fn counts_as_try(&self) -> bool {
+        let is_page = self.method.is_none();
+        match self.state {
+            AttemptState::Pending | AttemptState::Unknown | AttemptState::Reversed => true,
+            AttemptState::InFlight | AttemptState::ActionRequired => !is_page,
+            AttemptState::Declined => {
+                !is_page || self.decline.as_ref().is_some_and(Decline::is_of_issuer)
+            }
+            AttemptState::Succeeded | AttemptState::Rejected | AttemptState::NotExecuted => false,
+        }
+    }
+
     /// Whether a worker noted that nothing of it has left yet, so that its first sending is planned.
     pub fn was_not_sent(&self) -> bool {
         self.state == AttemptState::InFlight && self.probe_at.is_some()

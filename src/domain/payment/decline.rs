@@ -231,4 +231,9 @@ impl Decline {
             rule_version: None,
         }
     }
+
+    /// Whether an issuer or its network said it, so that it was asked.
+    pub fn is_of_issuer(&self) -> bool {
+        self.response_code.is_some() || self.network_advice.is_some()
+    }
 }

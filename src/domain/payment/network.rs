@@ -1,8 +1,12 @@
-//! When a network lets us try again (RULES §2, RET-1 to RET-3): rolling windows over everything
-//! that was sent, whoever set it off and however it ended. It says when one *may*; whether one
-//! *should* is dunning's decision. Counters are never dodged by another amount or another gateway:
-//! the caller brings all attempts on the card, known by its network fingerprint where there is one
-//! (RET-2).
+//! When a network lets us try again (RULES §2, RET-1 to RET-3): rolling windows over what was sent,
+//! whoever set it off, from the moment of sending. It says when one *may*; whether one *should* is
+//! dunning's decision. Counters are never dodged by another amount or another gateway: the caller
+//! brings all tries on the card, known by its network fingerprint where there is one (RET-2).
+//!
+//! What was paid does not count, although RET-1 says "every authorisation": the networks limit what is
+//! repeated after a refusal (Visa's reattempts, Mastercard's declines), and a row of tries ends with the
+//! money. Else a daily price would stand still on its sixteenth day, on a card that never refused. What
+//! is declined, under way or unknown counts.
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -39,7 +43,8 @@ pub struct Limit {
     pub ends_after_hours: Option<u32>,
 }
 
-/// An attempt that left, as the counters see it: counted when sent, whatever came of it (RET-1).
+/// A try as the counters see it: an attempt that left and has brought no money, counted from its sending
+/// on (RET-1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SentAttempt {
     /// When it left.

@@ -137,6 +137,15 @@ impl Subscription {
         Ok(())
     }
 
+    /// Whether an end of it at `when` takes its open invoices back: what was had is owed, unless it is
+    /// to end at once; before the first payment nothing was had.
+    pub fn end_takes_back(&self, when: EndWhen) -> bool {
+        match when {
+            EndWhen::Now => true,
+            EndWhen::AtPeriodEnd => self.state == SubscriptionState::Incomplete,
+        }
+    }
+
     /// Takes a planned end back.
     pub fn undo_cancellation(&mut self) -> Result<(), NotNow> {
         if self.state.is_over() {

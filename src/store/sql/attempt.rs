@@ -125,14 +125,14 @@ statements! {
           and payment_id in (select {id 0} from {rows $2})
         order by sent_at, attempt_id";
 
-    /// What never reached the network does not count against its limits (RULES RET-1).
+    /// What never reached the network does not count against its limits, nor does what was paid.
     SENT_ON_CARDS = "
         select card_key, invoice_id, currency, amount_minor, initiator, sent_at, attempt_id
         from attempt
         where merchant_id = $1
           and card_key in (select {text 0} from {rows $2})
           and sent_at >= $3
-          and state not in ('rejected', 'not_executed')
+          and state not in ('succeeded', 'rejected', 'not_executed')
         order by sent_at, attempt_id";
 
     BY_ID_AT_GATEWAY = "

@@ -8,13 +8,13 @@ use chrono::{DateTime, Utc};
 use sqlx::Row as _;
 
 use super::{
-    super::{Connection, Ts, fault},
+    super::{Connection, Query, Ts, fault},
     row,
     statement::{Statement, statements},
 };
 use crate::{
     domain::merchant::Merchant,
-    store::{MerchantId, Result, Work},
+    store::{Broken, MerchantId, Result, Work},
 };
 
 statements! {
@@ -227,11 +227,24 @@ pub async fn merchants(
         Work::DeliverEvents => &TO_DELIVER_EVENTS,
         Work::AdvanceClocks => {
             let query = sqlx::query(TO_ADVANCE.text()).bind(row::limit(limit));
-            return row::all(connection, query).await;
+            return readable(connection, query).await;
         }
     };
     let query = sqlx::query(statement.text()).bind(row::limit(limit)).bind(Ts(world));
-    row::all(connection, query).await
+    readable(connection, query).await
+}
+
+/// Those that can be read. Where one cannot, its own work stands still, and nobody else's does.
+async fn readable(connection: &mut Connection, query: Query<'_>) -> Result<Vec<Merchant>> {
+    let claim = row::claim::<Merchant>(connection, query).await?;
+    for Broken { id, reason } in claim.broken {
+        tracing::error!(
+            merchant = id,
+            reason,
+            "the merchant cannot be read; its work stands still"
+        );
+    }
+    Ok(claim.rows)
 }
 
 pub async fn next(

@@ -1,7 +1,7 @@
 //! Dunning policies and cases.
 
 use super::{
-    super::{Connection, Ts},
+    super::{Connection, Ts, fault},
     list::List,
     row::{self, Reader, Stored},
     statement::{Statement, statements},
@@ -122,6 +122,14 @@ statements! {
           and invoice_id in (select {id 0} from {rows $2})
           and closed_at is null";
 
+    GIVEN_UP = "
+        select distinct invoice_id
+        from dunning_case
+        where merchant_id = $1
+          and invoice_id in (select {id 0} from {rows $2})
+          and closed_at is not null
+        order by invoice_id";
+
     OPEN_OF_CUSTOMERS = "
         select {dunning_case}
         from dunning_case
@@ -159,6 +167,17 @@ pub async fn open_of_invoices(
     let invoices = ids_json(invoices.iter().map(|id| id.uuid()));
     let query = sqlx::query(OPEN_OF_INVOICES.text()).bind(merchant.uuid()).bind(invoices);
     row::all(connection, query).await
+}
+
+pub async fn given_up(
+    connection: &mut Connection,
+    merchant: MerchantId,
+    invoices: &[Id<kind::Invoice>],
+) -> Result<Vec<Id<kind::Invoice>>> {
+    let invoices = ids_json(invoices.iter().map(|id| id.uuid()));
+    let query = sqlx::query(GIVEN_UP.text()).bind(merchant.uuid()).bind(invoices);
+    let rows = query.fetch_all(connection).await.map_err(fault)?;
+    rows.iter().map(|row| Reader::of::<DunningCase>(row).id("invoice_id")).collect()
 }
 
 pub async fn list_policies(

@@ -76,13 +76,19 @@ impl Stored for Notice {
 
 statements! {
     LAST_OF_DUNNING = "
-        select customer_id, max(coalesce(sent_at, due_at)) as told_at, max(sent_at) as sent_at
+        select
+            customer_id,
+            max(coalesce(sent_at, due_at)) as told_at,
+            max(sent_at) as sent_at,
+            max(leased_until) as leased_until
         from notice
         where merchant_id = $1
           and customer_id in (select {id 0} from {rows $2})
           and kind in ('payment_failed', 'authentication_needed', 'suspended', 'cancelled')
           and (kind <> 'cancelled' or thread_id is not null)
           and state in ('queued', 'sent')
+          -- One that was set aside has no time; it tells nobody anything.
+          and coalesce(sent_at, due_at) is not null
         group by customer_id";
 
     CLAIM_DUE = "
@@ -135,6 +141,7 @@ pub async fn last_of_dunning(
             customer: row.id("customer_id")?,
             told_at: row.time("told_at")?,
             sent_at: row.maybe_time("sent_at")?,
+            leased_until: row.maybe_time("leased_until")?,
         })
     };
     rows.iter().map(read).collect()

@@ -382,6 +382,14 @@ impl Repository for Transaction {
         invoice::overdue(&mut self.inner, merchant, subscriptions).await
     }
 
+    async fn given_up_invoices(
+        &mut self,
+        merchant: MerchantId,
+        invoices: &[Id<kind::Invoice>],
+    ) -> Result<Vec<Id<kind::Invoice>>> {
+        dunning::given_up(&mut self.inner, merchant, invoices).await
+    }
+
     async fn open_cases_of_customers(
         &mut self,
         merchant: MerchantId,

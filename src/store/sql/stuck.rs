@@ -88,8 +88,13 @@ statements! {
         update attempt set probe_at = null, leased_until = null, version = version + 1
         where merchant_id = $1 and attempt_id = $2";
 
+    /// Whether one that was in flight had left is not known any more, so that it is looked up first.
     ATTEMPT_BACK = "
-        update attempt set probe_at = $3, version = version + 1
+        update attempt
+        set
+            probe_at = $3,
+            state = case state when 'in_flight' then 'unknown' else state end,
+            version = version + 1
         where merchant_id = $1 and attempt_id = $2
           and state in ('in_flight', 'pending', 'action_required', 'unknown')";
 

@@ -9,7 +9,7 @@ use crate::domain::{
     customer::PaymentMethod,
     dunning::{
         Action, Case, CaseState, Circumstances, Decision, DunningCase, DunningMail, FinalAction,
-        Method, MethodFacts, Reach, Refusal, StaffTask,
+        Method, MethodFacts, Refusal, StaffTask,
     },
     event::EventKind,
     hash::fnv1a,
@@ -19,7 +19,7 @@ use crate::domain::{
     payment::{
         PaymentState,
         attempt::{Attempt, AttemptState, Initiator},
-        decline::{Decline, DeclineClass, Network},
+        decline::{Decline, DeclineClass, Network, StopScope},
         method::CardMark,
         rules::RuleBook,
     },
@@ -57,8 +57,7 @@ pub(super) fn settle(
         changes.payments.push(s.owed.payment);
         return Settled { changes, for_staff: for_staff(decline, now) };
     }
-    s.owed.payment.state = PaymentState::Waiting;
-    s.owed.payment.on_backup = false;
+    s.owed.payment.wait();
     let for_staff = follow(s.owed, decline, card, &occasion, &mut changes, now, mint);
     Settled { changes, for_staff }
 }
@@ -70,24 +69,44 @@ pub(super) fn for_staff(decline: &Decline, now: DateTime<Utc>) -> Option<String>
 }
 
 /// There is no method that may be charged without the customer: they are asked for one at once.
-pub fn without_method(mut owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Changes {
-    let mut changes = Changes::default();
-    owed.payment.state = PaymentState::Waiting;
-    owed.payment.collect_at = None;
-    owed.payment.on_backup = false;
+pub fn without_method(owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Changes {
     // A card that can be charged, but not for this invoice any more, is no worse for that elsewhere.
     let class = match owed.charged.as_ref() {
         Some(method) if method.is_chargeable() => DeclineClass::Generic,
         Some(method) => method.blocked.unwrap_or(DeclineClass::FixData),
         None => DeclineClass::FixData,
     };
-    let decline = Decline::of(class);
     let reason = if owed.charged.is_some() { class.name() } else { "no_payment_method" };
+    not_charged(owed, class, reason, now, mint)
+}
+
+/// The network lets no attempt go yet. A case that has ordered it plans anew: it must not wait for an
+/// outcome that nothing brings about. Where there is none, it is as if the bank had said "not now": the
+/// customer is told, and a new card is tried (RULES P-2).
+pub fn held_back(mut owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Changes {
+    if owed.case.as_ref().is_some_and(|file| file.case.is_retrying()) {
+        owed.payment.wait();
+        return move_case(owed, None, now, mint, Case::held_back)
+            .expect("a case that has ordered an attempt hears of it");
+    }
+    not_charged(owed, DeclineClass::Generic, "network_limit", now, mint)
+}
+
+/// Nothing was sent, for this reason; what follows is the same as after a decline.
+fn not_charged(
+    mut owed: Owed,
+    class: DeclineClass,
+    reason: &str,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) -> Changes {
+    owed.payment.wait();
+    let mut changes = Changes::default();
     let reason = Some(reason.to_owned());
     changes.events.push(owed.payment.event(EventKind::PaymentDeclined, reason, now, mint));
-    let occasion = format!("{}:{}", owed.payment.id, owed.payment.attempts);
+    let occasion = format!("{}:{}", owed.payment.id, owed.payment.version.count());
     let card = owed.charged.as_ref().map(PaymentMethod::mark).unwrap_or_default();
-    follow(owed, &decline, card, &occasion, &mut changes, now, mint);
+    follow(owed, &Decline::of(class), card, &occasion, &mut changes, now, mint);
     changes
 }
 
@@ -97,8 +116,7 @@ pub fn take_step(mut owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Result<Chan
     let mut changes = Changes::default();
     let Some(file) = owed.case.take() else { return Ok(changes) };
     if owed.bills_one_that_is(SubscriptionState::Unpaid) {
-        let decision = file.case.clone().unpaid_by_another(now);
-        changes.dunning_cases.push(file.moved(decision.case, now));
+        changes.dunning_cases.push(file.unpaid_by_another(now));
         return Ok(changes);
     }
     let decision = file.case.clone().step_due(&owed.circumstances(now))?;
@@ -184,9 +202,10 @@ fn follow(
     if owed.bills_one_that_is(SubscriptionState::Incomplete) {
         return first::declined(owed, decline, card, occasion, changes, now, mint);
     }
-    if owed.bills_one_that_is(SubscriptionState::Unpaid) && owed.case.is_none() {
+    if owed.is_given_up || owed.bills_one_that_is(SubscriptionState::Unpaid) {
         // Dunning has come to its end; whoever tried once more has their answer.
-        block(&mut owed, decline.class, card, changes);
+        block(&mut owed, decline, card, changes, now);
+        changes.dunning_cases.extend(owed.case.take().map(|file| file.unpaid_by_another(now)));
         changes.payments.push(owed.payment);
         return for_staff(decline, now);
     }
@@ -209,12 +228,7 @@ fn follow(
         }
     };
     let for_staff = StaffTask::sentences(&decision.staff);
-    if let Some((_, bar)) = decision.bar {
-        match bar.reach {
-            Reach::Agreement | Reach::Credential => block(&mut owed, bar.class, card, changes),
-            Reach::ThisInvoice => {}
-        }
-    }
+    block(&mut owed, decline, card, changes, now);
     carry_out(owed, file, decision, occasion, changes, now, mint);
     for_staff
 }
@@ -367,10 +381,18 @@ fn finish(
 }
 
 /// Keeps `card`, which was charged, from being charged by itself until it is replaced or its data
-/// changed.
-pub(super) fn block(owed: &mut Owed, class: DeclineClass, card: CardMark, changes: &mut Changes) {
+/// changed, where the decline says that much of it. Whoever stopped one payment stopped no other (R0).
+pub(super) fn block(
+    owed: &mut Owed,
+    decline: &Decline,
+    card: CardMark,
+    changes: &mut Changes,
+    now: DateTime<Utc>,
+) {
+    let class = decline.class;
     let is_for_good = match class {
-        DeclineClass::Never | DeclineClass::StopMandate | DeclineClass::FixData => true,
+        DeclineClass::Never | DeclineClass::FixData => true,
+        DeclineClass::StopMandate => decline.stops != Some(StopScope::ThisPayment),
         DeclineClass::Generic
         | DeclineClass::WaitIssuer
         | DeclineClass::WaitFunds
@@ -381,6 +403,7 @@ pub(super) fn block(owed: &mut Owed, class: DeclineClass, card: CardMark, change
     let is_it = |method: &&mut PaymentMethod| method.blocked.is_none() && method.mark() == card;
     if let Some(method) = owed.charged.as_mut().filter(|_| is_for_good).filter(is_it) {
         method.blocked = Some(class);
+        method.blocked_at = Some(now);
         changes.payment_methods.push(method.clone());
     }
 }
@@ -460,7 +483,7 @@ impl Owed {
     }
 
     /// Whether it bills a subscription that stands so: incomplete, it waits for this very payment.
-    fn bills_one_that_is(&self, state: SubscriptionState) -> bool {
+    pub(super) fn bills_one_that_is(&self, state: SubscriptionState) -> bool {
         self.subscription.as_ref().is_some_and(|(known, _)| known.state == state)
     }
 

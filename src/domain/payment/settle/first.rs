@@ -35,7 +35,7 @@ pub(super) fn declined(
     mint: &Mint,
 ) -> Option<String> {
     let remedy = RuleBook::at(now.date_naive()).remedy(decline.class);
-    block(&mut owed, decline.class, card, changes);
+    block(&mut owed, decline, card, changes, now);
     if decline.class == DeclineClass::WaitIssuer
         && let Some(gap) = quick_gap(technical(&owed).count() + 1, now)
     {

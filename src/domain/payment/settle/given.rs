@@ -223,6 +223,7 @@ pub(crate) fn renewal() -> Standing {
         subscription: Some((subscription(), terms())),
         other_debts: OtherDebts::None,
         case: None,
+        is_given_up: false,
         last_dunned_at: None,
         dunning: Setting::standard(Zone::UTC),
         sent_on_primary: vec![sent],

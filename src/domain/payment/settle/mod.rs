@@ -16,7 +16,7 @@ mod tests;
 
 use chrono::{DateTime, Utc};
 
-pub use declined::{move_case, take_step, without_method};
+pub use declined::{held_back, move_case, take_step, without_method};
 pub use paid::WrongAmount;
 pub use reversed::catch_up;
 
@@ -38,7 +38,7 @@ use crate::domain::{
     event::{Event, EventKind, Subject},
     ids::Mint,
     invoice::Invoice,
-    subscription::{OtherDebts, Subscription},
+    subscription::{OtherDebts, Subscription, SubscriptionState},
 };
 
 /// An attempt and all that its outcome touches, as read in one transaction.
@@ -72,6 +72,8 @@ pub struct Owed {
     pub other_debts: OtherDebts,
     /// The invoice's open dunning case.
     pub case: Option<DunningCase>,
+    /// Whether it had one that came to its end.
+    pub is_given_up: bool,
     /// When the customer was last written to because of dunning, or will be.
     pub last_dunned_at: Option<DateTime<Utc>>,
     /// What dunning goes by if a case must be opened.
@@ -189,11 +191,10 @@ fn taken_again(attempt: &Attempt, news: &News) -> Option<String> {
 /// Whether the customer let pass what their bank had asked of them: no issuer spoke, the challenge is
 /// over. The next charge without them would be asked the same.
 fn is_unanswered(attempt: &Attempt, decline: &Decline) -> bool {
-    let has_issuer_spoken = decline.response_code.is_some() || decline.network_advice.is_some();
     attempt.state == AttemptState::ActionRequired
         && attempt.initiator == Initiator::Merchant
         && decline.class == DeclineClass::Generic
-        && !has_issuer_spoken
+        && !decline.is_of_issuer()
 }
 
 /// A look-up that saw no charge: proof that there is none, or nothing yet.
@@ -338,22 +339,27 @@ fn rejected(mut s: Standing, reason: String, now: DateTime<Utc>, mint: &Mint) ->
 
 /// Nothing was carried out, so the payment is due as it was before.
 fn untried(mut s: Standing, state: AttemptState, now: DateTime<Utc>) -> Settled {
+    let mut changes = Changes::default();
     s.attempt.state = state;
     s.attempt.close(now);
     if !s.owed.invoice.open_amount().is_positive() {
         s.owed.payment.give_up();
     } else if s.attempt.initiator == Initiator::Customer {
         s.owed.rest(now);
+    } else if state == AttemptState::NotExecuted
+        && s.owed.bills_one_that_is(SubscriptionState::Unpaid)
+    {
+        // It was ordered before dunning came to its end.
+        s.owed.payment.wait();
+        let ended = s.owed.case.take().map(|file| file.unpaid_by_another(now));
+        changes.dunning_cases.extend(ended);
     } else {
         s.owed.payment.state = PaymentState::Scheduled;
         s.owed.payment.collect_at = Some(now);
     }
-    let changes = Changes {
-        dunning_cases: s.owed.put_off_no_more().into_iter().collect(),
-        attempts: vec![s.attempt],
-        payments: vec![s.owed.payment],
-        ..Changes::default()
-    };
+    changes.dunning_cases.extend(s.owed.put_off_no_more());
+    changes.attempts.push(s.attempt);
+    changes.payments.push(s.owed.payment);
     Settled { changes, for_staff: None }
 }
 
@@ -368,6 +374,13 @@ impl Attempt {
 }
 
 impl Payment {
+    /// Nothing is planned; what follows from an attempt may plan the next.
+    pub(in crate::domain) fn wait(&mut self) {
+        self.state = PaymentState::Waiting;
+        self.collect_at = None;
+        self.on_backup = false;
+    }
+
     /// Nothing is owed any more, and this attempt brought nothing. Another one may have.
     fn give_up(&mut self) {
         if self.state != PaymentState::Succeeded {

@@ -140,7 +140,7 @@ fn take_back(mut s: Standing, amount: Money, now: DateTime<Utc>, mint: &Mint) ->
         s.owed.payment.succeeded_at = None;
     }
     changes.invoices.extend(owed.is_positive().then(|| s.owed.invoice.clone()));
-    block(&mut s.owed, why.class, card, &mut changes);
+    block(&mut s.owed, &why, card, &mut changes, now);
     let for_staff = if is_open_again && !is_over(&s) {
         let occasion = format!("{}:{}", s.attempt.id, s.attempt.version.count());
         declined::reopen(s.owed, &why, card, &occasion, &mut changes, now, mint)

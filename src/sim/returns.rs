@@ -1,0 +1,110 @@
+//! Money that goes back of a provider's charges without an order of Rondo's: what a payer's bank takes
+//! back and may give again, and what somebody refunds in the provider's own dashboard.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{
+    fault::Fault,
+    provider::{Coming, Provider, Standing},
+    stage::Stage,
+};
+use crate::{
+    domain::{
+        money::Money,
+        payment::decline::{Decline, DeclineClass},
+    },
+    gateway::{News, RefundState, Returns, Reversal, ReversalState, ToldRefund},
+};
+
+/// Money that went back, or came again.
+#[derive(Debug, Clone)]
+pub(super) struct Movement {
+    at: DateTime<Utc>,
+    news: News,
+}
+
+impl Provider {
+    /// Whether money of a charge that was just captured will go back.
+    pub(super) fn may_go_back(&mut self, number: usize, stage: &Stage) {
+        let later = |days: i64| stage.truth() + TimeDelta::hours(stage.dice.between(1, days * 24));
+        if stage.strikes(Fault::Chargeback) {
+            self.plan(later(40), Coming::TakeBack(number));
+        } else if stage.strikes(Fault::RefundedAtGateway) {
+            self.plan(later(30), Coming::RefundHere(number));
+        }
+    }
+
+    /// A payer's bank takes back what is left of a charge.
+    pub(super) fn take_back(&mut self, number: usize, stage: &Stage) {
+        let charge = &mut self.charges[number];
+        let left = charge.left();
+        if charge.standing != Standing::Captured || left == 0 {
+            return;
+        }
+        charge.taken_back = left;
+        let amount = Money::new(left, charge.amount.currency());
+        stage.note(format_args!("{}: {amount} of {} is taken back", self.name, charge.reference));
+        self.tell_reversal(number, amount, ReversalState::TakenBack, stage);
+        if stage.dice.says(400) {
+            let at = stage.truth() + TimeDelta::hours(stage.dice.between(1, 20 * 24));
+            self.plan(at, Coming::Reinstate(number));
+        }
+    }
+
+    /// The dispute was won.
+    pub(super) fn reinstate(&mut self, number: usize, stage: &Stage) {
+        let charge = &mut self.charges[number];
+        let amount = Money::new(charge.taken_back, charge.amount.currency());
+        charge.taken_back = 0;
+        stage.note(format_args!("{}: {amount} of {} comes again", self.name, charge.reference));
+        self.tell_reversal(number, amount, ReversalState::Reinstated, stage);
+    }
+
+    fn tell_reversal(&mut self, number: usize, amount: Money, state: ReversalState, stage: &Stage) {
+        let charge = &self.charges[number];
+        let why = Decline {
+            gateway_code: Some("fraudulent".to_owned()),
+            ..Decline::of(DeclineClass::Never)
+        };
+        let reference = format!("dp_{}", charge.reference);
+        let news = News::Reversal {
+            attempt: Some(charge.attempt),
+            charge: charge.reference.clone(),
+            reversal: Reversal { reference, amount, state, why },
+        };
+        self.moved(news, stage);
+    }
+
+    /// Somebody refunds a part of a charge in the provider's dashboard.
+    pub(super) fn refund_here(&mut self, number: usize, stage: &Stage) {
+        let charge = &mut self.charges[number];
+        let left = charge.left();
+        if charge.standing != Standing::Captured || left == 0 {
+            return;
+        }
+        let part = stage.dice.between(1, left);
+        charge.given_back += part;
+        let amount = Money::new(part, charge.amount.currency());
+        stage.note(format_args!("{}: {amount} of {} goes back", self.name, charge.reference));
+        let news = News::ForeignRefund(ToldRefund {
+            attempt: Some(charge.attempt),
+            charge: charge.reference.clone(),
+            reference: format!("rf_{}", charge.reference),
+            amount,
+            state: RefundState::Succeeded,
+            failure: None,
+        });
+        self.moved(news, stage);
+    }
+
+    fn moved(&mut self, news: News, stage: &Stage) {
+        self.movements.push(Movement { at: stage.truth(), news: news.clone() });
+        self.send(news, stage.truth(), stage);
+    }
+
+    /// What went back since then.
+    pub(super) fn returns(&self, since: DateTime<Utc>) -> Returns {
+        let moved = self.movements.iter().filter(|movement| movement.at >= since);
+        Returns { news: moved.map(|movement| movement.news.clone()).collect(), next: None }
+    }
+}
