@@ -9,6 +9,7 @@ use super::{
     index::{by_id, ids_of},
     record, standing,
     turn::{self, TurnError},
+    whole_reason,
 };
 use crate::{
     domain::{
@@ -194,8 +195,24 @@ async fn send(
     (errand.refund, gateway.refund(&errand.order).await)
 }
 
-/// Records how a refund stands: by its own reply, a look-up or a webhook.
+/// Records how a refund stands: by its own reply, a look-up or a webhook. One that cannot be recorded is
+/// set aside for staff: the next look-up would bring the same answer to the same end.
 pub(super) async fn record(
+    rondo: &Rondo,
+    merchant: &Merchant,
+    refund: Id<kind::Refund>,
+    answer: Result<RefundOutcome, GatewayError>,
+) -> Result<(), TurnError> {
+    match record_once(rondo, merchant, refund, answer).await {
+        Err(TurnError::Poisoned { source, .. }) => {
+            let (object, reason) = (refund.to_string(), whole_reason(&source));
+            Ok(turn::set_poison_aside(rondo, merchant, Work::Collect, &object, &reason).await?)
+        }
+        recorded @ (Ok(()) | Err(TurnError::Later(_))) => recorded,
+    }
+}
+
+async fn record_once(
     rondo: &Rondo,
     merchant: &Merchant,
     refund: Id<kind::Refund>,
@@ -208,9 +225,8 @@ pub(super) async fn record(
     };
     let object = refund.id.to_string();
     let mut act = Act { repo: repo.as_mut(), merchant, times, mint: &rondo.mint };
-    let for_staff = self::settle(&mut act, refund, answer)
-        .await
-        .map_err(|error| TurnError::of(vec![object.clone()], error))?;
+    let settled = self::settle(&mut act, refund, answer).await;
+    let for_staff = settled.map_err(|error| TurnError::of(Vec::new(), error))?;
     if let Some(reason) = for_staff {
         turn::set_aside(repo.as_mut(), merchant, Work::Collect, times, &object, &reason).await?;
     }

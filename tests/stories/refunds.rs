@@ -1,8 +1,11 @@
 //! Money on its way back, and money that does not arrive there.
 
-use rondo::grpc::proto::v1::{
-    self,
-    refund::State::{self, Failed, Pending, Succeeded},
+use rondo::{
+    grpc::proto::v1::{
+        self,
+        refund::State::{self, Failed, Pending, Succeeded},
+    },
+    store::Work,
 };
 use rstest::rstest;
 use serde_json::json;
@@ -13,6 +16,7 @@ use crate::{
         Engine::{self, Postgres, Sqlite},
         api::{bare, money, shown},
         cards,
+        line::{Call, Place},
         member::Member,
         world::World,
     },
@@ -28,6 +32,12 @@ async fn bought(world: &World, token: &str) -> (Member, String) {
 
 /// Asks for money back: so much, or all that is left.
 async fn refund(world: &World, payment: &str, amount: Option<&str>) -> v1::Refund {
+    let asked = is_asked_back(world, payment, amount).await;
+    get(world, &asked.name).await
+}
+
+/// The same, as it was when it was asked for; the engine has turned since.
+async fn is_asked_back(world: &World, payment: &str, amount: Option<&str>) -> v1::Refund {
     let request = v1::RefundPaymentRequest {
         name: payment.to_owned(),
         amount: amount.map(money),
@@ -37,7 +47,7 @@ async fn refund(world: &World, payment: &str, amount: Option<&str>) -> v1::Refun
     };
     let asked = world.api.payments().refund_payment(request).await.unwrap().into_inner();
     world.settle().await;
-    get(world, &asked.name).await
+    asked
 }
 
 async fn get(world: &World, name: &str) -> v1::Refund {
@@ -141,4 +151,33 @@ async fn a_refund_that_fails_days_later_is_for_staff_and_the_money_is_still_ours
     assert_eq!(told.object, bare(&asked.name));
     assert_eq!(world.mail_kinds("Ana"), mails);
     assert_eq!(world.booked().await.into_values().collect::<Vec<_>>(), [4_900]);
+}
+
+#[rstest]
+#[case::the_refund("update refund set currency = 'QQQ'", "update refund set currency = 'EUR'")]
+#[case::what_it_is_of("update invoice set currency = 'QQQ'", "update invoice set currency = 'EUR'")]
+#[tokio::test]
+async fn a_refund_that_cannot_be_recorded_is_told_to_staff(
+    #[case] damaged: &'static str,
+    #[case] mended: &'static str,
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let (_, payment) = bought(&world, cards::GOOD).await;
+    world.line.gets_stuck(Call::Refund, Place::OnTheWayBack);
+    let (asked, ()) = tokio::join!(is_asked_back(&world, &payment, None), async {
+        world.line.is_stuck().await;
+        world.database.damage(damaged).await;
+        world.line.goes_on();
+    });
+    let stuck = world.stuck().await;
+    let [told] = &stuck[..] else { panic!("one thing is set aside: {stuck:?}") };
+    assert_eq!(told.work, Work::Collect);
+    assert!(asked.name.ends_with(&told.object), "{told:?}");
+
+    world.database.damage(mended).await;
+    world.put_back(&told.object).await;
+    world.settle().await;
+    assert_eq!(get(&world, &asked.name).await.state(), Succeeded);
+    world.assert_books_agree().await;
 }
