@@ -61,6 +61,7 @@ create table payment_method (
     expiry_year integer,
     expiry_month integer check (expiry_month between 1 and 12),
     fingerprint text,
+    card_key text not null,
     original_transaction text,
     consented_at integer not null,
     blocked text check (blocked in (
@@ -76,4 +77,7 @@ create table payment_method (
     foreign key (merchant_id, customer_id) references customer
 ) strict, without rowid;
 create index payment_method_customer on payment_method (merchant_id, customer_id);
+create index payment_method_card on payment_method (merchant_id, card_key);
+create index payment_method_fingerprint on payment_method (merchant_id, fingerprint)
+    where fingerprint is not null;
 create index payment_method_token on payment_method (gateway, token);

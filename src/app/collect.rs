@@ -71,7 +71,7 @@ async fn start(
     for due in load(repo.as_mut(), merchant, claim.rows, times).await.map_err(poisoned)? {
         match decide(due, times, &cards_in_use) {
             Start::Attempt(due, method) => {
-                cards_in_use.insert(method.card_key().to_owned());
+                cards_in_use.insert(method.card_key.clone());
                 let (payment, attempt) = intend(rondo, &due, &method, times, leased_until);
                 errands.extend(Errand::charge(&attempt, &due.invoice, leased_until));
                 changes.payments.push(payment);
@@ -121,7 +121,7 @@ fn decide(due: DuePayment, times: Times, cards_in_use: &BTreeSet<String>) -> Sta
     let Some(method) = due.method.clone().filter(PaymentMethod::is_chargeable) else {
         return Start::Not(due.payment, NoCharge::NoMethod);
     };
-    if cards_in_use.contains(method.card_key()) {
+    if cards_in_use.contains(&method.card_key) {
         return Start::NextTurn;
     }
     let planned = Planned { amount: due.invoice.open_amount(), initiator: Initiator::Merchant };
@@ -163,7 +163,7 @@ fn intend(
         reference: None,
         decline: None,
         network: method.network,
-        card_key: method.card_key().to_owned(),
+        card_key: method.card_key.clone(),
         action_url: None,
         store_method: false,
         sent_at: now,
@@ -209,7 +209,7 @@ async fn load(
         let customer = &customers[&payment.customer];
         standing::next_charged(payment, billed(payment), customer, &methods)
     };
-    let cards: Vec<_> = methods.values().map(|method| method.card_key().to_owned()).collect();
+    let cards: Vec<_> = methods.values().map(|method| method.card_key.clone()).collect();
     repo.lock_cards(merchant.id, &cards).await?;
     let sent = Sent::load(repo, merchant, &payments, methods.values(), times.now).await?;
     Ok(payments

@@ -22,7 +22,6 @@ use crate::{
         merchant::Merchant,
         payment::{
             attempt::{Attempt, AttemptState, Initiator},
-            decline::DeclineClass,
             method::StoredMethod,
             outcome::Outcome,
             refund::Refund,
@@ -301,23 +300,12 @@ async fn update_method(
     let Some(merchant): Option<Merchant> = repo.merchant(merchant).await? else { return Ok(()) };
     let mut act = Act::new(repo.as_mut(), &merchant, rondo.clock.now(), &rondo.mint);
     let before = act.payment_method(method).await?;
-    let mut method = before.clone();
-    method.network = stored.network;
-    method.brand.clone_from(&stored.brand);
-    method.last_four.clone_from(&stored.last_four);
-    method.expiry = stored.expiry;
-    if stored.fingerprint.is_some() {
-        method.fingerprint.clone_from(&stored.fingerprint);
-    }
+    let method = before.told_anew(stored);
     if method == before || method.deleted_at.is_some() {
         return Ok(());
     }
     // What was refused for its old data may work with the new.
-    let is_mended = method.blocked == Some(DeclineClass::FixData);
-    if is_mended {
-        method.blocked = None;
-        method.blocked_at = None;
-    }
+    let is_mended = before.blocked.is_some() && method.blocked.is_none();
     let customer = method.customer;
     let event = method.event(EventKind::PaymentMethodUpdated, act.now(), act.mint);
     let changes =

@@ -61,8 +61,9 @@ pub async fn attach(act: &mut Act<'_>, new: NewPaymentMethod) -> Result<PaymentM
     };
     let fresh =
         PaymentMethod::from_stored(merchant, act.id(), customer.id, new.gateway, new.stored, now);
+    let fresh = fresh.recognised(known.into_iter().chain(&ever_stored));
     let is_another_card = known.is_some_and(|known| known.mark() != fresh.mark());
-    let blocked = PaymentMethod::lasting_bar(&ever_stored, fresh.mark(), new.customer_present);
+    let blocked = PaymentMethod::lasting_bar(&ever_stored, &fresh, new.customer_present);
     let method = PaymentMethod {
         blocked,
         blocked_at: blocked.map(|_| known.and_then(|known| known.blocked_at).unwrap_or(now)),

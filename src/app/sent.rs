@@ -23,7 +23,6 @@ const WINDOW: TimeDelta = TimeDelta::days(31);
 
 /// All that was sent lately on some cards, and all that was ever sent for some payments.
 pub(super) struct Sent {
-    since: DateTime<Utc>,
     on_cards: BTreeMap<String, Vec<SentBefore>>,
     for_payments: BTreeMap<Id<kind::Payment>, Vec<Attempt>>,
 }
@@ -38,7 +37,7 @@ impl Sent {
         now: DateTime<Utc>,
     ) -> Result<Self, StoreError> {
         let since = now - WINDOW;
-        let cards: BTreeSet<_> = methods.map(|method| method.card_key().to_owned()).collect();
+        let cards: BTreeSet<_> = methods.map(|method| method.card_key.clone()).collect();
         let cards: Vec<_> = cards.into_iter().collect();
         let mut on_cards: BTreeMap<String, Vec<SentBefore>> = BTreeMap::new();
         for sent in repo.sent_on_cards(merchant.id, &cards, since).await? {
@@ -49,7 +48,7 @@ impl Sent {
         for attempt in repo.attempts_of_payments(merchant.id, &ids).await? {
             for_payments.entry(attempt.payment).or_default().push(attempt);
         }
-        Ok(Self { since, on_cards, for_payments })
+        Ok(Self { on_cards, for_payments })
     }
 
     /// The attempts at `payment`, oldest first.
@@ -79,25 +78,24 @@ impl Sent {
         payment: &Payment,
         method: Option<&PaymentMethod>,
     ) -> Vec<SentAttempt> {
-        let card = method.map(PaymentMethod::card_key);
-        let same_card = card.and_then(|card| self.on_cards.get(card));
-        let same_card = same_card.into_iter().flatten().map(|sent| SentAttempt {
+        let card = method.map(|method| method.card_key.as_str());
+        let on_card = card.and_then(|card| self.on_cards.get(card)).map_or(&[][..], Vec::as_slice);
+        let same_card = on_card.iter().map(|sent| SentAttempt {
             sent_at: sent.sent_at,
             amount: sent.amount,
             initiator: sent.initiator,
             same_card: true,
             same_invoice: sent.invoice == payment.invoice,
         });
-        let same_invoice = self.for_payments.get(&payment.id).into_iter().flatten();
-        let same_invoice = same_invoice
+        let for_payment = self.for_payments.get(&payment.id).into_iter().flatten();
+        let same_invoice = for_payment
             .filter(|attempt| attempt.counts_as_try())
-            .map(|attempt| (attempt, card == Some(attempt.card_key.as_str())))
-            .filter(|(attempt, is_same_card)| !is_same_card || attempt.sent_at < self.since)
-            .map(|(attempt, is_same_card)| SentAttempt {
+            .filter(|attempt| on_card.iter().all(|sent| sent.attempt != attempt.id))
+            .map(|attempt| SentAttempt {
                 sent_at: attempt.sent_at,
                 amount: attempt.amount,
                 initiator: attempt.initiator,
-                same_card: is_same_card,
+                same_card: card == Some(attempt.card_key.as_str()),
                 same_invoice: true,
             });
         same_card.chain(same_invoice).collect()

@@ -74,6 +74,10 @@ pub struct PaymentMethod {
     pub expiry: Option<Expiry>,
     /// Equal for equal cards (RULES RET-2).
     pub fingerprint: Option<String>,
+    /// What its tries are counted by, and what tells it from other cards (RULES RET-2): its fingerprint,
+    /// or its token where there was none when it was first stored. A fingerprint that is learned later
+    /// changes nothing of that, so that neither its tries nor its declines are forgotten.
+    pub card_key: String,
     /// The network's id of the payment that the customer made with it (RULES MIT-1).
     pub original_transaction: Option<String>,
     /// When the customer agreed to its later use (RULES MIT-1).
@@ -106,28 +110,59 @@ impl PaymentMethod {
         Shown { brand: self.brand.clone(), last_four: self.last_four.clone(), expiry: self.expiry }
     }
 
-    /// What the network counts its tries by: the card, or else its token (RULES RET-2).
-    pub fn card_key(&self) -> &str {
-        self.fingerprint.as_deref().unwrap_or(&self.token)
-    }
-
     /// What tells it from other cards, and from itself with other data.
     pub fn mark(&self) -> CardMark {
-        CardMark::new(self.card_key(), &self.last_four, self.expiry)
+        CardMark::new(&self.card_key, &self.last_four, self.expiry)
     }
 
-    /// What still bars a card that is stored with this mark, given all that its customer has ever
+    /// Whether both are one card, with whatever data: by their fingerprints, or by the token where one of
+    /// these is not known.
+    fn is_same_card(&self, other: &Self) -> bool {
+        match (&self.fingerprint, &other.fingerprint) {
+            (Some(own), Some(others)) => own == others,
+            (None, _) | (_, None) => self.gateway == other.gateway && self.token == other.token,
+        }
+    }
+
+    /// It, if it was just stored: known by what the same card was known by before.
+    #[must_use]
+    pub fn recognised<'a>(self, ever_stored: impl IntoIterator<Item = &'a Self>) -> Self {
+        let known = ever_stored.into_iter().find(|stored| stored.is_same_card(&self));
+        Self { card_key: known.map_or(self.card_key, |known| known.card_key.clone()), ..self }
+    }
+
+    /// It, with its data as its gateway tells them now. Only another number or expiry can mend what was
+    /// refused for the old one (RULES §1, `FIX_DATA`).
+    #[must_use]
+    pub fn told_anew(&self, stored: &StoredMethod) -> Self {
+        let told = Self {
+            network: stored.network,
+            brand: stored.brand.clone(),
+            last_four: stored.last_four.clone(),
+            expiry: stored.expiry,
+            fingerprint: stored.fingerprint.clone().or(self.fingerprint.clone()),
+            ..self.clone()
+        };
+        let card_key = match &told.fingerprint {
+            Some(fingerprint) if !told.is_same_card(self) => fingerprint.clone(),
+            Some(_) | None => self.card_key.clone(),
+        };
+        let told = Self { card_key, ..told };
+        let is_mended = self.blocked == Some(DeclineClass::FixData) && told.mark() != self.mark();
+        if is_mended { Self { blocked: None, blocked_at: None, ..told } } else { told }
+    }
+
+    /// What still bars `fresh`, a card that is stored now, given all that its customer has ever
     /// stored: taking a card out and putting it in again makes no new credential of it (RULES DEC-3,
     /// UPD-3). Where the gateway has just checked it with the customer `present`, its data are
     /// proven and its later use is agreed to anew, so that only a final no is left.
-    pub fn lasting_bar(
-        ever_stored: &[Self],
-        mark: CardMark,
-        present: bool,
-    ) -> Option<DeclineClass> {
+    pub fn lasting_bar(ever_stored: &[Self], fresh: &Self, present: bool) -> Option<DeclineClass> {
+        let has_same_data =
+            |stored: &&Self| (&stored.last_four, stored.expiry) == (&fresh.last_four, fresh.expiry);
         ever_stored
             .iter()
-            .filter(|stored| stored.mark() == mark)
+            .filter(|stored| stored.is_same_card(fresh))
+            .filter(has_same_data)
             .filter_map(|stored| stored.blocked)
             .find(|class| !present || *class == DeclineClass::Never)
     }
@@ -156,6 +191,7 @@ impl PaymentMethod {
             id,
             customer,
             gateway,
+            card_key: stored.fingerprint.clone().unwrap_or_else(|| stored.token.clone()),
             token: stored.token,
             customer_reference: stored.customer_reference,
             network: stored.network,
@@ -186,5 +222,72 @@ impl PaymentMethod {
                 mint,
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::domain::payment::settle::given::{START, at, card};
+
+    fn refused() -> PaymentMethod {
+        let class = Some(DeclineClass::FixData);
+        PaymentMethod { blocked: class, blocked_at: Some(at(START)), ..card(5, 2030, 12) }
+    }
+
+    fn told(method: &PaymentMethod) -> StoredMethod {
+        StoredMethod {
+            token: method.token.clone(),
+            customer_reference: None,
+            network: method.network,
+            brand: method.brand.clone(),
+            last_four: method.last_four.clone(),
+            expiry: method.expiry,
+            fingerprint: method.fingerprint.clone(),
+        }
+    }
+
+    #[rstest]
+    #[case::another_spelling(|told: &mut StoredMethod| told.brand = "VISA".to_owned(), false)]
+    #[case::no_fingerprint(|told: &mut StoredMethod| told.fingerprint = None, false)]
+    #[case::a_new_expiry(
+        |told: &mut StoredMethod| told.expiry = Some(Expiry { year: 2033, month: 1 }),
+        true
+    )]
+    #[case::a_new_number(|told: &mut StoredMethod| told.last_four = "1111".to_owned(), true)]
+    #[case::another_card(|told: &mut StoredMethod| told.fingerprint = Some("new".to_owned()), true)]
+    fn only_another_number_or_expiry_mends_what_was_refused_for_its_data(
+        #[case] change: fn(&mut StoredMethod),
+        #[case] mends: bool,
+    ) {
+        let refused = refused();
+        let mut stored = told(&refused);
+        change(&mut stored);
+        let now = refused.told_anew(&stored);
+        assert_eq!(now.blocked.is_none(), mends);
+        assert_eq!(now.blocked.is_none(), now.blocked_at.is_none());
+    }
+
+    #[test]
+    fn a_fingerprint_that_is_learned_makes_no_other_card_of_it() {
+        let unknown = StoredMethod { fingerprint: None, ..told(&card(5, 2030, 12)) };
+        let (merchant, id, customer) =
+            (card(5, 2030, 12).merchant, card(5, 2030, 12).id, refused());
+        let from = |stored| {
+            let gateway = "main".to_owned();
+            PaymentMethod::from_stored(merchant, id, customer.customer, gateway, stored, at(START))
+        };
+        let before = from(unknown.clone());
+        let stored = StoredMethod { fingerprint: Some("print".to_owned()), ..unknown };
+        let learned = before.told_anew(&stored);
+        assert_eq!(learned.fingerprint.as_deref(), Some("print"));
+        assert_eq!(learned.mark(), before.mark());
+
+        // Another token that proves to be the same card is known by the same key.
+        let twin = from(StoredMethod { token: "tok_other".to_owned(), ..stored });
+        assert_ne!(twin.mark(), learned.mark());
+        assert_eq!(twin.recognised([&learned]).mark(), learned.mark());
     }
 }

@@ -135,8 +135,10 @@ pub struct EventFilter {
 /// An earlier try on the same card, for the networks' limits (RULES RET-1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SentBefore {
-    /// The card: fingerprint, else token.
+    /// The card that was asked for, whichever of its tokens this try was on.
     pub card_key: String,
+    /// The attempt.
+    pub attempt: Id<kind::Attempt>,
     /// The invoice it was for.
     pub invoice: Id<kind::Invoice>,
     /// How much.

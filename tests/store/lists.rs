@@ -342,6 +342,50 @@ async fn what_was_sent_on_a_card_counts_unless_it_never_left_or_was_paid(
 
 #[rstest]
 #[tokio::test]
+async fn two_tokens_of_one_fingerprint_are_one_card(#[values(Sqlite, Postgres)] engine: Engine) {
+    let store = open(engine).await;
+    let shop = Shop::opened(&*store).await;
+    let owed = shop.owes(&*store).await;
+    let card = |key: &str, fingerprint: Option<&str>| PaymentMethod {
+        id: shop.id(),
+        card_key: key.into(),
+        fingerprint: fingerprint.map(Into::into),
+        ..shop.card.clone()
+    };
+    let sent = |key: &str| Attempt {
+        card_key: key.into(),
+        ..shop.settled(&owed.payment, AttemptState::Declined)
+    };
+    let attempts = vec![sent("learned"), sent("print"), sent("unknown"), sent("other")];
+    let methods = vec![
+        card("learned", Some("print")),
+        card("print", Some("print")),
+        card("unknown", None),
+        card("other", Some("other")),
+    ];
+    write(
+        &*store,
+        Changes { attempts: attempts.clone(), payment_methods: methods, ..Changes::default() },
+    )
+    .await
+    .unwrap();
+    let mut repo = store.snapshot().await.unwrap();
+    for (asked, expected) in [
+        ("learned", vec![attempts[0].id, attempts[1].id]),
+        ("print", vec![attempts[0].id, attempts[1].id]),
+        ("unknown", vec![attempts[2].id]),
+        ("other", vec![attempts[3].id]),
+    ] {
+        let cards = [asked.to_owned()];
+        let sent = repo.sent_on_cards(shop.merchant.id, &cards, shop.opening).await.unwrap();
+        let ids: Vec<_> = sent.iter().map(|sent| sent.attempt).collect();
+        assert_eq!(ids, expected, "{asked}");
+        assert!(sent.iter().all(|sent| sent.card_key == asked), "{sent:?}");
+    }
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_thread_starts_with_its_first_mail_sent(#[values(Sqlite, Postgres)] engine: Engine) {
     let store = open(engine).await;
     let shop = Shop::opened(&*store).await;

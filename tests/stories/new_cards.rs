@@ -168,3 +168,41 @@ async fn a_subscription_whose_own_card_is_detached_is_charged_to_the_default(
     assert_eq!(states, [v1::invoice::State::Paid; 2]);
     world.assert_charged(&ana, "20.00 EUR", 2).await;
 }
+
+#[rstest]
+#[tokio::test]
+async fn a_lost_card_whose_fingerprint_is_told_later_stays_lost(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let ana = world.customer("Ana").create().await;
+    let lost = ana.adds_unknown_card(1_000, "tok_visa_ok_x1_then_lost_card").await;
+    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
+    world.advance_to("2026-03-01").await;
+    course.assert().is_past_due().was_tried([Declined]).await;
+
+    assert_eq!(ana.adds_their_card(1_000, "tok_visa_ok_x1_then_lost_card").await, lost);
+    world.settle().await;
+    course.assert().is_past_due().was_tried([Declined]).await;
+    assert_eq!(course.pays_with(&lost).await.unwrap_err().code(), Code::InvalidArgument);
+}
+
+#[rstest]
+#[tokio::test]
+async fn tries_before_a_fingerprint_was_told_count(#[values(Sqlite, Postgres)] engine: Engine) {
+    // Mastercard lets two tries of a card through in a day.
+    let world = World::on(engine, "2026-01-31").await;
+    let ana = world.customer("Ana").create().await;
+    let empty = "tok_mastercard_insufficient_funds";
+    ana.adds_unknown_card(1_000, empty).await;
+    ana.buys("A", "10.00 EUR").await;
+    ana.buys("B", "11.00 EUR").await;
+    world.settle().await;
+    ana.adds_their_card(1_000, empty).await;
+    ana.buys("C", "12.00 EUR").await;
+    world.settle().await;
+    let told = ana.events().await;
+    let declined = told.iter().filter(|event| event.r#type == "payment.declined");
+    let why: Vec<_> = declined.map(|event| event.reason.as_str()).collect();
+    assert_eq!(why, ["wait_funds", "wait_funds", "network_limit"]);
+}

@@ -160,6 +160,7 @@ impl Shop {
             last_four: "4242".into(),
             expiry: Some(Expiry { year: 2030, month: 12 }),
             fingerprint: Some("card-of-ana".into()),
+            card_key: "card-of-ana".into(),
             original_transaction: None,
             consented_at: opening,
             blocked: None,

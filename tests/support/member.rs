@@ -98,6 +98,12 @@ impl Member {
         self.store(token, number, false).await
     }
 
+    /// Stores the card that they have under `number`, whose fingerprint nobody knows yet.
+    pub async fn adds_unknown_card(&self, number: u64, token: &str) -> String {
+        let card = self.card(token, number);
+        self.keep(token, source::Token { fingerprint: String::new(), ..card }, false).await
+    }
+
     /// Stores a card that is charged from now on.
     pub async fn replaces_card(&self, token: &str) -> String {
         self.store(token, self.api.next_number(), true).await
@@ -141,6 +147,19 @@ impl Member {
     }
 
     async fn store(&self, token: &str, number: u64, set_default: bool) -> String {
+        self.keep(token, self.card(token, number), set_default).await
+    }
+
+    /// A card of its own, which counts its charges by itself.
+    fn card(&self, token: &str, number: u64) -> source::Token {
+        source::Token {
+            token: format!("{token}.{}{number}", self.called.to_lowercase()),
+            fingerprint: format!("fp_{}{number}", self.called),
+            ..Default::default()
+        }
+    }
+
+    async fn keep(&self, token: &str, card: source::Token, set_default: bool) -> String {
         let (network, brand, last_four) = face(token);
         let expires = network != Network::Sepa;
         let request = v1::CreatePaymentMethodRequest {
@@ -153,12 +172,7 @@ impl Member {
                 expiry_month: if expires { 12 } else { 0 },
                 ..Default::default()
             }),
-            source: Some(source::Source::Token(source::Token {
-                // A card of its own, which counts its charges by itself.
-                token: format!("{token}.{}{number}", self.called.to_lowercase()),
-                fingerprint: format!("fp_{}{number}", self.called),
-                ..Default::default()
-            })),
+            source: Some(source::Source::Token(card)),
             set_default,
             request_id: self.api.request_id(),
             ..Default::default()

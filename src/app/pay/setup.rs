@@ -207,7 +207,8 @@ async fn attach(rondo: &Rondo, begun: &Begun, stored: StoredMethod) -> Result<Ca
         act.now(),
     );
     let ever_stored = act.repo.methods_of_customers(merchant.id, &[customer.id]).await?;
-    if PaymentMethod::lasting_bar(&ever_stored, method.mark(), true).is_some() {
+    let method = method.recognised(&ever_stored);
+    if PaymentMethod::lasting_bar(&ever_stored, &method, true).is_some() {
         return Ok(CardState::Failed);
     }
     customer.default_method = Some(method.id);

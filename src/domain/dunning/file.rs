@@ -139,6 +139,7 @@ impl Setting {
 
 impl DunningCase {
     /// It, when it hears that its subscription is unpaid by another invoice.
+    #[must_use]
     pub fn unpaid_by_another(self, now: DateTime<Utc>) -> Self {
         let decision = self.case.clone().unpaid_by_another(now);
         self.moved(decision.case, now)

@@ -126,11 +126,31 @@ statements! {
         order by sent_at, attempt_id";
 
     /// What never reached the network does not count against its limits, nor does what was paid.
+    /// Two tokens of one fingerprint are one card, since whenever that is known (RULES RET-2).
     SENT_ON_CARDS = "
-        select card_key, invoice_id, currency, amount_minor, initiator, sent_at, attempt_id
-        from attempt
+        with asked as (select {text 0} as card_key from {rows $2}),
+        own as (
+            select payment_method.card_key, payment_method.fingerprint
+            from asked
+            join payment_method on payment_method.card_key = asked.card_key
+            where payment_method.merchant_id = $1
+              and payment_method.fingerprint is not null
+        ),
+        card (asked_for, card_key) as (
+            select card_key, card_key from asked
+            union
+            select card_key, fingerprint from own
+            union
+            select own.card_key, twin.card_key
+            from own
+            join payment_method as twin on twin.fingerprint = own.fingerprint
+            where twin.merchant_id = $1
+        )
+        select
+            card.asked_for, attempt_id, invoice_id, currency, amount_minor, initiator, sent_at
+        from card
+        join attempt on attempt.card_key = card.card_key
         where merchant_id = $1
-          and card_key in (select {text 0} from {rows $2})
           and sent_at >= $3
           and state not in ('succeeded', 'rejected', 'not_executed')
         order by sent_at, attempt_id";
@@ -196,7 +216,8 @@ pub async fn sent_on_cards(
     let read = |row| {
         let row = Reader::of::<Attempt>(row);
         Ok(SentBefore {
-            card_key: row.get("card_key")?,
+            card_key: row.get("asked_for")?,
+            attempt: row.id("attempt_id")?,
             invoice: row.id("invoice_id")?,
             amount: row.money("amount_minor")?,
             initiator: row.named("initiator")?,

@@ -35,6 +35,7 @@ static TABLE: Table<PaymentMethod> = Table {
         ("expiry_year", MaybeInt(|m| m.expiry.map(|expiry| expiry.year.into()))),
         ("expiry_month", MaybeInt(|m| m.expiry.map(|expiry| expiry.month.into()))),
         ("fingerprint", MaybeText(|m| m.fingerprint.as_deref().map(Into::into))),
+        ("card_key", Text(|m| (&m.card_key).into())),
         ("original_transaction", MaybeText(|m| m.original_transaction.as_deref().map(Into::into))),
         ("consented_at", Time(|m| m.consented_at)),
         ("blocked", MaybeText(|m| m.blocked.as_ref().map(name))),
@@ -71,6 +72,7 @@ impl Stored for PaymentMethod {
                 .map(|year| Ok(Expiry { year, month: row.int("expiry_month")? }))
                 .transpose()?,
             fingerprint: row.get("fingerprint")?,
+            card_key: row.get("card_key")?,
             original_transaction: row.get("original_transaction")?,
             consented_at: row.time("consented_at")?,
             blocked: row.maybe_named("blocked")?,

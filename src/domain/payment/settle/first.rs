@@ -110,7 +110,7 @@ impl Owed {
     pub fn may_be_asked_for(&self, now: DateTime<Utc>) -> Result<(), Refusal> {
         let rules = RuleBook::at(now.date_naive());
         let network = self.primary.as_ref().map(|method| method.network);
-        let card = self.primary.as_ref().map(PaymentMethod::card_key);
+        let card = self.primary.as_ref().map(|method| &method.card_key);
         let declines = self.attempts.iter().filter(|attempt| card == Some(&attempt.card_key));
         let declines = declines.filter_map(|a| Some((a.settled_at?, a.decline.as_ref()?)));
         let learned = Standing::after(declines, rules);
