@@ -11,6 +11,7 @@ mod fault;
 mod gateway;
 mod judge;
 mod mailer;
+mod page;
 mod portal;
 mod provider;
 mod report;

@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{
     card::{Cards, Verdict},
     fault::Fault,
+    page::Page,
     returns::Movement,
     stage::{Mishap, Stage},
 };
@@ -21,13 +22,12 @@ use crate::{
         },
     },
     gateway::{
-        Capabilities, ChargeOrder, CheckoutOrder, Delivery, GatewayError, HostedPage, Idempotency,
-        Initiator, News, Outcome, Paid, RefundOrder, RefundOutcome, RefundSighting, Sighting,
-        Statement, Taking,
+        Capabilities, ChargeOrder, Delivery, GatewayError, Idempotency, Initiator, News, Outcome,
+        Paid, RefundOrder, RefundOutcome, RefundSighting, Sighting, Statement, Taking,
     },
 };
 
-type AttemptId = Id<kind::Attempt>;
+pub(super) type AttemptId = Id<kind::Attempt>;
 
 /// How a charge stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,8 +58,9 @@ pub(super) struct Charge {
     silent_until: DateTime<Utc>,
     /// Look-ups do not see it before this.
     seen_from: DateTime<Utc>,
-    /// The card that its payer chose on our page.
-    method: Option<StoredMethod>,
+    /// Whether its payer chose a card on our page, and the card, if it is to be kept.
+    pub(super) on_page: bool,
+    pub(super) method: Option<StoredMethod>,
 }
 
 impl Charge {
@@ -76,17 +77,6 @@ struct Key {
     until: DateTime<Utc>,
     /// What was answered first; nothing readable, if that was an error.
     first: Option<Outcome>,
-}
-
-/// A page on which a payer pays.
-#[derive(Debug, Clone)]
-struct Page {
-    attempt: AttemptId,
-    invoice: Id<kind::Invoice>,
-    amount: Money,
-    reference: String,
-    keeps_card: bool,
-    is_open: bool,
 }
 
 /// Something that is still to happen.
@@ -122,7 +112,7 @@ pub(super) struct Provider {
     pub(super) charges: Vec<Charge>,
     by_attempt: BTreeMap<AttemptId, Vec<usize>>,
     keys: BTreeMap<AttemptId, Key>,
-    pages: Vec<Page>,
+    pub(super) pages: Vec<Page>,
     refunds: BTreeMap<Id<kind::Refund>, RefundOutcome>,
     pub(super) cards: Cards,
     pub(super) movements: Vec<Movement>,
@@ -154,7 +144,7 @@ impl Provider {
     }
 
     /// A name of its own for an object of this account.
-    fn name_for(&mut self, what: &str) -> String {
+    pub(super) fn name_for(&mut self, what: &str) -> String {
         let number = self.number();
         format!("{what}_{}_{number}", self.name)
     }
@@ -197,7 +187,7 @@ impl Provider {
             return again;
         }
         let verdict = self.cards.answer(&order.method_token, &stage.dice, now);
-        let number = self.open((order.attempt, order.invoice), order.amount, None, now);
+        let number = self.open((order.attempt, order.invoice), order.amount, now);
         self.hide(number, stage);
         let standing = match verdict {
             Verdict::Approved => Standing::Captured,
@@ -289,11 +279,10 @@ impl Provider {
         }
     }
 
-    fn open(
+    pub(super) fn open(
         &mut self,
         (attempt, invoice): (AttemptId, Id<kind::Invoice>),
         amount: Money,
-        method: Option<StoredMethod>,
         now: DateTime<Utc>,
     ) -> usize {
         let reference = self.name_for("ch");
@@ -309,14 +298,15 @@ impl Provider {
             made_at: now,
             silent_until: now,
             seen_from: now,
-            method,
+            on_page: false,
+            method: None,
         });
         self.by_attempt.entry(attempt).or_default().push(number);
         number
     }
 
     /// What follows when a charge has come to stand where it does.
-    fn settled(&mut self, number: usize, stage: &Stage) {
+    pub(super) fn settled(&mut self, number: usize, stage: &Stage) {
         let now = stage.truth();
         let charge = &self.charges[number];
         stage.note(format_args!(
@@ -328,7 +318,8 @@ impl Provider {
             word(&charge.standing)
         ));
         let is_declined = matches!(charge.standing, Standing::Declined(_));
-        let can_turn = is_declined && self.capabilities.late_success && charge.method.is_none();
+        // One page may take several cards: a second one that pays is for staff, and not for this fault.
+        let can_turn = is_declined && self.capabilities.late_success && !charge.on_page;
         if can_turn && stage.strikes(Fault::LateSuccess) {
             let at = now + TimeDelta::minutes(stage.dice.between(30, 20 * 24 * 60));
             self.plan(at, Coming::Capture(number));
@@ -433,56 +424,6 @@ impl Provider {
             // The world brings them there.
             Coming::Webhook(..) => {}
         }
-    }
-
-    /// Opens a page, or finds the one that this key opened.
-    pub(super) fn checkout(&mut self, order: &CheckoutOrder, stage: &Stage) -> HostedPage {
-        let known = self.pages.iter().position(|page| page.attempt == order.attempt);
-        let number = known.unwrap_or_else(|| {
-            let reference = self.name_for("pg");
-            self.pages.push(Page {
-                attempt: order.attempt,
-                invoice: order.invoice,
-                amount: order.amount,
-                reference,
-                keeps_card: order.store_method,
-                is_open: true,
-            });
-            if stage.dice.says(700) {
-                let at = stage.truth() + TimeDelta::minutes(stage.dice.between(1, 600));
-                self.plan(at, Coming::Visit(self.pages.len() - 1));
-            }
-            self.pages.len() - 1
-        });
-        let reference = self.pages[number].reference.clone();
-        HostedPage { url: format!("https://{}.example/{reference}", self.name), reference }
-    }
-
-    fn visit(&mut self, number: usize, stage: &Stage) {
-        let now = stage.truth();
-        let page = self.pages[number].clone();
-        if !page.is_open {
-            return;
-        }
-        let stored = self.cards.issue(&stage.dice, now);
-        let verdict = self.cards.answer(&stored.token, &stage.dice, now);
-        let card = page.keeps_card.then_some(stored);
-        let charge = self.open((page.attempt, page.invoice), page.amount, card, now);
-        self.charges[charge].standing = match verdict {
-            // On the page its holder confirms at once.
-            Verdict::Approved | Verdict::Challenge | Verdict::Later(_, None) => {
-                self.pages[number].is_open = false;
-                Standing::Captured
-            }
-            Verdict::Declined(decline) | Verdict::Later(_, Some(decline)) => {
-                if stage.dice.says(500) {
-                    let at = now + TimeDelta::minutes(stage.dice.between(1, 30));
-                    self.plan(at, Coming::Visit(number));
-                }
-                Standing::Declined(decline)
-            }
-        };
-        self.settled(charge, stage);
     }
 
     /// How the charge of an attempt stands, as far as a look-up sees.

@@ -1,0 +1,82 @@
+//! A provider's own pages, on which payers pay with a card of their choice.
+
+use chrono::TimeDelta;
+
+use super::{
+    card::Verdict,
+    provider::{AttemptId, Coming, Provider, Standing},
+    stage::Stage,
+};
+use crate::{
+    domain::{
+        ids::{Id, kind},
+        money::Money,
+    },
+    gateway::{CheckoutOrder, HostedPage},
+};
+
+/// A page on which a payer pays.
+#[derive(Debug, Clone)]
+pub(super) struct Page {
+    pub(super) attempt: AttemptId,
+    invoice: Id<kind::Invoice>,
+    amount: Money,
+    pub(super) reference: String,
+    keeps_card: bool,
+    pub(super) is_open: bool,
+}
+
+impl Provider {
+    /// Opens a page, or finds the one that this key opened.
+    pub(super) fn checkout(&mut self, order: &CheckoutOrder, stage: &Stage) -> HostedPage {
+        let known = self.pages.iter().position(|page| page.attempt == order.attempt);
+        let number = known.unwrap_or_else(|| {
+            let reference = self.name_for("pg");
+            self.pages.push(Page {
+                attempt: order.attempt,
+                invoice: order.invoice,
+                amount: order.amount,
+                reference,
+                keeps_card: order.store_method,
+                is_open: true,
+            });
+            if stage.dice.says(700) {
+                let at = stage.truth() + TimeDelta::minutes(stage.dice.between(1, 600));
+                self.plan(at, Coming::Visit(self.pages.len() - 1));
+            }
+            self.pages.len() - 1
+        });
+        let reference = self.pages[number].reference.clone();
+        HostedPage { url: format!("https://{}.example/{reference}", self.name), reference }
+    }
+
+    /// A payer comes to a page, and tries a card there.
+    pub(super) fn visit(&mut self, number: usize, stage: &Stage) {
+        let now = stage.truth();
+        let page = self.pages[number].clone();
+        if !page.is_open {
+            return;
+        }
+        let stored = self.cards.issue(&stage.dice, now);
+        let verdict = self.cards.answer(&stored.token, &stage.dice, now);
+        let card = page.keeps_card.then_some(stored);
+        let charge = self.open((page.attempt, page.invoice), page.amount, now);
+        self.charges[charge].on_page = true;
+        self.charges[charge].method = card;
+        self.charges[charge].standing = match verdict {
+            // On the page its holder confirms at once.
+            Verdict::Approved | Verdict::Challenge | Verdict::Later(_, None) => {
+                self.pages[number].is_open = false;
+                Standing::Captured
+            }
+            Verdict::Declined(decline) | Verdict::Later(_, Some(decline)) => {
+                if stage.dice.says(500) {
+                    let at = now + TimeDelta::minutes(stage.dice.between(1, 30));
+                    self.plan(at, Coming::Visit(number));
+                }
+                Standing::Declined(decline)
+            }
+        };
+        self.settled(charge, stage);
+    }
+}
