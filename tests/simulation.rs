@@ -24,29 +24,30 @@ fn simulate(arguments: &[&str]) -> (Value, bool) {
 
 #[test]
 fn whatever_breaks_each_debt_is_collected_once_and_no_cycle_is_lost() {
-    let (figures, is_well) = simulate(&["--seeds", "0..60", "--each-fault", "20"]);
-    eprintln!("{figures:#}");
+    let (figures, is_well) = simulate(&["--seeds", "0..10", "--members", "25"]);
     for figure in
         ["double_charges", "lost_cycles", "ledger_differences", "rule_violations", "mail_faults"]
     {
         assert_eq!(figures[figure], 0, "{figure}");
     }
-    assert_eq!(figures["missing_faults"], serde_json::json!([]));
-    assert!(figures["subscription_years"].as_u64().unwrap() >= 2_000);
-    assert!(figures["attempts"].as_u64().unwrap() >= 20_000);
+    assert!(figures["attempts"].as_u64().unwrap() > 300, "{figures:#}");
     assert!(is_well);
 }
 
 #[test]
-fn a_seed_lived_through_again_is_the_same_byte_for_byte() {
-    let seeds = ["--seeds", "100..103"];
-    assert_eq!(simulate(&seeds).0["traces"], simulate(&seeds).0["traces"]);
+fn a_long_run_in_which_a_kind_of_fault_never_struck_fails() {
+    let (figures, is_well) = simulate(&["--seeds", "0..1", "--members", "1", "--each-fault", "1"]);
+    assert_ne!(figures["missing_faults"], serde_json::json!([]));
+    assert!(!is_well);
 }
 
 #[test]
-fn a_seed_is_the_same_on_both_databases() {
+fn a_seed_is_the_same_byte_for_byte_again_and_on_both_databases() {
     let server = std::env::var("RONDO_TEST_PG").expect("RONDO_TEST_PG names a Postgres server");
-    let seeds = ["--seeds", "100..105"];
-    let on_postgres = simulate(&["--seeds", "100..105", "--database-url", &server]);
-    assert_eq!(simulate(&seeds).0["traces"], on_postgres.0["traces"]);
+    let seeds = ["--seeds", "100..102", "--members", "15"];
+    let on_sqlite = simulate(&seeds).0["traces"].clone();
+    assert_eq!(on_sqlite.as_object().unwrap().len(), 2);
+    assert_eq!(simulate(&seeds).0["traces"], on_sqlite);
+    let on_postgres = simulate(&[&seeds[..], &["--database-url", &server]].concat());
+    assert_eq!(on_postgres.0["traces"], on_sqlite);
 }

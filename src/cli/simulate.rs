@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     security::chance::system_mint,
-    sim::{self, Fault, Figures, Outcome},
+    sim::{self, Fault, Figures, Outcome, Wanted},
     store::{self, Access, Durability, OpenOptions, bench::Scratch},
 };
 
@@ -60,6 +60,10 @@ pub struct Args {
     /// The Postgres server, on which each world gets a database of its own; SQLite in memory without it.
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
+
+    /// How many members each world has at most; as many as its seed says without it.
+    #[arg(long, value_name = "N", value_parser = settings::whole(1_usize..=100_000))]
+    members: Option<usize>,
 
     /// Tell each world's whole story.
     #[arg(long)]
@@ -147,13 +151,14 @@ fn live_all(args: &Args, ground: &Arc<Ground>, jobs: usize) -> anyhow::Result<Su
     let count = args.seeds.end - args.seeds.start;
     let end = args.seeds.end;
     let story = args.story;
+    let wanted = Wanted { members: args.members, whole_story: story };
     let workers: Vec<_> = (0..jobs)
         .map(|_| {
             let (next, sender, ground) = (Arc::clone(&next), sender.clone(), Arc::clone(ground));
             std::thread::spawn(move || {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end || sender.send(live(&ground, seed, story)).is_err() {
+                    if seed >= end || sender.send(live(&ground, seed, wanted)).is_err() {
                         return;
                     }
                 }
@@ -179,11 +184,11 @@ fn live_all(args: &Args, ground: &Arc<Ground>, jobs: usize) -> anyhow::Result<Su
     Ok(sum)
 }
 
-fn live(ground: &Ground, seed: u64, story: bool) -> anyhow::Result<Outcome> {
+fn live(ground: &Ground, seed: u64, wanted: Wanted) -> anyhow::Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let place = ground.place(seed).await?;
-        let outcome = sim::run(seed, place.url(), story).await;
+        let outcome = Box::pin(sim::run(seed, place.url(), wanted)).await;
         place.clear().await?;
         outcome.with_context(|| format!("seed {seed} could not be lived through"))
     })

@@ -143,6 +143,10 @@ fn has_left(attempt: &Attempt) -> bool {
     !matches!(attempt.state, AttemptState::Rejected | AttemptState::NotExecuted)
 }
 
+fn brought_money(attempt: &Attempt) -> bool {
+    attempt.state == AttemptState::Succeeded
+}
+
 fn looked_up<T: Copy>(table: &[(&str, T)], code: Option<&str>) -> Option<T> {
     table.iter().find(|(known, _)| Some(*known) == code).map(|(_, what)| *what)
 }
@@ -203,7 +207,8 @@ fn refusals(
     }
 }
 
-/// No window of a network holds more than it may.
+/// No window of a network holds more than it may. What brought the money ends its row of tries: the
+/// networks limit what is tried again after a refusal.
 fn windows(card: &str, attempts: &[&Attempt], found: &mut Vec<String>) {
     for (place, last) in attempts.iter().enumerate() {
         for window in WINDOWS.iter().filter(|window| window.networks.contains(&last.network)) {
@@ -211,6 +216,7 @@ fn windows(card: &str, attempts: &[&Attempt], found: &mut Vec<String>) {
             let inside = attempts[..=place]
                 .iter()
                 .filter(|before| before.sent_at > begins)
+                .filter(|before| before.id == last.id || !brought_money(before))
                 .filter(|before| !window.same_amount || before.amount == last.amount)
                 .filter(|before| !window.apart || before.initiator == last.initiator)
                 .count();

@@ -3,7 +3,10 @@
 
 use chrono::TimeDelta;
 
-use super::{portal::Wish, world::World};
+use super::{
+    portal::{Member, Wish},
+    world::World,
+};
 use crate::{
     app::{
         Act, AppError, Result, customers, dunning, invoices,
@@ -131,12 +134,7 @@ impl World {
         };
         let subscription = subscriptions::create(&mut act, new).await?.id;
         repo.commit().await?;
-        self.portal.members.push(super::portal::Member {
-            place: member,
-            id: customer,
-            email,
-            subscription,
-        });
+        self.portal.members.push(Member { place: member, id: customer, email, subscription });
         Ok(format!("{subscription} of {customer}"))
     }
 
@@ -161,23 +159,36 @@ impl World {
         let Some(member) = self.portal.member(wish).cloned() else {
             return Ok("is no member yet".to_owned());
         };
-        let dice = &self.stage.dice;
-        let id = member.subscription;
-        let mut repo = self.rondo.store.begin().await?;
-        let now = self.rondo.clock.now();
-        let mut act = Act::new(repo.as_mut(), merchant, now, &self.rondo.mint);
-        let act = &mut act;
+        let rondo = self.rondo.clone();
+        let mut repo = rondo.store.begin().await?;
+        let mut act = Act::new(repo.as_mut(), merchant, rondo.clock.now(), &rondo.mint);
         let told = match wish {
-            Wish::NewCard(_) => {
-                let gateway = &self.gateways[usize::from(dice.says(200))];
-                let stored = gateway.provider().cards.issue(dice, self.stage.truth());
-                let new = method(member.id, gateway.name(), stored);
-                let is_default = dice.says(800);
-                payment_methods::attach(act, NewPaymentMethod { is_default, ..new })
-                    .await?
-                    .id
-                    .to_string()
+            Wish::CancelNow(_)
+            | Wish::CancelAtPeriodEnd(_)
+            | Wish::UndoCancellation(_)
+            | Wish::Pause(_)
+            | Wish::Resume(_)
+            | Wish::TakeSeats(_)
+            | Wish::ChangePlan(_) => self.change_mind(&mut act, &member, wish).await?,
+            Wish::RetryNow(_) | Wish::HoldCase(_) => {
+                self.move_case(&mut act, &member, wish).await?
             }
+            _ => self.deal(&mut act, &member, wish).await?,
+        };
+        repo.commit().await?;
+        Ok(told)
+    }
+
+    /// What a member wants of their subscription.
+    async fn change_mind(
+        &mut self,
+        act: &mut Act<'_>,
+        member: &Member,
+        wish: Wish,
+    ) -> Result<String> {
+        let dice = &self.stage.dice;
+        let (id, now) = (member.subscription, act.now());
+        let changed = match wish {
             Wish::CancelNow(_) => {
                 subscriptions::cancel(act, id, None, EndWhen::Now).await?.id.to_string()
             }
@@ -206,6 +217,25 @@ impl World {
                 let plan = Some(*dice.pick(&self.portal.plans));
                 let change = Change { plan, ..Change::default() };
                 subscriptions::change(act, id, None, change).await?.id.to_string()
+            }
+            _ => return Ok(String::new()),
+        };
+        Ok(changed)
+    }
+
+    /// What a member, or staff for them, does with cards and money.
+    async fn deal(&mut self, act: &mut Act<'_>, member: &Member, wish: Wish) -> Result<String> {
+        let dice = &self.stage.dice;
+        Ok(match wish {
+            Wish::NewCard(_) => {
+                let gateway = &self.gateways[usize::from(dice.says(200))];
+                let stored = gateway.provider().cards.issue(dice, self.stage.truth());
+                let new = method(member.id, gateway.name(), stored);
+                let is_default = dice.says(800);
+                payment_methods::attach(act, NewPaymentMethod { is_default, ..new })
+                    .await?
+                    .id
+                    .to_string()
             }
             Wish::BuyCourse(_) => {
                 let currency = self.currency.expect("the portal is open");
@@ -249,6 +279,20 @@ impl World {
                 }
                 None => "paid nothing".to_owned(),
             },
+            _ => String::new(),
+        })
+    }
+
+    /// What staff does with a member's dunning case.
+    async fn move_case(
+        &mut self,
+        act: &mut Act<'_>,
+        member: &Member,
+        wish: Wish,
+    ) -> Result<String> {
+        let dice = &self.stage.dice;
+        let now = act.now();
+        Ok(match wish {
             Wish::RetryNow(_) | Wish::HoldCase(_) => {
                 let merchant = act.merchant_id();
                 let cases = act.repo.open_cases_of_customers(merchant, &[member.id]).await?;
@@ -264,16 +308,8 @@ impl World {
                     }
                 }
             }
-            Wish::Join(_)
-            | Wish::PayByPage(_)
-            | Wish::ComeBack(_)
-            | Wish::RaisePrice
-            | Wish::LookAfterStuck
-            | Wish::Reconcile
-            | Wish::Audit => String::new(),
-        };
-        repo.commit().await?;
-        Ok(told)
+            _ => String::new(),
+        })
     }
 
     /// The invoice that a member owes, read by itself.
@@ -296,7 +332,7 @@ impl World {
         };
         // The page is opened over the same bad line as all else; who meets a dead process tries later.
         let (rondo, owner) = (self.rondo.clone(), merchant.clone());
-        let opened = async move { pay::start_checkout(&rondo, &owner, &wish).await };
+        let opened = Box::pin(async move { pay::start_checkout(&rondo, &owner, &wish).await });
         self.stage.faults.set_calm(false);
         let opened = self.stage.unless_struck(opened).await;
         self.stage.faults.set_calm(true);

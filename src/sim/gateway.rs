@@ -128,11 +128,11 @@ impl SimGateway {
             return Err(unknown("the call timed out"));
         }
         let errs = stage.strikes(Fault::ServerErrorExecuted);
-        let mut answer = self.provider().charge(order, stage, errs);
+        let mut answer = self.provider().charge(order, stage.truth(), stage, errs);
         // A second delivery is the provider's to recognise; one that cannot must not meet it.
         let recognises = self.capabilities.idempotency != Idempotency::None;
         if recognises && stage.strikes(Fault::DeliveredTwice) {
-            answer = self.provider().charge(order, stage, errs);
+            answer = self.provider().charge(order, stage.truth(), stage, errs);
         }
         if errs {
             return Err(unknown("500"));

@@ -11,6 +11,7 @@ use super::{
     provider::{Charge, Standing},
 };
 use crate::domain::{
+    calendar::Period,
     ids::{Id, kind},
     invoice::{Invoice, InvoiceState},
     notice::NoticeState,
@@ -66,8 +67,10 @@ pub(super) struct Judge<'a> {
     pub(super) arrived: BTreeMap<String, Arrived>,
     /// The machine's time.
     pub(super) now: DateTime<Utc>,
-    /// What happened to each subscription that may leave a gap between two of its periods.
+    /// Subscriptions that rested, which leaves a gap between two of their periods.
     pub(super) rested: BTreeSet<Id<kind::Subscription>>,
+    /// When each began to run: one that was paid for only when its first period was over begins anew.
+    pub(super) activated: BTreeMap<Id<kind::Subscription>, DateTime<Utc>>,
 }
 
 impl Judge<'_> {
@@ -101,15 +104,16 @@ impl Judge<'_> {
         for attempt in &self.books.attempts {
             let taken = kept.remove(&attempt.id).unwrap_or_default();
             let recorded = self.books.moved.get(&attempt.id).copied().unwrap_or_default();
-            let is_excused = open.contains(&attempt.id) && stuck.contains(&*attempt.id.to_string());
+            let is_old = attempt.sent_at < self.now - DECIDED_WITHIN;
+            let is_open = open.contains(&attempt.id);
+            let is_excused = is_open && (!is_old || stuck.contains(&*attempt.id.to_string()));
             if taken != recorded && !is_excused {
                 found.ledger_differences.push(format!(
                     "the gateway has {taken} of {} ({:?}), and the ledger {recorded}",
                     attempt.id, attempt.state
                 ));
             }
-            let is_old = attempt.sent_at < self.now - DECIDED_WITHIN;
-            if attempt.state.is_open() && is_old && !is_excused {
+            if is_open && !is_excused {
                 found.lost_cycles.push(format!("{} is still {:?}", attempt.id, attempt.state));
             }
         }
@@ -152,7 +156,7 @@ impl Judge<'_> {
         for subscription in &self.books.subscriptions {
             let mut invoices = by_subscription.remove(&subscription.id).unwrap_or_default();
             invoices.retain(|invoice| invoice.period.is_some());
-            invoices.sort_by_key(|invoice| invoice.period.map(|period| period.start()));
+            invoices.sort_by_key(|invoice| invoice.period.map(Period::start));
             self.of_subscription(subscription, &invoices, found);
         }
     }
@@ -165,10 +169,14 @@ impl Judge<'_> {
     ) {
         let id = subscription.id;
         let periods: Vec<_> = invoices.iter().filter_map(|invoice| invoice.period).collect();
+        let began_anew = periods.first().is_some_and(|first| {
+            self.activated.get(&id).is_some_and(|activated| *activated >= first.end())
+        });
+        let may_gap = began_anew || self.rested.contains(&id);
         for pair in periods.windows(2) {
             if pair[0].end() > pair[1].start() {
                 found.double_charges.push(format!("{id} is billed twice for {}", pair[1].start()));
-            } else if pair[0].end() < pair[1].start() && !self.rested.contains(&id) {
+            } else if pair[0].end() < pair[1].start() && !may_gap {
                 found.lost_cycles.push(format!(
                     "{id} is not billed from {} to {}",
                     pair[0].end(),
@@ -181,7 +189,7 @@ impl Judge<'_> {
             matches!(subscription.state, SubscriptionState::Active | SubscriptionState::PastDue);
         let stuck = self.books.stuck.iter().any(|one| one.object == id.to_string());
         let late = self.now - TimeDelta::hours(6);
-        if is_running && !stuck && billed_until.is_none_or(|until| until < late) {
+        if is_running && !stuck && !began_anew && billed_until.is_none_or(|until| until < late) {
             found.lost_cycles.push(format!("{id} is billed only until {billed_until:?}"));
         }
     }

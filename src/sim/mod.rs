@@ -21,13 +21,17 @@ mod trace;
 mod webhook;
 mod world;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use self::{
     books::Books, checker::breaches, dice::Dice, gateway::SimGateway, judge::Judge,
-    mailer::SimMailer, portal::Portal, provider::Standing, stage::Stage, world::World,
+    mailer::SimMailer, provider::Standing, stage::Stage, world::World,
 };
 use crate::{
     app::{Pace, Rondo, audit, reconcile, webhooks_out::Reach},
@@ -62,9 +66,17 @@ pub struct Outcome {
     pub story: Vec<String>,
 }
 
-/// Lives through the world of `seed` on the empty, migrated database at `url`. With `whole`, its story is
-/// told from the beginning.
-pub async fn run(seed: u64, url: &str, whole: bool) -> anyhow::Result<Outcome> {
+/// What may be said of a world besides its seed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// How many may join; as many as the seed says if absent.
+    pub members: Option<usize>,
+    /// Whether its story is told from the beginning.
+    pub whole_story: bool,
+}
+
+/// Lives through the world of `seed` on the empty, migrated database at `url`.
+pub async fn run(seed: u64, url: &str, wanted: Wanted) -> anyhow::Result<Outcome> {
     let pace = Pace {
         // One thing after the other, so that two runs are the same.
         calls_in_flight: 64,
@@ -75,17 +87,19 @@ pub async fn run(seed: u64, url: &str, whole: bool) -> anyhow::Result<Outcome> {
     let start = beginning(&dice);
     let lease = TimeDelta::from_std(pace.mail_lease.max(pace.lease))?;
     let mint = Mint::seeded(dice.bytes());
-    let stage = Arc::new(Stage::new(dice, start, lease, whole));
+    let stage = Arc::new(Stage::new(dice, start, lease, wanted.whole_story));
     let options = OpenOptions {
         access: Access::Engine,
         durability: Durability::TestOnly,
-        ..OpenOptions::default()
+        // Whoever died in the middle of a transaction has let go of all before anyone goes on.
+        connections: 1,
     };
     let store = open_in_trouble(url, options, Arc::<Stage>::clone(&stage)).await?;
     // The more members, the coarser is time: what happens within a grain is done together.
     let (members, grain) =
         *stage.dice.pick(&[(25, 60), (120, 3_600), (600, 14_400), (900, 28_800)]);
     let mut world = build(&stage, &store, mint, pace, TimeDelta::seconds(grain));
+    let members = wanted.members.unwrap_or(members);
     let outcome = live(seed, &mut world, start, members).await;
     store.close().await;
     outcome
@@ -148,7 +162,7 @@ async fn live(
     stage.note(format_args!("from here on all goes well"));
     world.portal.goes_home();
     let quiet = end + SETTLES;
-    let mut portal = std::mem::replace(&mut world.portal, Portal::default());
+    let mut portal = std::mem::take(&mut world.portal);
     portal.look_after(end, quiet);
     world.portal = portal;
     world.live(quiet).await?;
@@ -170,11 +184,11 @@ async fn judged(seed: u64, world: &mut World, start: DateTime<Utc>) -> anyhow::R
     let rests = [
         EventKind::SubscriptionPaused,
         EventKind::SubscriptionUnpaid,
-        EventKind::SubscriptionActivated,
         EventKind::SubscriptionRecovered,
         EventKind::SubscriptionResumed,
     ];
     let mut rested = BTreeSet::new();
+    let mut activated = BTreeMap::new();
     let mut sequence = 0;
     loop {
         let filter = EventFilter::default();
@@ -186,10 +200,11 @@ async fn judged(seed: u64, world: &mut World, start: DateTime<Utc>) -> anyhow::R
                 "event {:?} of {:?} at {}",
                 event.kind, event.subject, event.at
             ));
-            if let Subject::Subscription(id) = event.subject
-                && rests.contains(&event.kind)
-            {
+            let Subject::Subscription(id) = event.subject else { continue };
+            if rests.contains(&event.kind) {
                 rested.insert(id);
+            } else if event.kind == EventKind::SubscriptionActivated {
+                activated.insert(id, event.at);
             }
         }
     }
@@ -202,6 +217,7 @@ async fn judged(seed: u64, world: &mut World, start: DateTime<Utc>) -> anyhow::R
         arrived: world.mailer.arrived(),
         now: world.rondo.clock.now(),
         rested,
+        activated,
     };
     let mut findings = judge.findings();
     findings.rule_violations = breaches(&books, &world.asked_for, stage.clock_error());

@@ -82,8 +82,8 @@ struct Key {
 /// Something that is still to happen.
 #[derive(Debug, Clone)]
 pub(super) enum Coming {
-    /// An order arrives whose caller has long given up.
-    Order(Box<ChargeOrder>),
+    /// An order arrives whose caller has long given up; at this very instant, however coarse time is.
+    Order(DateTime<Utc>, Box<ChargeOrder>),
     /// A charge takes the money.
     Capture(usize),
     /// A charge is refused.
@@ -172,18 +172,19 @@ impl Provider {
 
     /// Carries out an order that arrives late.
     pub(super) fn order_late(&mut self, at: DateTime<Utc>, order: &ChargeOrder) {
-        self.plan(at, Coming::Order(Box::new(order.clone())));
+        self.plan(at, Coming::Order(at, Box::new(order.clone())));
     }
 
-    /// Carries out an order, or tells again what came of it.
+    /// Carries out an order that arrives at `at`, or tells again what came of it.
     pub(super) fn charge(
         &mut self,
         order: &ChargeOrder,
+        at: DateTime<Utc>,
         stage: &Stage,
         errs: bool,
     ) -> Result<Outcome, GatewayError> {
         let now = stage.truth();
-        if let Some(again) = self.repeated(order.attempt, now) {
+        if let Some(again) = self.repeated(order.attempt, at) {
             return again;
         }
         let verdict = self.cards.answer(&order.method_token, &stage.dice, now);
@@ -384,7 +385,7 @@ impl Provider {
         self.plan(from + wait, Coming::Webhook(self.name, delivery));
     }
 
-    fn signed(&mut self, news: Vec<News>, secret: &str) -> Delivery {
+    pub(super) fn signed(&mut self, news: Vec<News>, secret: &str) -> Delivery {
         let event_id = self.name_for("evt");
         super::webhook::signed(event_id, news, secret)
     }
@@ -392,9 +393,9 @@ impl Provider {
     /// Lets come what was to come.
     pub(super) fn happen(&mut self, coming: Coming, stage: &Stage) {
         match coming {
-            Coming::Order(order) => {
+            Coming::Order(at, order) => {
                 // Nobody hears the answer.
-                let _ = self.charge(&order, stage, false);
+                let _ = self.charge(&order, at, stage, false);
             }
             Coming::Capture(number) => {
                 let charge = &mut self.charges[number];

@@ -60,7 +60,7 @@ impl Provider {
         self.tell_reversal(number, amount, ReversalState::Reinstated, stage);
     }
 
-    fn tell_reversal(&mut self, number: usize, amount: Money, state: ReversalState, stage: &Stage) {
+    fn tell_reversal(&mut self, number: usize, amount: Money, state: ReversalState, world: &Stage) {
         let charge = &self.charges[number];
         let why = Decline {
             gateway_code: Some("fraudulent".to_owned()),
@@ -72,7 +72,7 @@ impl Provider {
             charge: charge.reference.clone(),
             reversal: Reversal { reference, amount, state, why },
         };
-        self.moved(news, stage);
+        self.moved(news, world);
     }
 
     /// Somebody refunds a part of a charge in the provider's dashboard.
@@ -99,7 +99,13 @@ impl Provider {
 
     fn moved(&mut self, news: News, stage: &Stage) {
         self.movements.push(Movement { at: stage.truth(), news: news.clone() });
-        self.send(news, stage.truth(), stage);
+        if self.capabilities.has_statement {
+            self.send(news, stage.truth(), stage);
+        } else {
+            // Its webhook is all that ever tells of it, so that it is sent until it is taken.
+            let delivery = self.signed(vec![news], self.name);
+            self.plan(stage.truth(), Coming::Webhook(self.name, delivery));
+        }
     }
 
     /// What went back since then.

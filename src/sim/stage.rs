@@ -197,7 +197,7 @@ impl Stage {
     async fn die(&self) {
         *self.blow() = Some(Blow::Died);
         self.struck.notify_one();
-        pending().await
+        pending::<()>().await;
     }
 
     async fn sleep(&self, duration: TimeDelta) {

@@ -3,7 +3,7 @@
 
 use std::{
     collections::VecDeque,
-    fmt,
+    fmt::{self, Write as _},
     sync::{Mutex, MutexGuard},
 };
 
@@ -56,7 +56,10 @@ impl Trace {
     /// The digest of all lines so far, in hexadecimal digits.
     pub(super) fn digest(&self) -> String {
         let digest = self.pages().digest.clone().finish();
-        digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+        digest.as_ref().iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
     }
 
     /// The lines that are kept, oldest first.

@@ -170,7 +170,7 @@ pub struct Sqlite {
 
 impl Sqlite {
     /// Opens the file, which is made if it is not there and an engine wants it.
-    pub(super) async fn open(url: &str, options: OpenOptions, luck: Luck) -> Result<Self> {
+    pub(super) async fn open(url: &str, options: OpenOptions, fortune: Luck) -> Result<Self> {
         let unfit = |error: sqlx::Error| {
             StoreError::Unfit(format!("{url} names no SQLite file: {}", faults::cause(error)))
         };
@@ -204,7 +204,7 @@ impl Sqlite {
         }
         let reading = file.read_only(true).busy_timeout(BUSY_TIMEOUT);
         let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(reading);
-        Ok(Self { writer, readers, bell: broadcast::channel(HINTS).0, luck, lock })
+        Ok(Self { writer, readers, bell: broadcast::channel(HINTS).0, luck: fortune, lock })
     }
 }
 
