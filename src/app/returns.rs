@@ -134,15 +134,8 @@ async fn charged(
     charge: &str,
 ) -> Result<(Merchant, Attempt), NotApplied> {
     let (merchant, attempt) = known(rondo, gateway, attempt, charge).await?;
-    match attempt.state {
-        AttemptState::Succeeded | AttemptState::Reversed => return Ok((merchant, attempt)),
-        AttemptState::InFlight
-        | AttemptState::Declined
-        | AttemptState::Rejected
-        | AttemptState::NotExecuted
-        | AttemptState::Pending
-        | AttemptState::ActionRequired
-        | AttemptState::Unknown => {}
+    if attempt.state.took_money() {
+        return Ok((merchant, attempt));
     }
     resolve::ask_again(rondo, &merchant, attempt.id).await?;
     known(rondo, gateway, Some(attempt.id), charge).await

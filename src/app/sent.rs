@@ -59,16 +59,7 @@ impl Sent {
     /// Whether an attempt at `payment` took money, so that some may have gone back.
     pub(super) fn took_money(&self, payment: &Payment) -> bool {
         let attempts = self.for_payments.get(&payment.id).into_iter().flatten();
-        attempts.map(|attempt| attempt.state).any(|state| match state {
-            AttemptState::Succeeded | AttemptState::Reversed => true,
-            AttemptState::InFlight
-            | AttemptState::Declined
-            | AttemptState::Rejected
-            | AttemptState::NotExecuted
-            | AttemptState::Pending
-            | AttemptState::ActionRequired
-            | AttemptState::Unknown => false,
-        })
+        attempts.map(|attempt| attempt.state).any(AttemptState::took_money)
     }
 
     /// All that counts when `payment` is to be charged to `method`: what was tried on that card, and

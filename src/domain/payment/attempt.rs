@@ -172,6 +172,20 @@ impl AttemptState {
             | Self::NotExecuted => false,
         }
     }
+
+    /// Whether money was taken by it, though a bank may have taken that back since.
+    pub fn took_money(self) -> bool {
+        match self {
+            Self::Succeeded | Self::Reversed => true,
+            Self::InFlight
+            | Self::Declined
+            | Self::Rejected
+            | Self::NotExecuted
+            | Self::Pending
+            | Self::ActionRequired
+            | Self::Unknown => false,
+        }
+    }
 }
 
 /// What was heard of an attempt, from its own reply, a look-up or a webhook.

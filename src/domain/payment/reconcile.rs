@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    attempt::{Attempt, AttemptState},
+    attempt::Attempt,
     refund::{Heard, Refund, RefundState, ToldRefund},
     reversal::Reversal,
 };
@@ -182,15 +182,8 @@ pub fn of_taking(
         let (ordered, taken) = (attempt.amount, taking.amount);
         return Some(Difference::WrongAmount { attempt: id, ordered, taken });
     }
-    match attempt.state {
-        AttemptState::Succeeded | AttemptState::Reversed => {}
-        AttemptState::InFlight
-        | AttemptState::Declined
-        | AttemptState::Rejected
-        | AttemptState::NotExecuted
-        | AttemptState::Pending
-        | AttemptState::ActionRequired
-        | AttemptState::Unknown => return Some(Difference::NotHeard { attempt: id }),
+    if !attempt.state.took_money() {
+        return Some(Difference::NotHeard { attempt: id });
     }
     if attempt.reference.as_ref() != Some(&taking.reference) {
         let reference = taking.reference.clone();
@@ -239,7 +232,7 @@ mod tests {
 
     use super::*;
     use crate::domain::payment::{
-        attempt::Initiator,
+        attempt::{AttemptState, Initiator},
         refund::RefundOrigin,
         settle::given::{START, at, attempt, eur, mint},
     };

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    attempt::{Attempt, AttemptState},
+    attempt::Attempt,
     reversal::{least, less},
 };
 use crate::domain::{
@@ -207,17 +207,8 @@ impl ToldRefund {
         if self.state == RefundState::Failed {
             return Heard::Known;
         }
-        match attempt.state {
-            AttemptState::Succeeded | AttemptState::Reversed => {}
-            AttemptState::InFlight
-            | AttemptState::Declined
-            | AttemptState::Rejected
-            | AttemptState::NotExecuted
-            | AttemptState::Pending
-            | AttemptState::ActionRequired
-            | AttemptState::Unknown => {
-                return Heard::NotYet("its charge is not known to have taken money");
-            }
+        if !attempt.state.took_money() {
+            return Heard::NotYet("its charge is not known to have taken money");
         }
         let is_under_way = |refund: &&Refund| !refund.state.is_settled();
         let may_be_ours = |refund: &Refund| {
@@ -241,7 +232,7 @@ mod tests {
 
     use super::*;
     use crate::domain::payment::{
-        attempt::Initiator,
+        attempt::{AttemptState, Initiator},
         settle::given::{START, at, attempt, eur, mint},
     };
 

@@ -173,17 +173,7 @@ pub fn settle(
 fn taken_again(attempt: &Attempt, news: &News) -> Option<String> {
     let News::Paid(paid) = news else { return None };
     let reference = Some(&paid.reference);
-    let is_taken = match attempt.state {
-        AttemptState::Succeeded | AttemptState::Reversed => true,
-        AttemptState::InFlight
-        | AttemptState::Declined
-        | AttemptState::Rejected
-        | AttemptState::NotExecuted
-        | AttemptState::Pending
-        | AttemptState::ActionRequired
-        | AttemptState::Unknown => false,
-    };
-    let is_another = is_taken && attempt.reference.as_ref() != reference;
+    let is_another = attempt.state.took_money() && attempt.reference.as_ref() != reference;
     let (attempt, reference) = (attempt.id, paid.reference.clone());
     is_another.then(|| Difference::TakenTwice { attempt, reference }.to_string())
 }
