@@ -2,32 +2,25 @@
 //! later through the one path for news of attempts (RULES §4). They may come late, twice, in any
 //! order or never; look-ups reach the same end without them (WIN-7).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use thiserror::Error;
 
 use super::{
-    Act, AppError, Rondo, dunning,
+    Rondo,
+    index::by_id,
+    news::{self, NotApplied},
     order::Word,
-    pay,
     record::{self, Heard},
-    refunds, resolve, returns,
     turn::TurnError,
-    whole_reason,
 };
 use crate::{
     domain::{
-        changes::Changes,
-        event::EventKind,
         ids::{Id, kind},
-        merchant::Merchant,
-        payment::{
-            attempt::{Attempt, AttemptState, Initiator},
-            method::StoredMethod,
-            outcome::Outcome,
-            refund::Refund,
-        },
+        payment::{attempt::Attempt, outcome::Outcome, settle},
     },
-    gateway::{Delivery, News, RefundOutcome, WebhookError},
+    gateway::{Delivery, News, WebhookError},
     store::{InboxItem, MerchantId, StoreError},
 };
 
@@ -94,36 +87,37 @@ pub async fn receive(
 
 /// Applies up to `limit` webhooks that wait. How many were due.
 pub async fn turn(rondo: &Rondo, limit: usize) -> Result<usize, TurnError> {
-    let items = claim(rondo, limit).await?;
-    let count = items.len();
-    for mut item in items {
-        let applied = apply(rondo, &item).await;
-        let world = rondo.clock.now();
-        (item.due_at, item.failure) = match applied {
-            Ok(()) => (None, None),
-            // The database's trouble is not the webhook's: the try does not count.
-            Err(NotApplied::Later(error)) => {
-                tracing::debug!(event = item.event_id, %error, "the webhook is applied later");
-                item.tries -= 1;
-                (Some(world + AFTER_TROUBLE), item.failure.take())
-            }
-            Err(NotApplied::Because(reason)) => {
-                metrics::counter!("rondo_webhooks_not_applied_total", "gateway" => item.gateway.clone())
-                    .increment(1);
-                tracing::warn!(
-                    gateway = item.gateway,
-                    event = item.event_id,
-                    reason,
-                    "webhook not applied"
-                );
-                (next_try(item.tries, world), Some(reason))
-            }
-        };
-        let mut repo = rondo.store.begin().await?;
-        repo.update_inbox(&item).await?;
-        repo.commit().await?;
+    let mut items = claim(rondo, limit).await?;
+    let done = apply_together(rondo, &items).await?;
+    for (place, item) in items.iter_mut().enumerate() {
+        let applied = if done.contains(&place) { Ok(()) } else { apply(rondo, item).await };
+        keep(item, applied, rondo.clock.now());
     }
-    Ok(count)
+    let mut repo = rondo.store.begin().await?;
+    repo.update_inbox(&items).await?;
+    repo.commit().await?;
+    Ok(items.len())
+}
+
+/// What becomes of a webhook that was tried.
+fn keep(item: &mut InboxItem, applied: Result<(), NotApplied>, world: DateTime<Utc>) {
+    match applied {
+        Ok(()) => (item.due_at, item.failure) = (None, None),
+        // The database's trouble is not the webhook's: the try does not count.
+        Err(NotApplied::Later(error)) => {
+            tracing::debug!(event = item.event_id, %error, "the webhook is applied later");
+            item.tries -= 1;
+            item.due_at = Some(world + AFTER_TROUBLE);
+        }
+        Err(NotApplied::Because(reason)) => {
+            let gateway = item.gateway.clone();
+            metrics::counter!("rondo_webhooks_not_applied_total", "gateway" => gateway)
+                .increment(1);
+            let event = &item.event_id;
+            tracing::warn!(gateway = item.gateway, event, reason, "webhook not applied");
+            (item.due_at, item.failure) = (next_try(item.tries, world), Some(reason));
+        }
+    }
 }
 
 /// Takes what is due, so that no other worker takes it for a while.
@@ -134,10 +128,74 @@ async fn claim(rondo: &Rondo, limit: usize) -> Result<Vec<InboxItem>, StoreError
     for item in &mut items {
         item.tries += 1;
         item.due_at = Some(world + LEASE);
-        repo.update_inbox(item).await?;
     }
+    repo.update_inbox(&items).await?;
     repo.commit().await?;
     Ok(items)
+}
+
+/// Applies those webhooks that tell plainly how one charge stands, most of all there are: what each
+/// merchant's tell in one transaction, and what only repeats what is known in none. The places of those
+/// that are done. Each of the others is applied alone, as are those of a group that failed: one must not
+/// stand in another's way.
+async fn apply_together(rondo: &Rondo, items: &[InboxItem]) -> Result<BTreeSet<usize>, StoreError> {
+    let told: Vec<_> = items.iter().enumerate().filter_map(of_one_charge).collect();
+    let mut by_account: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+    for charge in &told {
+        by_account.entry(charge.account).or_default().push(charge.attempt);
+    }
+    let mut repo = rondo.store.snapshot().await?;
+    let mut attempts = BTreeMap::new();
+    for (account, ids) in by_account {
+        let found = by_id(repo.attempts_through(account, &ids).await?, |attempt| attempt.id);
+        attempts.extend(found.into_iter().map(|(id, attempt)| ((account, id), attempt)));
+    }
+    drop(repo);
+    let mut done = BTreeSet::new();
+    let mut groups: BTreeMap<MerchantId, Vec<(usize, Heard)>> = BTreeMap::new();
+    for charge in told {
+        // What is told a second time waits until the first has been recorded.
+        let Some(attempt) = attempts.remove(&(charge.account, charge.attempt)) else { continue };
+        let Attempt { id, merchant, .. } = attempt;
+        if !news::is_plain(&attempt, &charge.outcome) {
+            continue;
+        }
+        let news = charge.outcome.into();
+        if settle::is_known(&attempt, &news) {
+            done.insert(charge.place);
+        } else if !attempt.state.took_money() {
+            let heard = Heard { attempt: id, word: Word::News(news) };
+            groups.entry(merchant).or_default().push((charge.place, heard));
+        }
+    }
+    for (merchant, group) in groups {
+        let mut repo = rondo.store.snapshot().await?;
+        let merchant = repo.merchant(merchant).await?;
+        drop(repo);
+        let Some(merchant) = merchant else { continue };
+        let (places, group): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+        if record::record(rondo, &merchant, group).await.is_ok() {
+            done.extend(places);
+        }
+    }
+    Ok(done)
+}
+
+/// News of how one charge stands.
+struct OfCharge<'a> {
+    place: usize,
+    account: &'a str,
+    attempt: Id<kind::Attempt>,
+    outcome: Outcome,
+}
+
+fn of_one_charge((place, item): (usize, &InboxItem)) -> Option<OfCharge<'_>> {
+    match <[News; 1]>::try_from(read(item).ok()?).ok()? {
+        [News::Charge { attempt: Some(attempt), outcome, .. }] => {
+            Some(OfCharge { place, account: &item.gateway, attempt, outcome })
+        }
+        _ => None,
+    }
 }
 
 /// When a webhook that was tried `tries` times is tried again, if it is.
@@ -146,175 +204,14 @@ fn next_try(tries: u32, world: DateTime<Utc>) -> Option<DateTime<Utc>> {
     WAITS_SECONDS.get(index).map(|&seconds| world + TimeDelta::seconds(seconds))
 }
 
-/// Why a webhook has no effect yet.
-#[derive(Debug)]
-pub(super) enum NotApplied {
-    /// The database was busy, or someone else was faster.
-    Later(StoreError),
-    /// It cannot be applied as things stand.
-    Because(String),
-}
-
-impl NotApplied {
-    pub(super) fn because(reason: impl Into<String>) -> Self {
-        Self::Because(reason.into())
-    }
-}
-
-impl From<StoreError> for NotApplied {
-    fn from(error: StoreError) -> Self {
-        TurnError::from(error).into()
-    }
-}
-
-impl From<AppError> for NotApplied {
-    fn from(error: AppError) -> Self {
-        TurnError::of(Vec::new(), error).into()
-    }
-}
-
-impl From<TurnError> for NotApplied {
-    fn from(error: TurnError) -> Self {
-        match error {
-            TurnError::Later(error) => Self::Later(error),
-            TurnError::Poisoned { source, .. } => Self::Because(whole_reason(&source)),
-        }
-    }
-}
-
-impl From<serde_json::Error> for NotApplied {
-    fn from(error: serde_json::Error) -> Self {
-        Self::because(error.to_string())
-    }
+fn read(item: &InboxItem) -> Result<Vec<News>, serde_json::Error> {
+    serde_json::from_value(item.news.clone())
 }
 
 async fn apply(rondo: &Rondo, item: &InboxItem) -> Result<(), NotApplied> {
-    let news: Vec<News> = serde_json::from_value(item.news.clone())?;
-    for news in news {
-        hear(rondo, &item.gateway, news).await?;
+    for news in read(item)? {
+        news::hear(rondo, &item.gateway, news).await?;
     }
-    Ok(())
-}
-
-/// Applies one piece of news that the account `gateway` told.
-pub(super) async fn hear(rondo: &Rondo, gateway: &str, news: News) -> Result<(), NotApplied> {
-    match news {
-        News::Charge { attempt, reference, outcome } => {
-            charge(rondo, gateway, attempt, &reference, outcome).await
-        }
-        News::Refund { refund, outcome } => money_back(rondo, gateway, refund, outcome).await,
-        News::ForeignRefund(told) => returns::foreign_refund(rondo, gateway, &told).await,
-        News::Reversal { attempt, charge, reversal } => {
-            returns::reversal(rondo, gateway, attempt, &charge, reversal).await
-        }
-        News::Setup { reference } => {
-            // A portal's own set-up session is asked after when the portal says that it is done.
-            pay::finish_setup_page(rondo, gateway, &reference).await?;
-            Ok(())
-        }
-        News::MethodUpdated(stored) => updated(rondo, gateway, &stored).await,
-    }
-}
-
-async fn charge(
-    rondo: &Rondo,
-    gateway: &str,
-    attempt: Option<Id<kind::Attempt>>,
-    reference: &str,
-    outcome: Outcome,
-) -> Result<(), NotApplied> {
-    let mut repo = rondo.store.snapshot().await?;
-    let known = repo.attempt_by_gateway(gateway, attempt, reference).await?;
-    let attempt = known.ok_or_else(|| NotApplied::because("it speaks of no attempt of ours"))?;
-    let merchant = repo.merchant(attempt.merchant).await?;
-    drop(repo);
-    let merchant = merchant.ok_or_else(|| NotApplied::because("its merchant is gone"))?;
-    if returns::is_late_failure(&attempt, &outcome) {
-        returns::late_failure(rondo, &merchant, attempt).await?;
-    } else if is_one_card_of_a_page(&attempt, &outcome) || is_older(&attempt, &outcome) {
-        resolve::ask_now(rondo, &merchant, attempt.id).await?;
-    } else {
-        let heard = Heard { attempt: attempt.id, word: Word::News(outcome.into()) };
-        record::record(rondo, &merchant, vec![heard]).await?;
-    }
-    Ok(())
-}
-
-/// Whether the news is of one card only that the customer tried on the gateway's page: they may be
-/// trying another one there, so that only a look-up tells how the attempt stands (RULES WIN-5).
-fn is_one_card_of_a_page(attempt: &Attempt, outcome: &Outcome) -> bool {
-    let is_page = attempt.initiator == Initiator::Customer && attempt.method.is_none();
-    match outcome {
-        Outcome::Paid(_) => false,
-        Outcome::Declined { .. } | Outcome::Pending { .. } | Outcome::ActionRequired { .. } => {
-            is_page
-        }
-    }
-}
-
-/// Whether the news may be of a time before what we know: that the customer must act, of a charge that
-/// was accepted since. The gateway is asked how it stands (RULES WIN-5).
-fn is_older(attempt: &Attempt, outcome: &Outcome) -> bool {
-    attempt.state == AttemptState::Pending && matches!(outcome, Outcome::ActionRequired { .. })
-}
-
-async fn money_back(
-    rondo: &Rondo,
-    gateway: &str,
-    refund: Option<Id<kind::Refund>>,
-    outcome: RefundOutcome,
-) -> Result<(), NotApplied> {
-    let refund = refund.ok_or_else(|| NotApplied::because("it names no refund of ours"))?;
-    let mut repo = rondo.store.snapshot().await?;
-    let known: Option<Refund> = repo.refund_by_id(refund).await?;
-    let refund = known.ok_or_else(|| NotApplied::because("it speaks of no refund of ours"))?;
-    let charged = repo.attempts(refund.merchant, &[refund.attempt]).await?;
-    let merchant = repo.merchant(refund.merchant).await?;
-    drop(repo);
-    // Another account's word counts for nothing here (RULES WIN-6).
-    if charged.iter().all(|attempt| attempt.gateway != gateway) {
-        return Err(NotApplied::because("it speaks of a refund through another account"));
-    }
-    let merchant = merchant.ok_or_else(|| NotApplied::because("its merchant is gone"))?;
-    Ok(refunds::record(rondo, &merchant, refund.id, Ok(outcome)).await?)
-}
-
-/// A card's data changed at its issuer: every method that is this card learns of it.
-async fn updated(rondo: &Rondo, gateway: &str, stored: &StoredMethod) -> Result<(), NotApplied> {
-    let mut repo = rondo.store.snapshot().await?;
-    let methods = repo.methods_by_token(gateway, &stored.token).await?;
-    drop(repo);
-    for method in methods {
-        update_method(rondo, method.merchant, method.id, stored).await?;
-    }
-    Ok(())
-}
-
-async fn update_method(
-    rondo: &Rondo,
-    merchant: MerchantId,
-    method: Id<kind::PaymentMethod>,
-    stored: &StoredMethod,
-) -> Result<(), AppError> {
-    let mut repo = rondo.store.begin().await?;
-    let Some(merchant): Option<Merchant> = repo.merchant(merchant).await? else { return Ok(()) };
-    let mut act = Act::new(repo.as_mut(), &merchant, rondo.clock.now(), &rondo.mint);
-    let before = act.payment_method(method).await?;
-    let method = before.told_anew(stored);
-    if method == before || method.deleted_at.is_some() {
-        return Ok(());
-    }
-    // What was refused for its old data may work with the new.
-    let is_mended = before.blocked.is_some() && method.blocked.is_none();
-    let customer = method.customer;
-    let event = method.event(EventKind::PaymentMethodUpdated, act.now(), act.mint);
-    let changes =
-        Changes { payment_methods: vec![method], events: vec![event], ..Changes::default() };
-    act.write(changes).await?;
-    if is_mended {
-        dunning::method_replaced(&mut act, customer).await?;
-    }
-    repo.commit().await?;
     Ok(())
 }
 

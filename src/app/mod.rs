@@ -23,6 +23,7 @@ pub mod labels;
 mod letter;
 mod line;
 pub mod merchants;
+mod news;
 mod order;
 mod papers;
 pub mod pay;

@@ -1,6 +1,6 @@
 //! Daily reconciliation: a gateway's own list of what it took, held against what we have recorded, both
 //! ways (RULES REC-1): what went back first, then what was taken. News that was lost is made up for; all
-//! else is told to staff.
+//! else is told to staff, but for a second charge of one attempt, which goes back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,17 +9,23 @@ use thiserror::Error;
 
 use super::{
     Rondo, audit,
-    inbox::{self, NotApplied},
     index::by_id,
+    news::{self, NotApplied},
     order::Word,
     record::{self, Heard},
+    standing,
     turn::{self, TurnError},
 };
 use crate::{
-    domain::payment::{
-        attempt::{Attempt, News as ChargeNews},
-        outcome::Paid,
-        reconcile::{Difference, Taking, of_refund, of_reversal, of_taking},
+    domain::{
+        ids::{Id, kind},
+        money::Money,
+        payment::{
+            attempt::{Attempt, News as ChargeNews},
+            outcome::Paid,
+            reconcile::{Difference, Taking, of_refund, of_reversal, of_taking},
+            settle,
+        },
     },
     gateway::{ChargeTrace, Gateway, GatewayError, News, Outcome, Sighting},
     store::{MerchantId, StoreError},
@@ -84,15 +90,20 @@ pub async fn account(
         differences: Vec::new(),
     };
     went_back(rondo, account, gateway.as_ref(), since, &mut found.differences).await?;
-    let mut seen = BTreeSet::new();
+    let mut seen = Seen::default();
+    let mut twice = Vec::new();
     let mut after = None;
     loop {
         let page = gateway.statement(since, after.as_deref()).await?;
         found.listed += page.takings.len();
-        seen.extend(page.takings.iter().filter_map(|taking| taking.attempt));
-        let differing = compare(rondo, account, &page.takings).await?;
+        let differing = compare(rondo, account, &page.takings, &mut seen).await?;
         for (taking, attempt, difference) in differing {
-            follow(rondo, account, &taking, attempt, &difference).await?;
+            match attempt {
+                Some(first) if matches!(difference, Difference::TakenTwice { .. }) => {
+                    twice.push((taking, first));
+                }
+                attempt => follow(rondo, account, &taking, attempt, &difference).await?,
+            }
             found.differences.push(difference);
         }
         after = page.next;
@@ -100,10 +111,13 @@ pub async fn account(
             break;
         }
     }
+    for (taking, first) in twice {
+        taken_twice(rondo, account, &taking, &first, &seen).await?;
+    }
     let mut repo = rondo.store.snapshot().await?;
     let mut unlisted = repo.taken_through(account, since, until).await?;
     found.recorded = unlisted.len();
-    unlisted.retain(|attempt| !seen.contains(attempt));
+    unlisted.retain(|attempt| !seen.attempts.contains(attempt));
     let unlisted = repo.attempts_through(account, &unlisted).await?;
     drop(repo);
     for attempt in unlisted {
@@ -139,7 +153,7 @@ async fn went_back(
             let Some((merchant, difference)) = unheard(rondo, account, &news).await? else {
                 continue;
             };
-            if let Err(why) = inbox::hear(rondo, account, news).await {
+            if let Err(why) = news::hear(rondo, account, news).await {
                 match why {
                     NotApplied::Later(error) => return Err(error.into()),
                     NotApplied::Because(reason) => {
@@ -183,15 +197,29 @@ async fn unheard(
     }
 }
 
+/// What the list has shown so far.
+#[derive(Debug, Default)]
+struct Seen {
+    attempts: BTreeSet<Id<kind::Attempt>>,
+    references: BTreeSet<String>,
+}
+
 /// The takings of a page that differ from what we have recorded.
 async fn compare(
     rondo: &Rondo,
     account: &str,
     takings: &[Taking],
+    seen: &mut Seen,
 ) -> Result<Vec<(Taking, Option<Attempt>, Difference)>, StoreError> {
     let ids: Vec<_> = takings.iter().filter_map(|taking| taking.attempt).collect();
     let mut repo = rondo.store.snapshot().await?;
-    let attempts = repo.attempts_through(account, &ids).await?;
+    let mut attempts = repo.attempts_through(account, &ids).await?;
+    let mut second = BTreeMap::new();
+    for taking in takings.iter().filter(|taking| is_of_another_charge(taking, &attempts)) {
+        let known = repo.attempt_by_gateway(account, None, &taking.reference).await?;
+        second.extend(known.map(|known| (taking.reference.as_str(), known)));
+    }
+    attempts.extend(second.values().cloned());
     let mut refunds = Vec::new();
     let mut payments: BTreeMap<MerchantId, Vec<_>> = BTreeMap::new();
     for attempt in &attempts {
@@ -204,11 +232,62 @@ async fn compare(
     Ok(takings
         .iter()
         .filter_map(|taking| {
-            let attempt = taking.attempt.and_then(|id| attempts.get(&id));
+            let named = || taking.attempt.and_then(|id| attempts.get(&id));
+            let attempt = second.get(taking.reference.as_str()).or_else(named);
+            seen.attempts.extend(taking.attempt);
+            seen.attempts.extend(attempt.map(|attempt| attempt.id));
+            seen.references.insert(taking.reference.clone());
             let difference = of_taking(taking, attempt, &refunds)?;
             Some((taking.clone(), attempt.cloned(), difference))
         })
         .collect())
+}
+
+/// Whether a taking is of another charge than the one that its attempt is known to have made.
+fn is_of_another_charge(taking: &Taking, attempts: &[Attempt]) -> bool {
+    let named = attempts.iter().find(|attempt| Some(attempt.id) == taking.attempt);
+    named.is_some_and(|attempt| {
+        attempt.state.took_money() && attempt.reference.as_ref() != Some(&taking.reference)
+    })
+}
+
+/// Gives the second charge of one attempt back, where the gateway lists both and nothing of it went back
+/// yet. Anything less is staff's to decide: what is one charge under two names must not be given back.
+async fn taken_twice(
+    rondo: &Rondo,
+    account: &str,
+    taking: &Taking,
+    first: &Attempt,
+    seen: &Seen,
+) -> Result<(), ReconcileError> {
+    let is_listed = first.reference.as_ref().is_some_and(|known| seen.references.contains(known));
+    let went_back =
+        taking.returned.is_positive() || taking.taken_back.is_none_or(Money::is_positive);
+    let mut repo = rondo.store.begin().await?;
+    let merchant = repo.merchant(first.merchant).await?;
+    let Some(merchant) = merchant.filter(|_| is_listed && !went_back) else {
+        drop(repo);
+        let (attempt, reference) = (first.id, taking.reference.clone());
+        let difference = Difference::TakenTwice { attempt, reference };
+        return Ok(tell(rondo, Some(first.merchant), account, &difference).await?);
+    };
+    repo.lock_customers(merchant.id, &[first.customer]).await?;
+    let now = rondo.times(&merchant).now;
+    let standing = standing::load(repo.as_mut(), &merchant, &[first.id], now).await?;
+    for (_, standing) in standing {
+        let settled = settle::taken_twice(standing, &paid(taking), now, &rondo.mint);
+        repo.write(settled.expect("another amount is another difference").changes).await?;
+    }
+    Ok(repo.commit().await?)
+}
+
+fn paid(taking: &Taking) -> Paid {
+    Paid {
+        reference: taking.reference.clone(),
+        amount: taking.amount,
+        network_transaction: None,
+        method: None,
+    }
 }
 
 /// Makes up for lost news, and tells staff of the rest.
@@ -228,13 +307,8 @@ async fn follow(
     let merchant = repo.merchant(attempt.merchant).await?;
     drop(repo);
     let Some(merchant) = merchant else { return Ok(()) };
-    let paid = Paid {
-        reference: taking.reference.clone(),
-        amount: taking.amount,
-        network_transaction: None,
-        method: None,
-    };
-    let heard = Heard { attempt: attempt.id, word: Word::News(ChargeNews::Paid(paid)) };
+    let word = Word::News(ChargeNews::Paid(paid(taking)));
+    let heard = Heard { attempt: attempt.id, word };
     Ok(record::record(rondo, &merchant, vec![heard]).await?)
 }
 

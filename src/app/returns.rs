@@ -4,7 +4,7 @@
 
 use super::{
     Act, Rondo,
-    inbox::NotApplied,
+    news::NotApplied,
     order::Word,
     record::{self, Heard},
     refunds, resolve, turn,
@@ -150,6 +150,10 @@ async fn known(
     let mut repo = rondo.store.snapshot().await?;
     let known = repo.attempt_by_gateway(gateway, attempt, charge).await?;
     let attempt = known.ok_or_else(|| NotApplied::because("it speaks of no attempt of ours"))?;
+    let is_another = attempt.reference.as_deref().is_some_and(|known| known != charge);
+    if attempt.state.took_money() && is_another {
+        return Err(NotApplied::because("it speaks of a second charge, which is not recorded yet"));
+    }
     let merchant = repo.merchant(attempt.merchant).await?;
     let merchant = merchant.ok_or_else(|| NotApplied::because("its merchant is gone"))?;
     Ok((merchant, attempt))

@@ -93,11 +93,17 @@ impl Judge<'_> {
             .filter(|attempt| attempt.state.is_open())
             .map(|attempt| attempt.id)
             .collect();
+        // A page may have taken the money of two cards under one name: then each is an attempt.
+        let by_reference = self.books.attempts.iter().filter_map(|attempt| {
+            Some(((attempt.gateway.as_str(), attempt.reference.as_deref()?), attempt.id))
+        });
+        let by_reference: BTreeMap<_, _> = by_reference.collect();
         let mut kept: BTreeMap<Id<kind::Attempt>, i64> = BTreeMap::new();
         let mut by_invoice: BTreeMap<Id<kind::Invoice>, i64> = BTreeMap::new();
         for charge in &self.charges {
             if charge.standing == Standing::Captured {
-                *kept.entry(charge.attempt).or_default() += charge.left();
+                let known = by_reference.get(&(charge.account, charge.reference.as_str()));
+                *kept.entry(*known.unwrap_or(&charge.attempt)).or_default() += charge.left();
                 *by_invoice.entry(charge.invoice).or_default() += charge.left();
             }
         }

@@ -80,7 +80,7 @@ pub async fn run(seed: u64, url: &str, wanted: Wanted) -> anyhow::Result<Outcome
     let pace = Pace {
         // One thing after the other, so that two runs are the same.
         calls_in_flight: 64,
-        mails_in_flight: 1,
+        mails_in_flight: 8,
         ..Pace::default()
     };
     let dice = Dice::seeded(seed);

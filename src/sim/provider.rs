@@ -45,6 +45,8 @@ pub(super) enum Standing {
 /// One charge.
 #[derive(Debug, Clone)]
 pub(super) struct Charge {
+    /// The account that it was made through.
+    pub(super) account: &'static str,
     pub(super) attempt: AttemptId,
     pub(super) invoice: Id<kind::Invoice>,
     pub(super) reference: String,
@@ -289,6 +291,7 @@ impl Provider {
         let reference = self.name_for("ch");
         let number = self.charges.len();
         self.charges.push(Charge {
+            account: self.name,
             attempt,
             invoice,
             reference,
@@ -319,8 +322,7 @@ impl Provider {
             word(&charge.standing)
         ));
         let is_declined = matches!(charge.standing, Standing::Declined(_));
-        // One page may take several cards: a second one that pays is for staff, and not for this fault.
-        let can_turn = is_declined && self.capabilities.late_success && !charge.on_page;
+        let can_turn = is_declined && self.capabilities.late_success;
         if can_turn && stage.strikes(Fault::LateSuccess) {
             let at = now + TimeDelta::minutes(stage.dice.between(30, 20 * 24 * 60));
             self.plan(at, Coming::Capture(number));

@@ -430,7 +430,8 @@ pub trait Repository: Lists {
         since: DateTime<Utc>,
     ) -> Result<Vec<SentBefore>>;
 
-    /// The attempt that a gateway's webhook speaks of, whosever it is.
+    /// The attempt that a gateway's webhook speaks of, whosever it is: by the charge's own reference, or
+    /// else by our name for it, which two charges may bear.
     async fn attempt_by_gateway(
         &mut self,
         gateway: &str,
@@ -539,6 +540,6 @@ pub trait Repository: Lists {
     /// Claims webhooks that are due, whosever they are, oldest first.
     async fn claim_inbox(&mut self, world: DateTime<Utc>, limit: usize) -> Result<Vec<InboxItem>>;
 
-    /// Writes back how far a webhook came: its `due_at`, `tries` and `failure`.
-    async fn update_inbox(&mut self, item: &InboxItem) -> Result<()>;
+    /// Writes back how far webhooks came: the `due_at`, `tries` and `failure` of each.
+    async fn update_inbox(&mut self, items: &[InboxItem]) -> Result<()>;
 }

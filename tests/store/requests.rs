@@ -101,12 +101,12 @@ async fn a_webhook_waits_until_it_is_due_and_rests_once_applied(
         failure: Some("no such attempt".into()),
         ..item.clone()
     };
-    repo.update_inbox(&later).await.unwrap();
+    repo.update_inbox(std::slice::from_ref(&later)).await.unwrap();
     assert_eq!(repo.claim_inbox(at("2026-01-01"), 9).await.unwrap(), []);
     let applied = InboxItem { due_at: None, ..later.clone() };
     assert_eq!(repo.claim_inbox(at("2026-01-02"), 9).await.unwrap(), [later]);
 
-    repo.update_inbox(&applied).await.unwrap();
+    repo.update_inbox(&[applied]).await.unwrap();
     assert_eq!(repo.claim_inbox(at("2027-01-01"), 9).await.unwrap(), []);
     assert!(!repo.receive_webhook(&item).await.unwrap());
 }

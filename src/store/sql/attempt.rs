@@ -253,13 +253,10 @@ pub async fn by_gateway(
     attempt: Option<Id<kind::Attempt>>,
     reference: &str,
 ) -> Result<Option<Attempt>> {
-    if let Some(id) = attempt {
-        let query = sqlx::query(BY_ID_AT_GATEWAY.text()).bind(id.uuid()).bind(gateway.to_owned());
-        if let Some(attempt) = row::one(connection, query).await? {
-            return Ok(Some(attempt));
-        }
-    }
     let query =
         sqlx::query(BY_REFERENCE.text()).bind(gateway.to_owned()).bind(reference.to_owned());
+    let known = row::one(&mut *connection, query).await?;
+    let (None, Some(id)) = (&known, attempt) else { return Ok(known) };
+    let query = sqlx::query(BY_ID_AT_GATEWAY.text()).bind(id.uuid()).bind(gateway.to_owned());
     row::one(connection, query).await
 }

@@ -556,7 +556,7 @@ impl Repository for Transaction {
         request::claim_inbox(&mut self.inner, world, limit).await
     }
 
-    async fn update_inbox(&mut self, item: &InboxItem) -> Result<()> {
-        request::update_inbox(&mut self.inner, item).await
+    async fn update_inbox(&mut self, items: &[InboxItem]) -> Result<()> {
+        request::update_inbox(&mut self.inner, items).await
     }
 }

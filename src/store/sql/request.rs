@@ -2,11 +2,12 @@
 //! webhooks.
 
 use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
 use sqlx::{Row as _, types::Json};
 use uuid::Uuid;
 
 use super::{
-    super::{Connection, Row, Ts, fault},
+    super::{Connection, Row, Ts, dialect, fault},
     row,
     statement::{Statement, statements},
 };
@@ -47,8 +48,9 @@ statements! {
 
     UPDATE_INBOX = "
         update webhook_inbox
-        set due_at = $3, tries = $4, failure = $5
-        where gateway = $1 and event_id = $2";
+        set due_at = {time 2}, tries = {int 3}, failure = {text 4}
+        from {rows $1}
+        where gateway = {text 0} and event_id = {text 1}";
 }
 
 pub async fn reply(
@@ -123,19 +125,21 @@ pub async fn claim_inbox(
     query.fetch_all(connection).await.map_err(fault)?.iter().map(read).collect()
 }
 
-pub async fn update_inbox(connection: &mut Connection, item: &InboxItem) -> Result<()> {
-    let updated = sqlx::query(UPDATE_INBOX.text())
-        .bind(item.gateway.clone())
-        .bind(item.event_id.clone())
-        .bind(item.due_at.map(Ts))
-        .bind(i64::from(item.tries))
-        .bind(item.failure.clone())
-        .execute(connection)
-        .await
-        .map_err(fault)?;
-    match updated.rows_affected() {
-        1 => Ok(()),
-        _ => Err(StoreError::Conflict { table: "webhook_inbox" }),
+pub async fn update_inbox(connection: &mut Connection, items: &[InboxItem]) -> Result<()> {
+    if items.is_empty() {
+        return Ok(());
+    }
+    let row = |item: &InboxItem| {
+        let due_at = item.due_at.map(dialect::time_cell);
+        json!([item.gateway, item.event_id, due_at, item.tries, item.failure])
+    };
+    let rows: Value = items.iter().map(row).collect();
+    let query = sqlx::query(UPDATE_INBOX.text()).bind(rows.to_string());
+    let updated = query.execute(connection).await.map_err(fault)?;
+    if updated.rows_affected() == items.len() as u64 {
+        Ok(())
+    } else {
+        Err(StoreError::Conflict { table: "webhook_inbox" })
     }
 }
 

@@ -7,8 +7,8 @@ use super::{super::dialect, table::CellKind};
 /// A statement, written for both engines. In braces stand what the engines call differently:
 ///
 /// - `{payment}`: the columns of the table `payment`;
-/// - `{rows $2}`: the rows of a JSON array of arrays, and `{id 0}`, `{text 0}`, `{int 1}` their
-///   cells;
+/// - `{rows $2}`: the rows of a JSON array of arrays, and `{id 0}`, `{text 0}`, `{int 1}`, `{time 2}`
+///   their cells;
 /// - `{month issued_at}`: the first day of an instant's month, UTC, as text;
 /// - `{skip_locked}`: locks what is read and passes over what others have locked.
 pub struct Statement {
@@ -59,6 +59,7 @@ fn spelled(word: &str) -> String {
         Some(("id", cell)) => dialect::cell(CellKind::Id, place(cell)),
         Some(("text", cell)) => dialect::cell(CellKind::Text, place(cell)),
         Some(("int", cell)) => dialect::cell(CellKind::Int, place(cell)),
+        Some(("time", cell)) => dialect::cell(CellKind::Time, place(cell)),
         Some(("month", time)) => dialect::month(time),
         Some((other, _)) => unreachable!("no word of the dialect: {other}"),
         None if word == "skip_locked" => dialect::SKIP_LOCKED.to_owned(),

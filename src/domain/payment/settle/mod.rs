@@ -13,12 +13,14 @@ mod returns;
 mod reversed;
 #[cfg(test)]
 mod tests;
+mod twice;
 
 use chrono::{DateTime, Utc};
 
 pub use declined::{held_back, move_case, take_step, without_method};
 pub use paid::WrongAmount;
 pub use reversed::catch_up;
+pub use twice::taken_twice;
 
 use super::{
     Payment, PaymentState,
@@ -166,6 +168,12 @@ pub fn settle(
             unreachable!("money that came or went back is always heard as that")
         }
     }
+}
+
+/// Whether `news` tells nothing of an attempt that is over but what is known already.
+pub fn is_known(attempt: &Attempt, news: &News) -> bool {
+    let (state, is_old) = (attempt.state, attempt.state.hear(news) == Step::Nothing);
+    is_old && !state.is_open() && taken_again(attempt, news).is_none()
 }
 
 /// What staff must know of news that an attempt was paid which is paid already: under another reference
