@@ -22,3 +22,10 @@ create table webhook_inbox (
     primary key (gateway, event_id)
 );
 create index webhook_inbox_due on webhook_inbox (due_at) where due_at is not null;
+
+-- The backup that this database was restored from, if it was: one row at most.
+create table restored (
+    one bigint primary key check (one = 1),
+    backed_up_at timestamptz not null,
+    resumed_at timestamptz
+);

@@ -161,7 +161,7 @@ mod tests {
         async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
             unreachable!()
         }
-        async fn backup(&self, _: &Path) -> Result<(), StoreError> {
+        async fn backup(&self, _: &Path, _: DateTime<Utc>) -> Result<(), StoreError> {
             unreachable!()
         }
         async fn weaknesses(&self) -> Result<Vec<String>, StoreError> {

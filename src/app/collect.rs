@@ -147,7 +147,7 @@ fn intend(
     payment.attempts += 1;
     let attempt = Attempt {
         merchant: payment.merchant,
-        id: rondo.mint.id(now),
+        id: payment.attempt_id(),
         payment: payment.id,
         invoice: payment.invoice,
         customer: payment.customer,
@@ -167,7 +167,7 @@ fn intend(
         action_url: None,
         store_method: false,
         sent_at: now,
-        key_born_at: times.world,
+        key_born_at: rondo.looks_first().unwrap_or(times.world),
         last_sent_at: now,
         leased_until: Some(leased_until),
         probe_at: None,

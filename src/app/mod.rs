@@ -36,6 +36,7 @@ pub mod refunds;
 pub mod remind;
 pub mod renew;
 pub mod resolve;
+pub mod restored;
 mod returns;
 mod rondo;
 pub mod send_mail;

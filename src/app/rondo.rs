@@ -10,7 +10,7 @@ use crate::{
     gateway::Gateway,
     mail::{Address, Mailer, words::Words},
     security::links::LinkKey,
-    store::{Store, Times},
+    store::{Restored, Store, Times},
 };
 
 /// The ports and the settings that operations work with. One per process.
@@ -38,7 +38,13 @@ pub struct Rondo {
     pub webhook_reach: Reach,
     /// How the engine works.
     pub pace: Pace,
+    /// The backup that the database was restored from, if it was.
+    pub restored: Option<Restored>,
 }
+
+/// How long a restored database looks before it charges: what was forgotten is due again within the
+/// longest ladder of dunning.
+const LOOKS_FIRST: TimeDelta = TimeDelta::days(90);
 
 /// How much the engine takes on at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +100,14 @@ impl Rondo {
     fn ends_by(&self, deadline: Duration, leased_until: DateTime<Utc>) -> bool {
         let deadline = TimeDelta::from_std(deadline).unwrap_or(TimeDelta::MAX);
         self.clock.now().checked_add_signed(deadline).is_some_and(|end| end <= leased_until)
+    }
+
+    /// Since when the database may have forgotten charges, as long as that matters: then none leaves for
+    /// the first time without being looked up.
+    pub(super) fn looks_first(&self) -> Option<DateTime<Utc>> {
+        let restored = self.restored?;
+        let until = restored.resumed_at? + LOOKS_FIRST;
+        (self.clock.now() < until).then_some(restored.backed_up_at)
     }
 
     /// Until when a worker that starts now may be busy.

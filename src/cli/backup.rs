@@ -14,12 +14,15 @@ use super::{
     output::say,
     settings::{self, Settings},
 };
-use crate::store::StoreError;
+use crate::{
+    app::clock::{Clock as _, SystemClock},
+    store::StoreError,
+};
 
 /// Copies a SQLite database into a new file, as it is at one instant, while it is in use.
 ///
-/// The copy is a database like the first. Beware of putting an old one in its place: it does not know
-/// what was charged since, and would charge that again. See docs/reliability.md before you do.
+/// The copy is a database like the first, and knows that it is a copy: put in the place of the first, it
+/// looks each charge up at its gateway before it sends it. See docs/reliability.md before you do that.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  \
     rondo backup rondo-2027-01-31.db\n  \
@@ -53,7 +56,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let unfinished = unfinished(file);
     // Left behind by a copy that was cut off.
     let _ = fs::remove_file(&unfinished);
-    let copied = store.backup(&unfinished).await;
+    let copied = store.backup(&unfinished, SystemClock.now()).await;
     store.close().await;
     if let Err(error) = copied {
         // An engine with tools of its own says so, and nothing is wrong with the folder.

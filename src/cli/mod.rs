@@ -23,6 +23,7 @@ pub mod migrate;
 mod output;
 mod progress;
 pub mod reconcile;
+pub mod restored;
 pub mod sandbox;
 pub mod serve;
 mod service;
@@ -70,6 +71,7 @@ enum Command {
     Audit(audit::Args),
     Reconcile(reconcile::Args),
     Backup(backup::Args),
+    Restored(restored::Args),
     Keys(keys::Args),
     Mail(mail::Args),
     Sandbox(sandbox::Args),
@@ -105,6 +107,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Audit(args) => audit::run(args).await,
         Command::Reconcile(args) => reconcile::run(args).await,
         Command::Backup(args) => backup::run(args).await,
+        Command::Restored(args) => restored::run(args).await,
         Command::Keys(args) => keys::run(args).await,
         Command::Mail(args) => mail::run(args),
         Command::Sandbox(args) => sandbox::run(args).await,

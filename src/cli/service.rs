@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::telemetry::Metrics;
 use crate::{
-    app::{Pace, Rondo, clock, webhooks_out::Reach},
+    app::{Pace, Rondo, clock, restored, webhooks_out::Reach},
     config::{Config, Smtp, SmtpTls, WebhookReach},
     engine::{self, Engine},
     gateway::{self, Gateway, http},
@@ -47,7 +47,8 @@ impl Service {
     ) -> anyhow::Result<Self> {
         let address = listener.local_addr()?;
         let config = Config { listen: address, ..config.clone() };
-        let rondo = ports(&config, store).await?;
+        let mut rondo = ports(&config, store).await?;
+        rondo.restored = restored::take_up(&rondo).await?;
         warn_of_strangers(&rondo).await?;
         let tls = config.tls.as_ref().map(|files| tls::server_config(&files.cert, &files.key));
         let tls = tls.transpose()?;
@@ -87,8 +88,10 @@ impl Service {
 /// The ports, from a configuration that was checked.
 pub async fn ports(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<Rondo> {
     let engine = &config.engine;
+    let restored = store.snapshot().await?.restored().await?;
     Ok(Rondo {
         clock: clock::of(store.as_ref()).await?,
+        restored,
         store,
         mint: Arc::new(system_mint()),
         gateways: gateways(config)?,

@@ -98,6 +98,30 @@ impl<K> Id<K> {
     }
 }
 
+impl<K: Kind> Id<K> {
+    /// The id of the `place`th thing of its kind that follows from `source`, sorted by `at`. It is the same
+    /// in every history that begins with one database: one that goes on from an older backup orders
+    /// nothing a second time under another name.
+    pub fn following<S: Kind>(source: Id<S>, place: i64, at: DateTime<Utc>) -> Self {
+        let mut seed = [0; 32];
+        let prefix = &K::PREFIX.as_bytes()[..K::PREFIX.len().min(8)];
+        seed[..16].copy_from_slice(source.uuid.as_bytes());
+        seed[16..24].copy_from_slice(&place.to_be_bytes());
+        seed[24..24 + prefix.len()].copy_from_slice(prefix);
+        let mut bytes = [0; 10];
+        ChaCha20Rng::from_seed(seed).fill_bytes(&mut bytes);
+        let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default();
+        Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid())
+    }
+
+    /// The time that it is sorted by, to the millisecond.
+    pub fn made_at(self) -> DateTime<Utc> {
+        let [.., a, b, c, d, e, f] = (self.uuid.as_u128() >> 80).to_be_bytes();
+        let millis = i64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+        DateTime::from_timestamp_millis(millis).unwrap_or_default()
+    }
+}
+
 /// The one place where ids and other chance come from. Seeded, so that a run can be repeated.
 ///
 /// Ids of one millisecond come in the order of their making too, as on a test clock that stands: a
@@ -266,5 +290,19 @@ mod tests {
     fn an_id_of_another_kind_is_refused() {
         let payment = Id::<kind::Payment>::from_uuid(Uuid::from_u128(7)).to_string();
         assert_eq!(payment.parse::<Id<kind::Invoice>>(), Err(BadId { expected: "inv" }));
+    }
+
+    #[test]
+    fn what_follows_from_one_thing_has_the_same_id_in_every_history() {
+        let mint = Mint::seeded([7; 32]);
+        let at = DateTime::from_timestamp_millis(1_800_000_000_123).unwrap();
+        let (one, other): (Id<kind::Invoice>, Id<kind::Invoice>) = (mint.id(at), mint.id(at));
+        let first: Id<kind::Attempt> = Id::following(one, 1, at);
+        assert_eq!(first, Id::following(one, 1, at));
+        assert_ne!(first, Id::following(one, 2, at));
+        assert_ne!(first, Id::following(other, 1, at));
+        assert_ne!(first.uuid(), Id::<kind::Payment>::following(one, 1, at).uuid());
+        assert_eq!((first.made_at(), one.made_at()), (at, at));
+        assert_eq!(first.uuid().get_version_num(), 7);
     }
 }

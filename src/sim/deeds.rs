@@ -339,6 +339,11 @@ impl World {
         let Some(started) = opened.transpose()? else {
             return Ok("the process died".to_owned());
         };
+        if let pay::Started::At(url) = &started {
+            for gateway in &self.gateways {
+                gateway.provider().is_known(url, &self.stage);
+            }
+        }
         if self.stage.dice.says(600) {
             let back = self.stage.truth() + TimeDelta::minutes(self.stage.dice.between(2, 700));
             self.portal.wants(back, Wish::ComeBack(member));

@@ -182,7 +182,7 @@ impl Gateway for SimGateway {
         self.leaves().await?;
         let answer = self
             .sends(&format!("page for {}", order.attempt))
-            .map(|()| self.provider().checkout(order, &self.stage))
+            .map(|()| self.provider().checkout(order))
             .and_then(|page| self.hears(page));
         self.stage.gate(Place::AfterCall).await;
         answer

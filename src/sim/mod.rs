@@ -138,6 +138,7 @@ fn build(
         public_url: "https://pay.academy.example".to_owned(),
         webhook_reach: Reach::ThisMachineToo,
         pace: Pace { lease: Duration::from_secs(30), ..pace },
+        restored: None,
     };
     World::new(Arc::clone(stage), rondo, gateways, mailer, grain)
 }

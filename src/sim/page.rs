@@ -28,7 +28,7 @@ pub(super) struct Page {
 
 impl Provider {
     /// Opens a page, or finds the one that this key opened.
-    pub(super) fn checkout(&mut self, order: &CheckoutOrder, stage: &Stage) -> HostedPage {
+    pub(super) fn checkout(&mut self, order: &CheckoutOrder) -> HostedPage {
         let known = self.pages.iter().position(|page| page.attempt == order.attempt);
         let number = known.unwrap_or_else(|| {
             let reference = self.name_for("pg");
@@ -40,14 +40,24 @@ impl Provider {
                 keeps_card: order.store_method,
                 is_open: true,
             });
-            if stage.dice.says(700) {
-                let at = stage.truth() + TimeDelta::minutes(stage.dice.between(1, 600));
-                self.plan(at, Coming::Visit(self.pages.len() - 1));
-            }
             self.pages.len() - 1
         });
         let reference = self.pages[number].reference.clone();
-        HostedPage { url: format!("https://{}.example/{reference}", self.name), reference }
+        HostedPage { url: self.address(&reference), reference }
+    }
+
+    /// Where a page is.
+    pub(super) fn address(&self, reference: &str) -> String {
+        format!("https://{}.example/{reference}", self.name)
+    }
+
+    /// A payer was told of a page's address, and may come: nobody else knows it.
+    pub(super) fn is_known(&mut self, url: &str, stage: &Stage) {
+        let page = self.pages.iter().position(|page| self.address(&page.reference) == url);
+        if let Some(page) = page.filter(|_| stage.dice.says(700)) {
+            let at = stage.truth() + TimeDelta::minutes(stage.dice.between(1, 600));
+            self.plan(at, Coming::Visit(page));
+        }
     }
 
     /// A payer comes to a page, and tries a card there.

@@ -454,7 +454,7 @@ impl Provider {
             }
             (_, Some(page)) if page.is_open => Sighting::Found(Outcome::ActionRequired {
                 reference: page.reference.clone(),
-                url: Some(format!("https://{}.example/{}", self.name, page.reference)),
+                url: Some(self.address(&page.reference)),
             }),
             (_, Some(page)) => Sighting::Found(Outcome::Declined {
                 reference: Some(page.reference.clone()),

@@ -45,7 +45,7 @@ pub use lists::Lists;
 pub use open::{Access, Durability, OpenOptions, open, open_in_trouble};
 pub use question::{
     Balance, CustomerFilter, Dunned, EventFilter, InboxItem, InvoiceFilter, MonthFigures, Page,
-    PaymentFilter, PlanFilter, SentBefore, StoredReply, SubscriptionFilter,
+    PaymentFilter, PlanFilter, Restored, SentBefore, StoredReply, SubscriptionFilter,
 };
 pub use trouble::{Moment, Trouble};
 
@@ -78,9 +78,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// no other clock than this machine's.
     async fn time(&self) -> Result<Option<DateTime<Utc>>>;
 
-    /// Copies the whole database, as it is at one instant and while it is in use, into a new file.
-    /// Fails with [`StoreError::Unfit`] where the engine has tools of its own for that.
-    async fn backup(&self, file: &Path) -> Result<()>;
+    /// Copies the whole database, as it is at one instant and while it is in use, into a new file, which
+    /// knows of itself that it is a backup of `now` (see [`Restored`]). Fails with [`StoreError::Unfit`] where the engine has tools of its own for that.
+    async fn backup(&self, file: &Path, now: DateTime<Utc>) -> Result<()>;
 
     /// Which settings of the database may lose what was committed, each in a sentence that says what
     /// would be right (RULES WRK-5). An engine opens none that has any.
@@ -536,6 +536,12 @@ pub trait Repository: Lists {
 
     /// Keeps a webhook; `false` if it was kept before.
     async fn receive_webhook(&mut self, item: &InboxItem) -> Result<bool>;
+
+    /// Whether the database was restored from a backup.
+    async fn restored(&mut self) -> Result<Option<Restored>>;
+
+    /// Keeps that it was, in place of what was kept of that before.
+    async fn keep_restored(&mut self, restored: Restored) -> Result<()>;
 
     /// Claims webhooks that are due, whosever they are, oldest first.
     async fn claim_inbox(&mut self, world: DateTime<Utc>, limit: usize) -> Result<Vec<InboxItem>>;

@@ -257,7 +257,7 @@ impl Store for Postgres {
         time.fetch_one(&self.pool).await.map(Some).map_err(fault)
     }
 
-    async fn backup(&self, _: &Path) -> Result<()> {
+    async fn backup(&self, _: &Path, _: DateTime<Utc>) -> Result<()> {
         Err(StoreError::Unfit(
             "a Postgres database is backed up by its own tools: pg_dump for one database, \
              pg_basebackup and WAL archiving to go back to any instant"

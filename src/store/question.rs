@@ -37,6 +37,15 @@ pub struct Page<K: Kind> {
     pub limit: usize,
 }
 
+/// That a database was restored from a backup: it may have forgotten charges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restored {
+    /// When the backup was made, in the world's time: what came later is forgotten.
+    pub backed_up_at: DateTime<Utc>,
+    /// When an engine first took it up; none, while it lies there as a backup.
+    pub resumed_at: Option<DateTime<Utc>>,
+}
+
 /// A webhook from a gateway, verified, as it waits to be applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InboxItem {

@@ -21,7 +21,7 @@ use std::{
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{
-    Encode, Row as _, Type,
+    ConnectOptions as _, Connection as _, Encode, Row as _, Type,
     encode::IsNull,
     error::{BoxDynError, DatabaseError},
     migrate::Migrator,
@@ -33,8 +33,8 @@ use sqlx::{
 use tokio::sync::broadcast;
 
 use super::{
-    Access, Durability, MerchantId, Moment, OpenOptions, Repository, Result, Store, StoreError,
-    Work,
+    Access, Durability, MerchantId, Moment, OpenOptions, Repository, Restored, Result, Store,
+    StoreError, Work,
     fault::{self as faults, Told},
     trouble::Luck,
 };
@@ -251,11 +251,15 @@ impl Store for Sqlite {
         Ok(None)
     }
 
-    async fn backup(&self, file: &Path) -> Result<()> {
+    async fn backup(&self, file: &Path, now: DateTime<Utc>) -> Result<()> {
         let target = file.to_string_lossy().into_owned();
         // A reader of its own: the writer goes on.
-        let copied = sqlx::query("vacuum into $1").bind(target).execute(&self.readers).await;
-        copied.map(|_| ()).map_err(fault)
+        sqlx::query("vacuum into $1").bind(target).execute(&self.readers).await.map_err(fault)?;
+        let copy = SqliteConnectOptions::new().filename(file).synchronous(SqliteSynchronous::Full);
+        let mut copy = copy.connect().await.map_err(fault)?;
+        let restored = Restored { backed_up_at: now, resumed_at: None };
+        sql::restored::keep(&mut copy, restored).await?;
+        copy.close().await.map_err(fault)
     }
 
     async fn weaknesses(&self) -> Result<Vec<String>> {

@@ -136,3 +136,29 @@ fn a_schema_is_not_changed_under_a_running_engine() {
     held.unlock().unwrap();
     room.run(&["migrate"]).well();
 }
+
+#[test]
+fn a_restored_database_says_that_it_looks_before_it_charges() {
+    let room = Room::new();
+    room.run(&["init"]).well();
+    let early = room.run(&["restored", "--backed-up-at", "2999-01-01T00:00:00Z"]);
+    assert_eq!(early.code, 1);
+    let told = "error: --backed-up-at must not be in the future, as 2999-01-01 00:00:00 UTC is\n";
+    assert_eq!(early.err, told);
+    let told = room.run(&["restored", "--backed-up-at", "2026-01-31T03:00:00Z", "--json"]).well();
+    assert_eq!(told.json()["backed_up_at"], "2026-01-31T03:00:00Z");
+
+    let copy = ["backup", "copy.db"];
+    room.run(&copy).well();
+    for url in ["sqlite:rondo.db", "sqlite:copy.db"] {
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--database-url", url];
+        let mut server = room.start(&serve);
+        server.address_in_out();
+        let (_, told) = server.terminate();
+        assert!(told.contains("the database is a backup"), "{url}: {told}");
+        let mut again = room.start(&serve);
+        again.address_in_out();
+        let (_, told) = again.terminate();
+        assert!(!told.contains("the database is a backup"), "{url}, once only: {told}");
+    }
+}

@@ -1,7 +1,7 @@
 //! A request takes effect once, and so does a webhook.
 
 use chrono::TimeDelta;
-use rondo::store::{InboxItem, StoreError, StoredReply};
+use rondo::store::{InboxItem, Restored, StoreError, StoredReply};
 use rstest::rstest;
 use uuid::Uuid;
 
@@ -125,4 +125,18 @@ async fn two_transactions_claim_different_webhooks() {
     let second = two.claim_inbox(at("2026-02-01"), 9).await.unwrap();
     assert_eq!((first.len(), second.len()), (1, 1));
     assert_ne!(first[0].event_id, second[0].event_id);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_database_knows_that_it_was_restored(#[values(Sqlite, Postgres)] engine: Engine) {
+    let store = open(engine).await;
+    let mut repo = store.begin().await.unwrap();
+    assert_eq!(repo.restored().await.unwrap(), None);
+    let lying = Restored { backed_up_at: at("2026-01-01"), resumed_at: None };
+    repo.keep_restored(lying).await.unwrap();
+    assert_eq!(repo.restored().await.unwrap(), Some(lying));
+    let taken_up = Restored { resumed_at: Some(at("2026-01-03")), ..lying };
+    repo.keep_restored(taken_up).await.unwrap();
+    assert_eq!(repo.restored().await.unwrap(), Some(taken_up));
 }

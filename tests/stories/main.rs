@@ -26,6 +26,7 @@ mod refunds;
 mod refused_orders;
 mod renewals;
 mod replaced_cards;
+mod restored;
 mod taken_back;
 mod two_debts;
 mod year;

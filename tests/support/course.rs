@@ -98,6 +98,11 @@ impl NewCourse<'_> {
 }
 
 impl Course {
+    /// The same one, as the service shows it that `world` has now.
+    pub fn seen_in(self, world: &World) -> Self {
+        Self { api: world.api.clone(), ..self }
+    }
+
     /// How it stands.
     pub async fn get(&self) -> v1::Subscription {
         let request = v1::GetSubscriptionRequest { name: self.name.clone() };

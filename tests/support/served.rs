@@ -146,5 +146,6 @@ pub fn rondo(
         public_url: format!("http://{}", port.address),
         webhook_reach: Reach::ThisMachineToo,
         pace: Pace::default(),
+        restored: None,
     }
 }

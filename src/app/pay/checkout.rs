@@ -3,7 +3,12 @@
 //! is one attempt and one page.
 
 use crate::{
-    app::{Act, Result, Rondo, accounts, resolve},
+    app::{
+        Act, Result, Rondo, accounts,
+        order::{self, Looked, Word},
+        record::{self, Heard},
+        resolve,
+    },
     domain::{
         changes::Changes,
         ids::{Id, kind},
@@ -11,13 +16,13 @@ use crate::{
         money::Money,
         payment::{
             PaymentState,
-            attempt::{Attempt, AttemptState, Initiator},
+            attempt::{Attempt, AttemptState, Initiator, News},
             decline::Network,
             probe,
         },
         version::Version,
     },
-    gateway::{CheckoutOrder, HostedPage, Remedy},
+    gateway::{ChargeTrace, CheckoutOrder, HostedPage, Remedy},
     store::StoreError,
 };
 
@@ -127,7 +132,7 @@ fn intend(
     payment.collect_at = None;
     payment.attempts += 1;
     let invoice = &bill.owed.invoice;
-    let id = act.id();
+    let id = payment.attempt_id();
     let attempt = Attempt {
         merchant: payment.merchant,
         id,
@@ -151,7 +156,7 @@ fn intend(
         action_url: None,
         store_method: wish.store_method,
         sent_at: act.now(),
-        key_born_at: act.times.world,
+        key_born_at: rondo.looks_first().unwrap_or(act.times.world),
         last_sent_at: act.now(),
         leased_until: Some(rondo.lease_until(act.times.world)),
         probe_at: None,
@@ -181,7 +186,22 @@ async fn open_page(
     attempt: &Attempt,
     order: &CheckoutOrder,
 ) -> Result<Started> {
-    let answer = match accounts::page_maker(rondo, merchant, &attempt.gateway) {
+    let gateway = accounts::page_maker(rondo, merchant, &attempt.gateway);
+    if let (Ok(port), true) = (&gateway, rondo.looks_first().is_some()) {
+        match order::look_first(*port, &ChargeTrace::of(attempt), rondo.clock.now()).await {
+            Looked::Free | Looked::Found(News::ActionRequired { .. }) => {}
+            Looked::Found(news) => {
+                let heard = Heard { attempt: attempt.id, word: Word::News(news) };
+                record::record(rondo, merchant, vec![heard]).await.map_err(told)?;
+                return Ok(Started::NotNow(Obstacle::UnderWay));
+            }
+            Looked::NotNow => {
+                give_up(rondo, merchant, attempt.id, AttemptState::Rejected).await?;
+                return Ok(Started::NotNow(Obstacle::Unreachable));
+            }
+        }
+    }
+    let answer = match gateway {
         Ok(gateway) => gateway.checkout(order).await,
         Err(error) => Err(error),
     };

@@ -60,6 +60,12 @@ impl Terms {
         };
         if self.components.is_empty() {
             fault("components".into(), "must hold at least one price");
+        } else if self.components.iter().all(|price| price.model == PriceModel::OneTime) {
+            fault(
+                "components".into(),
+                "must hold a price that every cycle has, FLAT or PER_SEAT: what is sold once is an \
+                 invoice of its own",
+            );
         }
         if !self.alignment.fits(self.interval) {
             fault(

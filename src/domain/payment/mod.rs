@@ -56,6 +56,14 @@ pub struct Payment {
     pub version: Version,
 }
 
+impl Payment {
+    /// The id of its newest attempt: that of the same attempt in every history of one database, so that
+    /// a gateway knows it again after an older backup was put in place.
+    pub fn attempt_id(&self) -> Id<kind::Attempt> {
+        Id::following(self.invoice, self.attempts.into(), self.invoice.made_at())
+    }
+}
+
 /// Where a payment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -15,7 +15,7 @@ use crate::domain::{
     changes::Changes,
     customer::Customer,
     event::{Event, EventKind, Subject},
-    ids::Mint,
+    ids::{Id, Mint},
     invoice::{
         Basis, Invoice, Line, Part,
         closing::{self, OpenInvoice},
@@ -129,6 +129,8 @@ fn bill_cycle(due: Due, now: DateTime<Utc>, mint: &Mint) -> Result<Changes, Rene
     let cycle = Cycle { subscription: &subscription, plan_name: &plan_name, period, stub_of };
     let lines = priced.iter().map(|line| cycle.line(line)).collect::<Result<_, _>>()?;
     let mut invoice = Invoice::draft(subscription.merchant, customer.id, lines, now, mint)?;
+    let begins = period.start();
+    invoice.id = Id::following(subscription.id, begins.timestamp_micros(), begins);
     invoice.subscription = Some(subscription.id);
     invoice.period = Some(period);
 

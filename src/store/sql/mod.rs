@@ -21,6 +21,7 @@ mod refund;
 mod report;
 mod repository;
 mod request;
+pub mod restored;
 mod row;
 mod statement;
 mod stuck;
@@ -99,6 +100,7 @@ pub fn statements() -> Vec<&'static str> {
         refund::STATEMENTS,
         report::STATEMENTS,
         request::STATEMENTS,
+        restored::STATEMENTS,
         stuck::STATEMENTS,
         subscription::STATEMENTS,
         write::STATEMENTS,

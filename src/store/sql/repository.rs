@@ -10,7 +10,8 @@ use tokio::sync::broadcast;
 use super::{
     super::{Db, commit},
     api_key, attempt, audit, catalog, customer, due, dunning, event, invoice, ledger, merchant,
-    notice, payment, payment_method, refund, report, request, row, stuck, subscription, write,
+    notice, payment, payment_method, refund, report, request, restored, row, stuck, subscription,
+    write,
 };
 use crate::{
     domain::{
@@ -30,8 +31,8 @@ use crate::{
     },
     store::{
         Balance, Check, Claim, Dunned, EventFilter, Flaw, InboxItem, MerchantId, Moment,
-        MonthFigures, Page, Repository, Result, SentBefore, StoreError, StoredReply, Stuck, Times,
-        Work, trouble::Luck,
+        MonthFigures, Page, Repository, Restored, Result, SentBefore, StoreError, StoredReply,
+        Stuck, Times, Work, trouble::Luck,
     },
 };
 
@@ -550,6 +551,14 @@ impl Repository for Transaction {
             self.wakes.insert(Work::Resolve);
         }
         Ok(is_new)
+    }
+
+    async fn restored(&mut self) -> Result<Option<Restored>> {
+        restored::read(&mut self.inner).await
+    }
+
+    async fn keep_restored(&mut self, restored: Restored) -> Result<()> {
+        restored::keep(&mut self.inner, restored).await
     }
 
     async fn claim_inbox(&mut self, world: DateTime<Utc>, limit: usize) -> Result<Vec<InboxItem>> {

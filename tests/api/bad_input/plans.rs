@@ -256,6 +256,19 @@ async fn each_bad_plan_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) {
             &create(with(&good(), |p| terms(p).components.clear())),
             &[("plan.terms.components", "must hold at least one price")],
         ),
+        fields(
+            "CreatePlan",
+            &create(with(&good(), |p| {
+                for price in &mut terms(p).components {
+                    price.set_model(v1::price_component::Model::OneTime);
+                }
+            })),
+            &[(
+                "plan.terms.components",
+                "must hold a price that every cycle has, FLAT or PER_SEAT: what is sold once is an \
+                 invoice of its own",
+            )],
+        ),
     ];
     for (spoil, told) in wrong_plans() {
         let bad = with(&good(), spoil);

@@ -1,0 +1,109 @@
+//! An older backup is put in the place of the database: what it has forgotten is not charged again.
+
+use std::path::Path;
+
+use chrono::TimeDelta;
+use rondo::{
+    app::restored,
+    grpc::proto::v1::{
+        attempt::State::{Declined, Succeeded},
+        invoice::State::{Open, Paid},
+    },
+};
+use tempfile::TempDir;
+
+use crate::support::{Engine::Sqlite, THROWAWAY, api::Api, cards, served::Port, world::World};
+
+/// Copies the database to `file`, as `rondo backup` does.
+async fn backed_up(world: &World, file: &Path) {
+    world.database.backup(file, world.rondo.clock.now()).await.unwrap();
+}
+
+/// The service stops, and starts again on the copy.
+async fn restore(world: &mut World, file: &Path) {
+    let url = format!("sqlite:{}", file.display());
+    world.rondo.store = rondo::store::open(&url, THROWAWAY).await.unwrap();
+    world.rondo.restored = restored::take_up(&world.rondo).await.unwrap();
+    world.channel = Port::open().await.serve(&world.rondo, 100_000).await;
+    world.api = Api::new(&world.channel, &world.key, None);
+}
+
+/// What the gateway has taken, in order.
+async fn taken(world: &World) -> Vec<String> {
+    let charges = world.told("/v1/charges?limit=100").await;
+    let charges = charges["charges"].as_array().unwrap();
+    let paid = charges.iter().filter(|charge| charge["status"] == "succeeded");
+    paid.map(|charge| charge["reference"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn what_a_backup_has_forgotten_is_found_at_the_gateway_and_not_charged_again() {
+    let mut world = World::on(Sqlite, "2026-01-31").without_test_clock().await;
+    let ana = world.member("Ana", cards::GOOD).await;
+    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
+    let folder = TempDir::new().unwrap();
+    let copy = folder.path().join("copy.db");
+    backed_up(&world, &copy).await;
+    world.is_down_until("2026-02-28").await;
+    world.is_down_until("2026-03-31").await;
+    let before = taken(&world).await;
+    assert_eq!(before.len(), 3);
+
+    // The gateway has long forgotten the keys; only a look-up tells.
+    world.time_passes(TimeDelta::days(2));
+    restore(&mut world, &copy).await;
+    let course = course.seen_in(&world);
+    world.settle().await;
+    assert_eq!(taken(&world).await, before);
+    course.assert().is_active().has_invoices([Paid, Paid, Paid]).await;
+    world.assert_books_agree().await;
+
+    // What is new is charged as ever.
+    world.is_down_until("2026-04-30").await;
+    assert_eq!(taken(&world).await.len(), 4);
+    course.assert().is_active().has_invoices([Paid, Paid, Paid, Paid]).await;
+    world.assert_books_agree().await;
+}
+
+#[tokio::test]
+async fn what_was_declined_in_the_forgotten_time_is_not_tried_again_at_once() {
+    let mut world = World::on(Sqlite, "2026-01-31").without_test_clock().await;
+    let bo = world.member("Bo", "tok_visa_ok_x1_then_insufficient_funds").await;
+    let course = world.subscription(&bo).monthly("20.00 EUR").create().await;
+    let folder = TempDir::new().unwrap();
+    let copy = folder.path().join("copy.db");
+    backed_up(&world, &copy).await;
+    world.is_down_until("2026-02-28").await;
+    let tried = world.told("/v1/charges?limit=100").await["charges"].as_array().unwrap().len();
+    assert_eq!(tried, 2);
+
+    restore(&mut world, &copy).await;
+    let course = course.seen_in(&world);
+    world.settle().await;
+    let charges = world.told("/v1/charges?limit=100").await["charges"].as_array().unwrap().len();
+    assert_eq!(charges, tried, "the gateway was asked, and not ordered again");
+    course.assert().has_invoices([Paid, Open]).was_tried([Declined]).await;
+}
+
+#[tokio::test]
+async fn while_the_gateway_cannot_be_asked_nothing_leaves() {
+    let mut world = World::on(Sqlite, "2026-01-31").without_test_clock().await;
+    let ana = world.member("Ana", cards::GOOD).await;
+    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
+    let folder = TempDir::new().unwrap();
+    let copy = folder.path().join("copy.db");
+    backed_up(&world, &copy).await;
+    world.is_down_until("2026-02-28").await;
+    restore(&mut world, &copy).await;
+    let course = course.seen_in(&world);
+
+    world.outage(true).await;
+    world.settle().await;
+    course.assert().has_invoices([Paid, Open]).await;
+    world.outage(false).await;
+    world.time_passes(TimeDelta::hours(1));
+    world.settle().await;
+    assert_eq!(taken(&world).await.len(), 2);
+    course.assert().is_active().has_invoices([Paid, Paid]).was_tried([Succeeded]).await;
+    world.assert_books_agree().await;
+}
