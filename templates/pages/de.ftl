@@ -69,6 +69,7 @@ trouble-technical =
         [none] Die Zahlung vom { $date } ist aus technischen Gründen misslungen, nicht Ihretwegen.
        *[other] Die Zahlung von { $card } am { $date } ist aus technischen Gründen misslungen, nicht Ihretwegen.
     }
+last-try = Letzter Versuch: { $time } Uhr.
 
 ## Wie es weitergeht
 

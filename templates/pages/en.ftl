@@ -69,6 +69,7 @@ trouble-technical =
         [none] The payment of { $date } failed for a technical reason, not because of you.
        *[other] The payment from { $card } on { $date } failed for a technical reason, not because of you.
     }
+last-try = Last try: { $time }.
 
 ## What comes next
 

@@ -69,6 +69,7 @@ trouble-technical =
         [none] El pago del { $date } falló por un motivo técnico, no por usted.
        *[other] El pago con { $card } del { $date } falló por un motivo técnico, no por usted.
     }
+last-try = Último intento: { $time } h.
 
 ## Qué sigue
 

@@ -278,6 +278,21 @@ async fn the_stored_card_is_tried_again_where_the_rules_allow_it() {
 }
 
 #[tokio::test]
+async fn a_second_decline_of_the_day_is_told_apart_from_the_first() {
+    let site = Site::on(Sqlite, "2026-01-31").await;
+    let bo = site.debtor("Bo", "tok_visa_insufficient_funds").await;
+    let link = site.mailed_link("Bo");
+    let page = site.open(&link).await;
+    assert!(!page.says("Last try:"), "it was the day before yesterday");
+    site.send(&page, &[("with", "again")]).await;
+    site.settle().await;
+    assert_eq!(site.attempts(bo.invoice).await.len(), 2);
+    let page = site.open(&link).await;
+    assert!(page.says("Your bank declined Visa ending 4242"));
+    assert!(page.says("Last try: "));
+}
+
+#[tokio::test]
 async fn a_lost_card_is_not_offered_again_and_a_forged_wish_for_it_is_refused() {
     let site = Site::on(Sqlite, "2026-01-31").await;
     let bo = site.debtor("Bo", "tok_visa_lost_card").await;

@@ -55,6 +55,11 @@ impl Voice {
         self.formats.day(at)
     }
 
+    /// `14:02`.
+    pub(super) fn time(&self, at: DateTime<Utc>) -> String {
+        self.formats.time(at)
+    }
+
     /// As [`Self::day`], for a date that is the same in every zone.
     pub(super) fn civil_day(&self, date: NaiveDate) -> String {
         self.formats.civil_day(date)

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
+use chrono::TimeDelta;
 
 use crate::{
     app::pay::{Delay, Stage, Trouble, View},
@@ -194,12 +195,18 @@ fn sentences(
         Stage::UnderWay(Delay::WithTheBank) => vec![voice.say("lead-with-the-bank", &[])],
         Stage::GoOn { .. } => vec![voice.say("lead-go-on", &[])],
         Stage::Payable { by_page, again, by_new_card } => {
-            let trouble = view.trouble.as_ref().map(|trouble| went_wrong(voice, trouble));
+            let trouble = view.trouble.as_ref();
+            // A second decline of the day would read like the first.
+            let today = trouble.filter(|trouble| now - trouble.at < TimeDelta::days(1));
+            let last_try = today.map(|trouble| {
+                voice.say("last-try", &[("time", Some(&voice.time(trouble.at)))])
+            });
+            let trouble = trouble.map(|trouble| went_wrong(voice, trouble));
             let next = view.next_try_at.map(|at| dated("next-try", Some(at)));
             let can_pay = *by_page || *by_new_card || again.is_some();
             let cannot = (!can_pay)
                 .then(|| voice.say("lead-cannot-pay", &[("merchant", Some(&merchant.name))]));
-            trouble.into_iter().chain(next).chain(cannot).collect()
+            trouble.into_iter().chain(last_try).chain(next).chain(cannot).collect()
         }
     }
 }
