@@ -171,7 +171,8 @@ async fn live(
     for account in accounts {
         reconcile::account(&world.rondo, &account, quiet - start).await?;
     }
-    world.live(quiet + TimeDelta::days(1)).await?;
+    // What went back because of that takes days to arrive.
+    world.live(quiet + TimeDelta::days(5)).await?;
     judged(seed, world, start).await
 }
 

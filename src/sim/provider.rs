@@ -370,7 +370,8 @@ impl Provider {
             let delivery = self.signed(vec![news.clone()], secret);
             self.plan(from, Coming::Webhook(self.other, delivery));
         }
-        if stage.strikes(Fault::WebhookLost) {
+        // Where no list tells what was missed, nobody could ever learn of a late success.
+        if self.capabilities.has_statement && stage.strikes(Fault::WebhookLost) {
             return;
         }
         let mut wait = TimeDelta::seconds(stage.dice.between(1, 5));
