@@ -11,6 +11,7 @@ use super::{
     index::{by_id, ids_of},
     order::{self, Errand},
     record::{self, NoCharge},
+    restored,
     sent::Sent,
     standing,
     turn::{self, TurnError},
@@ -39,7 +40,8 @@ const RECORDED_TOGETHER: usize = 200;
 /// Collects up to `limit` due payments of `merchant`. How many were due.
 pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<usize, TurnError> {
     // All calls of a batch begin at once, well within its lease.
-    let limit = limit.min(rondo.pace.calls_in_flight);
+    let at_once = rondo.forgotten().map_or(rondo.pace.calls_in_flight, |_| restored::AT_ONCE);
+    let limit = limit.min(at_once);
     let (count, errands) = start(rondo, merchant, limit).await?;
     let answers = futures::stream::iter(errands)
         .map(|errand| order::send(rondo, errand))
@@ -72,7 +74,7 @@ async fn start(
         match decide(due, times, &cards_in_use) {
             Start::Attempt(due, method) => {
                 cards_in_use.insert(method.card_key.clone());
-                let (payment, attempt) = intend(rondo, &due, &method, times, leased_until);
+                let (payment, attempt) = intend(&due, &method, times, leased_until);
                 errands.extend(Errand::charge(&attempt, &due.invoice, leased_until));
                 changes.payments.push(payment);
                 changes.attempts.push(attempt);
@@ -134,7 +136,6 @@ fn decide(due: DuePayment, times: Times, cards_in_use: &BTreeSet<String>) -> Sta
 }
 
 fn intend(
-    rondo: &Rondo,
     due: &DuePayment,
     method: &PaymentMethod,
     times: Times,
@@ -167,7 +168,7 @@ fn intend(
         action_url: None,
         store_method: false,
         sent_at: now,
-        key_born_at: rondo.looks_first().unwrap_or(times.world),
+        key_born_at: times.world,
         last_sent_at: now,
         leased_until: Some(leased_until),
         probe_at: None,

@@ -4,14 +4,18 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{Rondo, record::Heard};
+use super::{
+    Rondo,
+    record::Heard,
+    restored::{self, Asked, Looked},
+};
 use crate::{
     domain::{
         ids::{Id, kind},
         invoice::Invoice,
         payment::attempt::{Attempt, News},
     },
-    gateway::{ChargeOrder, ChargeTrace, Gateway, GatewayError, Idempotency, Remedy, Sighting},
+    gateway::{ChargeOrder, GatewayError, Remedy},
 };
 
 /// A charge to be sent, all of it committed.
@@ -61,19 +65,17 @@ pub(super) async fn send(rondo: &Rondo, errand: Errand) -> Heard {
         let reason = format!("no gateway named `{gateway}` is configured");
         return Heard { attempt, word: Word::News(News::Rejected { reason }) };
     };
-    if let Some(since) = rondo.looks_first() {
-        let trace = ChargeTrace {
-            attempt,
-            reference: None,
-            customer_reference: order.customer_reference.clone(),
-            first_sent_at: since,
-        };
-        match look_first(port.as_ref(), &trace, rondo.clock.now()).await {
-            Looked::Found(news) => return Heard { attempt, word: Word::News(news) },
-            Looked::Free if rondo.may_begin(leased_until) => {}
-            Looked::Free | Looked::NotNow => {
-                return Heard { attempt, word: Word::SendAgain { wait: None, leased_until } };
-            }
+    let asked = Asked {
+        account: &gateway,
+        attempt,
+        invoice: order.invoice,
+        customer_reference: order.customer_reference.as_deref(),
+    };
+    match restored::look_first(rondo, port.as_ref(), asked).await {
+        Looked::Found(news) => return Heard { attempt, word: Word::News(news) },
+        Looked::Free if rondo.may_begin(leased_until) => {}
+        Looked::Free | Looked::NotNow => {
+            return Heard { attempt, word: Word::SendAgain { wait: None, leased_until } };
         }
     }
     let word = match port.charge(&order).await {
@@ -81,42 +83,6 @@ pub(super) async fn send(rondo: &Rondo, errand: Errand) -> Heard {
         Err(error) => of_error(&error, leased_until),
     };
     Heard { attempt, word }
-}
-
-/// What a look-up showed before the first sending.
-pub(super) enum Looked {
-    /// It was sent before, by what the database has forgotten.
-    Found(News),
-    /// It was not, or the gateway itself would refuse it a second time.
-    Free,
-    /// The gateway could not be asked.
-    NotNow,
-}
-
-/// Looks for a charge that what is now forgotten may have sent under the same key since
-/// `trace.first_sent_at`. Where there is no look-up, the key must be young enough to protect.
-pub(super) async fn look_first(
-    port: &dyn Gateway,
-    trace: &ChargeTrace,
-    world: DateTime<Utc>,
-) -> Looked {
-    match port.find_charge(trace).await {
-        Ok(Sighting::Found(outcome)) => Looked::Found(outcome.into()),
-        Ok(Sighting::NotFound) => Looked::Free,
-        Err(GatewayError::Unsupported(_)) => {
-            let age = (world - trace.first_sent_at).to_std().unwrap_or_default();
-            let idempotency = port.capabilities().idempotency;
-            if idempotency == Idempotency::UniqueReference || idempotency.resend_is_safe(age) {
-                Looked::Free
-            } else {
-                Looked::Found(News::Silence)
-            }
-        }
-        Err(error) => {
-            tracing::warn!(attempt = %trace.attempt, %error, "not sent: it must be looked up first");
-            Looked::NotNow
-        }
-    }
 }
 
 /// What came back of a call.

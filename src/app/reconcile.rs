@@ -24,6 +24,7 @@ use crate::{
             attempt::{Attempt, News as ChargeNews},
             outcome::Paid,
             reconcile::{Difference, Taking, of_refund, of_reversal, of_taking},
+            refund::{Refund, RefundState},
             settle,
         },
     },
@@ -243,16 +244,18 @@ async fn compare(
         .collect())
 }
 
-/// Whether a taking is of another charge than the one that its attempt is known to have made.
+/// Whether a taking is of another charge than the one that its attempt is known to have made, or of none
+/// that is known by the name that it bears.
 fn is_of_another_charge(taking: &Taking, attempts: &[Attempt]) -> bool {
     let named = attempts.iter().find(|attempt| Some(attempt.id) == taking.attempt);
-    named.is_some_and(|attempt| {
+    named.is_none_or(|attempt| {
         attempt.state.took_money() && attempt.reference.as_ref() != Some(&taking.reference)
     })
 }
 
-/// Gives the second charge of one attempt back, where the gateway lists both and nothing of it went back
-/// yet. Anything less is staff's to decide: what is one charge under two names must not be given back.
+/// Gives the second charge of one attempt back, where the gateway lists both and nothing of either went
+/// back yet. Anything less is staff's to decide: what is one charge under two names must not be given
+/// back, nor the only one that is left. Staff is told in any case (RULES CHG-7).
 async fn taken_twice(
     rondo: &Rondo,
     account: &str,
@@ -262,23 +265,38 @@ async fn taken_twice(
 ) -> Result<(), ReconcileError> {
     let is_listed = first.reference.as_ref().is_some_and(|known| seen.references.contains(known));
     let went_back =
-        taking.returned.is_positive() || taking.taken_back.is_none_or(Money::is_positive);
+        taking.returned.is_positive() || taking.taken_back.is_some_and(Money::is_positive);
+    if is_listed && !went_back {
+        give_second_back(rondo, account, taking, first).await?;
+    }
+    let (attempt, reference) = (first.id, taking.reference.clone());
+    let difference = Difference::TakenTwice { attempt, reference };
+    Ok(tell(rondo, Some(first.merchant), account, &difference).await?)
+}
+
+async fn give_second_back(
+    rondo: &Rondo,
+    account: &str,
+    taking: &Taking,
+    first: &Attempt,
+) -> Result<(), StoreError> {
     let mut repo = rondo.store.begin().await?;
-    let merchant = repo.merchant(first.merchant).await?;
-    let Some(merchant) = merchant.filter(|_| is_listed && !went_back) else {
-        drop(repo);
-        let (attempt, reference) = (first.id, taking.reference.clone());
-        let difference = Difference::TakenTwice { attempt, reference };
-        return Ok(tell(rondo, Some(first.merchant), account, &difference).await?);
-    };
+    let Some(merchant) = repo.merchant(first.merchant).await? else { return Ok(()) };
     repo.lock_customers(merchant.id, &[first.customer]).await?;
+    let second = repo.attempt_by_gateway(account, None, &taking.reference).await?;
     let now = rondo.times(&merchant).now;
     let standing = standing::load(repo.as_mut(), &merchant, &[first.id], now).await?;
+    let goes_back =
+        |refund: &Refund| refund.attempt == first.id && refund.state != RefundState::Failed;
     for (_, standing) in standing {
+        // Another replica was faster, or staff gave the first one back.
+        if second.is_some() || standing.owed.refunds.iter().any(goes_back) {
+            return Ok(());
+        }
         let settled = settle::taken_twice(standing, &paid(taking), now, &rondo.mint);
         repo.write(settled.expect("another amount is another difference").changes).await?;
     }
-    Ok(repo.commit().await?)
+    repo.commit().await
 }
 
 fn paid(taking: &Taking) -> Paid {

@@ -9,6 +9,7 @@ use super::{
     index::{by_id, ids_of},
     order::{self, Errand, Word},
     record::{self, Heard},
+    restored,
     turn::{self, TurnError},
 };
 use crate::{
@@ -30,7 +31,8 @@ const RECORDED_TOGETHER: usize = 200;
 /// Asks after up to `limit` attempts of `merchant`. How many were due.
 pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<usize, TurnError> {
     let times = rondo.times(merchant);
-    let limit = limit.min(rondo.pace.calls_in_flight);
+    let at_once = rondo.forgotten().map_or(rondo.pace.calls_in_flight, |_| restored::AT_ONCE);
+    let limit = limit.min(at_once);
     let (count, inquiries) = claim(rondo, merchant, limit).await?;
     let answers = futures::stream::iter(inquiries)
         .map(|inquiry| inquire(rondo, inquiry, times))
@@ -123,7 +125,7 @@ fn leased(rondo: &Rondo, inquiry: &Inquiry, times: Times) -> Attempt {
     let mut attempt = inquiry.attempt.clone();
     let gateway = rondo.gateways.get(&attempt.gateway);
     let may_be_sent = attempt.was_not_sent()
-        || gateway.is_some_and(|gateway| may_send_again(gateway.as_ref(), &attempt, times.world));
+        || gateway.is_some_and(|gateway| may_send_again(rondo, gateway.as_ref(), &attempt, times));
     if may_be_sent && inquiry.errand.is_some() {
         attempt.last_sent_at = times.now;
         attempt.not_found_at = None;
@@ -198,7 +200,7 @@ async fn inquire(rondo: &Rondo, inquiry: Inquiry, times: Times) -> Heard {
     let word = match answer {
         Ok(Sighting::Found(outcome)) => Word::News(outcome.into()),
         Ok(Sighting::NotFound) => match inquiry.errand {
-            Some(errand) if may_send_again(gateway.as_ref(), &inquiry.attempt, times.world) => {
+            Some(errand) if may_send_again(rondo, gateway.as_ref(), &inquiry.attempt, times) => {
                 return order::send(rondo, errand).await;
             }
             Some(_) | None => Word::NotFound { leased_until: inquiry.leased_until },
@@ -213,8 +215,8 @@ async fn inquire(rondo: &Rondo, inquiry: Inquiry, times: Times) -> Heard {
 
 /// Whether an attempt that the gateway does not know may be sent again under its own key: a charge
 /// of ours, and young enough for the key to be remembered (RULES PRB-2). The gateway lives in the
-/// world's time.
-fn may_send_again(gateway: &dyn Gateway, attempt: &Attempt, world: DateTime<Utc>) -> bool {
+/// world's time. A key that may be as old as what was forgotten counts as that old.
+fn may_send_again(rondo: &Rondo, gateway: &dyn Gateway, attempt: &Attempt, times: Times) -> bool {
     let is_undecided = match attempt.state {
         AttemptState::InFlight | AttemptState::Unknown => true,
         AttemptState::Succeeded
@@ -225,7 +227,9 @@ fn may_send_again(gateway: &dyn Gateway, attempt: &Attempt, world: DateTime<Utc>
         | AttemptState::Pending
         | AttemptState::ActionRequired => false,
     };
-    let age = (world - attempt.key_born_at).to_std().unwrap_or_default();
+    let forgotten = rondo.forgotten().filter(|forgotten| forgotten.may_hold(attempt.invoice));
+    let born_at = forgotten.map_or(attempt.key_born_at, |f| f.since.min(attempt.key_born_at));
+    let age = (times.world - born_at).to_std().unwrap_or_default();
     is_undecided
         && attempt.initiator == Initiator::Merchant
         && gateway.capabilities().idempotency.resend_is_safe(age)

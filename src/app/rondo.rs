@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{clock::Clock, webhooks_out::Reach};
+use super::{clock::Clock, restored::Forgotten, webhooks_out::Reach};
 use crate::{
     domain::{ids::Mint, merchant::Merchant},
     gateway::Gateway,
@@ -41,10 +41,6 @@ pub struct Rondo {
     /// The backup that the database was restored from, if it was.
     pub restored: Option<Restored>,
 }
-
-/// How long a restored database looks before it charges: what was forgotten is due again within the
-/// longest ladder of dunning.
-const LOOKS_FIRST: TimeDelta = TimeDelta::days(90);
 
 /// How much the engine takes on at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,12 +98,12 @@ impl Rondo {
         self.clock.now().checked_add_signed(deadline).is_some_and(|end| end <= leased_until)
     }
 
-    /// Since when the database may have forgotten charges, as long as that matters: then none leaves for
-    /// the first time without being looked up.
-    pub(super) fn looks_first(&self) -> Option<DateTime<Utc>> {
-        let restored = self.restored?;
-        let until = restored.resumed_at? + LOOKS_FIRST;
-        (self.clock.now() < until).then_some(restored.backed_up_at)
+    /// What the database may have forgotten, as long as that matters: then no charge leaves for the first
+    /// time without being looked up.
+    pub(super) fn forgotten(&self) -> Option<Forgotten> {
+        let Restored { backed_up_at: since, resumed_at } = self.restored?;
+        let until = resumed_at?;
+        (self.clock.now() < until + Restored::LOOKS_FIRST).then_some(Forgotten { since, until })
     }
 
     /// Until when a worker that starts now may be busy.

@@ -47,7 +47,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let store = settings::open_migrated(&args.settings.load()?).await?;
     let mut repo = store.begin().await?;
-    repo.keep_restored(Restored { backed_up_at, resumed_at: None }).await?;
+    let restored = Restored::from_backup(repo.restored().await?, backed_up_at);
+    repo.keep_restored(restored).await?;
     repo.commit().await?;
     store.close().await;
     if args.json {

@@ -116,8 +116,7 @@ impl<K: Kind> Id<K> {
 
     /// The time that it is sorted by, to the millisecond.
     pub fn made_at(self) -> DateTime<Utc> {
-        let [.., a, b, c, d, e, f] = (self.uuid.as_u128() >> 80).to_be_bytes();
-        let millis = i64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+        let millis = i64::try_from(self.uuid.as_u128() >> 80).expect("48 bits");
         DateTime::from_timestamp_millis(millis).unwrap_or_default()
     }
 }

@@ -1,7 +1,7 @@
 //! What is asked for and what comes back, where it is no aggregate: pages, filters, kept replies and
 //! webhooks, sums.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use crate::domain::{
@@ -44,6 +44,20 @@ pub struct Restored {
     pub backed_up_at: DateTime<Utc>,
     /// When an engine first took it up; none, while it lies there as a backup.
     pub resumed_at: Option<DateTime<Utc>>,
+}
+
+impl Restored {
+    /// How long a restored database looks before it charges: what was forgotten is due again within the
+    /// longest ladder of dunning.
+    pub const LOOKS_FIRST: TimeDelta = TimeDelta::days(90);
+
+    /// A backup of `now`, of a database that may itself have been restored: what that one had forgotten
+    /// and was still looking for, its backup has forgotten too.
+    pub fn from_backup(of: Option<Self>, now: DateTime<Utc>) -> Self {
+        let still = of.filter(|of| of.resumed_at.is_none_or(|at| now < at + Self::LOOKS_FIRST));
+        let backed_up_at = still.map_or(now, |of| of.backed_up_at.min(now));
+        Self { backed_up_at, resumed_at: None }
+    }
 }
 
 /// A webhook from a gateway, verified, as it waits to be applied.
@@ -190,4 +204,22 @@ pub struct Balance {
     pub currency: Currency,
     /// Debits less credits, minor units.
     pub minor: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_backup_of_a_restored_database_has_forgotten_what_that_one_had() {
+        let day = |days| DateTime::UNIX_EPOCH + TimeDelta::days(days);
+        let from = |of, now| Restored::from_backup(of, now).backed_up_at;
+        assert_eq!(from(None, day(12)), day(12));
+        let restored = Restored { backed_up_at: day(0), resumed_at: Some(day(10)) };
+        assert_eq!(from(Some(restored), day(12)), day(0));
+        assert_eq!(from(Some(restored), day(99)), day(0));
+        assert_eq!(from(Some(restored), day(100)), day(100), "it has looked long enough");
+        let lying = Restored { resumed_at: None, ..restored };
+        assert_eq!(from(Some(lying), day(500)), day(0));
+    }
 }

@@ -257,8 +257,8 @@ impl Store for Sqlite {
         sqlx::query("vacuum into $1").bind(target).execute(&self.readers).await.map_err(fault)?;
         let copy = SqliteConnectOptions::new().filename(file).synchronous(SqliteSynchronous::Full);
         let mut copy = copy.connect().await.map_err(fault)?;
-        let restored = Restored { backed_up_at: now, resumed_at: None };
-        sql::restored::keep(&mut copy, restored).await?;
+        let of = sql::restored::read(&mut copy).await?;
+        sql::restored::keep(&mut copy, Restored::from_backup(of, now)).await?;
         copy.close().await.map_err(fault)
     }
 

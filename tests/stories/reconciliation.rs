@@ -1,7 +1,6 @@
 //! The gateway's own list of what it took, held against what is recorded.
 
 use chrono::TimeDelta;
-use reqwest::Client;
 use rondo::{
     app::reconcile,
     domain::payment::reconcile::Difference,
@@ -16,7 +15,6 @@ use serde_json::{Value, json};
 use crate::support::{
     Engine::{self, Postgres, Sqlite},
     cards,
-    served::SANDBOX_KEY,
     world::World,
 };
 
@@ -24,16 +22,6 @@ use crate::support::{
 async fn differences(world: &World) -> Vec<&'static str> {
     let found = reconcile::account(&world.rondo, "sandbox", TimeDelta::hours(72)).await.unwrap();
     found.differences.iter().map(Difference::name).collect()
-}
-
-/// An order to the gateway behind our back, under a key of its own.
-async fn behind_our_back(world: &World, path: &str, key: &str, order: Value) -> Value {
-    let url = format!("{}{path}", world.sandbox.base_url());
-    let request = Client::builder().no_proxy().build().unwrap().post(url).json(&order);
-    let request = request.bearer_auth(SANDBOX_KEY).header("idempotency-key", key);
-    let answer = request.send().await.unwrap();
-    assert!(answer.status().is_success(), "{answer:?}");
-    answer.json().await.unwrap()
 }
 
 fn charge(reference: &str) -> Value {
@@ -85,11 +73,11 @@ async fn what_bears_no_name_that_we_know_is_told_to_staff(
     let taken = world.told(&format!("/v1/lookup?reference={}", attempt.uid)).await;
     let known = taken["charges"][0]["id"].as_str().unwrap().to_owned();
 
-    let foreign = behind_our_back(&world, "/v1/charges", "by hand", charge("by hand")).await;
+    let foreign = world.is_ordered("/v1/charges", "by hand", &charge("by hand")).await;
     let back = json!({
         "reference": "by hand", "charge": known, "amount": 500, "currency": "EUR",
     });
-    behind_our_back(&world, "/v1/refunds", "back by hand", back).await;
+    world.is_ordered("/v1/refunds", "back by hand", &back).await;
     assert_eq!(differences(&world).await, ["returned_otherwise", "not_ours"]);
 
     let told = world.stuck().await;
@@ -109,7 +97,7 @@ async fn what_was_taken_a_second_time_for_one_attempt_goes_back(
     let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
     let attempt = course.payment().await.attempts.remove(0).uid;
 
-    let second = behind_our_back(&world, "/v1/charges", "another key", charge(&attempt)).await;
+    let second = world.is_ordered("/v1/charges", "another key", &charge(&attempt)).await;
     let id = second["id"].as_str().unwrap();
     // Its webhook alone might speak of the first charge by another name.
     world.hears(&second).await;

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use chrono::TimeDelta;
 use rondo::{
-    app::restored,
+    app::{reconcile, restored},
+    domain::ids::{Id, kind},
     grpc::proto::v1::{
         attempt::State::{Declined, Succeeded},
         invoice::State::{Open, Paid},
@@ -12,7 +13,14 @@ use rondo::{
 };
 use tempfile::TempDir;
 
-use crate::support::{Engine::Sqlite, THROWAWAY, api::Api, cards, served::Port, world::World};
+use crate::support::{
+    Engine::Sqlite,
+    THROWAWAY,
+    api::Api,
+    cards,
+    served::Port,
+    world::{World, at},
+};
 
 /// Copies the database to `file`, as `rondo backup` does.
 async fn backed_up(world: &World, file: &Path) {
@@ -106,4 +114,35 @@ async fn while_the_gateway_cannot_be_asked_nothing_leaves() {
     assert_eq!(taken(&world).await.len(), 2);
     course.assert().is_active().has_invoices([Paid, Paid]).was_tried([Succeeded]).await;
     world.assert_books_agree().await;
+}
+
+#[tokio::test]
+async fn what_was_taken_under_another_trys_name_is_found_too() {
+    let mut world = World::on(Sqlite, "2026-01-31").without_test_clock().await;
+    let ana = world.member("Ana", cards::GOOD).await;
+    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
+    let folder = TempDir::new().unwrap();
+    let copy = folder.path().join("copy.db");
+    backed_up(&world, &copy).await;
+    // In the time that is forgotten two tries left no trace, and the third one paid.
+    world.time_passes(TimeDelta::days(30));
+    let begins = at("2026-02-28");
+    let invoice: Id<kind::Invoice> = Id::following(course.id, begins.timestamp_micros(), begins);
+    let third: Id<kind::Attempt> = Id::following(invoice, 3, begins);
+    let order = serde_json::json!({
+        "reference": third.to_string(), "invoice": invoice.to_string(), "amount": 2000,
+        "currency": "EUR", "method": "tok_visa_ok.somebody", "initiator": "merchant",
+        "description": "forgotten",
+    });
+    world.is_ordered("/v1/charges", "a forgotten key", &order).await;
+    assert_eq!(taken(&world).await.len(), 2);
+
+    restore(&mut world, &copy).await;
+    let course = course.seen_in(&world);
+    world.settle().await;
+    assert_eq!(taken(&world).await.len(), 2, "it is not taken again");
+    course.assert().is_active().has_invoices([Paid, Paid]).await;
+    world.assert_books_agree().await;
+    let found = reconcile::account(&world.rondo, "sandbox", TimeDelta::hours(720)).await.unwrap();
+    assert_eq!(found.differences, [], "it is known by the charge's own reference");
 }

@@ -27,6 +27,20 @@ impl World {
         http().get(url).bearer_auth(SANDBOX_KEY).send().await.unwrap().json().await.unwrap()
     }
 
+    /// The gateway gets an order behind our back, under a key of its own: what it answers.
+    pub async fn is_ordered(
+        &self,
+        path: &str,
+        key: &str,
+        order: &serde_json::Value,
+    ) -> serde_json::Value {
+        let url = format!("{}{path}", self.sandbox.base_url());
+        let request = http().post(url).json(order).bearer_auth(SANDBOX_KEY);
+        let answer = request.header("idempotency-key", key).send().await.unwrap();
+        assert!(answer.status().is_success(), "{answer:?}");
+        answer.json().await.unwrap()
+    }
+
     /// Something becomes of a charge at the gateway (`take-back`, `reinstate`, `refund`, `fail`): the
     /// object as it stands then. No webhook tells of it by itself.
     pub async fn at_the_gateway(&self, what: &str, wish: serde_json::Value) -> serde_json::Value {

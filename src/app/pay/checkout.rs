@@ -5,9 +5,10 @@
 use crate::{
     app::{
         Act, Result, Rondo, accounts,
-        order::{self, Looked, Word},
+        order::Word,
         record::{self, Heard},
         resolve,
+        restored::{self, Asked, Looked},
     },
     domain::{
         changes::Changes,
@@ -22,7 +23,7 @@ use crate::{
         },
         version::Version,
     },
-    gateway::{ChargeTrace, CheckoutOrder, HostedPage, Remedy},
+    gateway::{CheckoutOrder, HostedPage, Remedy},
     store::StoreError,
 };
 
@@ -156,7 +157,7 @@ fn intend(
         action_url: None,
         store_method: wish.store_method,
         sent_at: act.now(),
-        key_born_at: rondo.looks_first().unwrap_or(act.times.world),
+        key_born_at: act.times.world,
         last_sent_at: act.now(),
         leased_until: Some(rondo.lease_until(act.times.world)),
         probe_at: None,
@@ -187,13 +188,21 @@ async fn open_page(
     order: &CheckoutOrder,
 ) -> Result<Started> {
     let gateway = accounts::page_maker(rondo, merchant, &attempt.gateway);
-    if let (Ok(port), true) = (&gateway, rondo.looks_first().is_some()) {
-        match order::look_first(*port, &ChargeTrace::of(attempt), rondo.clock.now()).await {
+    if let Ok(port) = &gateway {
+        let asked = Asked {
+            account: &attempt.gateway,
+            attempt: attempt.id,
+            invoice: attempt.invoice,
+            customer_reference: order.customer_reference.as_deref(),
+        };
+        match restored::look_first(rondo, *port, asked).await {
             Looked::Free | Looked::Found(News::ActionRequired { .. }) => {}
             Looked::Found(news) => {
+                let is_over = matches!(news, News::Declined { .. });
                 let heard = Heard { attempt: attempt.id, word: Word::News(news) };
                 record::record(rondo, merchant, vec![heard]).await.map_err(told)?;
-                return Ok(Started::NotNow(Obstacle::UnderWay));
+                let obstacle = if is_over { Obstacle::Unreachable } else { Obstacle::UnderWay };
+                return Ok(Started::NotNow(obstacle));
             }
             Looked::NotNow => {
                 give_up(rondo, merchant, attempt.id, AttemptState::Rejected).await?;

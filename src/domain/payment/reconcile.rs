@@ -145,8 +145,8 @@ impl fmt::Display for Difference {
             }
             Self::TakenTwice { attempt, reference } => write!(
                 f,
-                "the gateway took the money of {attempt} a second time, as {reference}: it goes back when the gateway's \
-                 list shows both, or by hand"
+                "the gateway took the money of {attempt} a second time, as {reference}: it goes back by itself if the \
+                 gateway's list shows both and nothing of either went back, else by hand"
             ),
             Self::NotThere { attempt } => {
                 write!(f, "{attempt} is recorded as paid, and the gateway has no such charge")

@@ -69,7 +69,9 @@ pub fn renew(due: Due, now: DateTime<Utc>, mint: &Mint) -> Result<Changes, Renew
     match due.subscription.state {
         SubscriptionState::Paused => {
             let mut subscription = due.subscription;
-            match subscription.resume(&due.terms, now) {
+            // As planned, and not when an engine came to it: the cycle is the same in every history.
+            let planned = subscription.due_at.map_or(now, |at| at.min(now));
+            match subscription.resume(&due.terms, planned) {
                 Ok(()) => {}
                 Err(NotNow::BeyondCalendar(error)) => return Err(error.into()),
                 Err(error) => unreachable!("a paused subscription can be resumed: {error}"),

@@ -198,9 +198,8 @@ fn sentences(
             let trouble = view.trouble.as_ref();
             // A second decline of the day would read like the first.
             let today = trouble.filter(|trouble| now - trouble.at < TimeDelta::days(1));
-            let last_try = today.map(|trouble| {
-                voice.say("last-try", &[("time", Some(&voice.time(trouble.at)))])
-            });
+            let last_try = today
+                .map(|trouble| voice.say("last-try", &[("time", Some(&voice.time(trouble.at)))]));
             let trouble = trouble.map(|trouble| went_wrong(voice, trouble));
             let next = view.next_try_at.map(|at| dated("next-try", Some(at)));
             let can_pay = *by_page || *by_new_card || again.is_some();

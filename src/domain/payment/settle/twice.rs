@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 
 use super::{Settled, Standing, WrongAmount, paid};
 use crate::domain::{
-    ids::Mint,
+    hash::fnv1a,
+    ids::{Id, Mint},
     money::Money,
     payment::{
         attempt::{Attempt, AttemptState, Initiator},
@@ -25,7 +26,7 @@ pub fn taken_twice(
     let Standing { attempt, owed } = first;
     let nothing = Money::zero(attempt.amount.currency());
     let second = Attempt {
-        id: mint.id(now),
+        id: Id::following(attempt.id, named(&paid.reference), attempt.id.made_at()),
         method: None,
         credential: None,
         applied: nothing,
@@ -43,6 +44,11 @@ pub fn taken_twice(
         ..attempt
     };
     paid::settle(Standing { attempt: second, owed }, paid, true, now, mint)
+}
+
+/// A number for a charge's reference, so that the charge is recorded once.
+fn named(reference: &str) -> i64 {
+    i64::from_be_bytes(fnv1a(reference.bytes()).to_be_bytes())
 }
 
 #[cfg(test)]
