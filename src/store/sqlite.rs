@@ -197,13 +197,13 @@ impl Sqlite {
                 Durability::TestOnly => SqliteSynchronous::Off,
             })
             .busy_timeout(BUSY_TIMEOUT);
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(writing).await;
+        let writer = pool(1).connect_with(writing).await;
         let writer = writer.map_err(|error| unopened(error, &path))?;
         if options.durability == Durability::Full {
             refuse_weaker(&writer, url).await?;
         }
         let reading = file.read_only(true).busy_timeout(BUSY_TIMEOUT);
-        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(reading);
+        let readers = pool(READERS).connect_lazy_with(reading);
         Ok(Self { writer, readers, bell: broadcast::channel(HINTS).0, luck: fortune, lock })
     }
 }
@@ -358,6 +358,16 @@ fn unopened(error: sqlx::Error, path: &Path) -> StoreError {
         )),
         _ => fault(error),
     }
+}
+
+/// A pool of so many connections. When a full disk fails a commit, SQLite rolls back by itself, and the
+/// driver, whose own rollback then fails, takes the connection to be in that transaction for ever:
+/// such a one is closed, or no transaction would begin any more.
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new().max_connections(connections).before_acquire(|connection, _| {
+        let is_free = !connection.is_in_transaction();
+        Box::pin(ready(Ok(is_free)))
+    })
 }
 
 async fn refuse_weaker(writer: &SqlitePool, url: &str) -> Result<()> {
