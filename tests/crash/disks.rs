@@ -1,6 +1,6 @@
-//! Disks that are full.
+//! Disks that are full, and files that may not be written.
 
-use std::process::Command;
+use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
 use super::{
     course::{Course, Place, may_pass, once},
@@ -60,4 +60,27 @@ async fn a_server_that_starts_on_a_full_disk_waits_for_space() {
     limit(&server, "unlimited");
     let course = Course::open(server.address_in_out(), &place.key, 1).await;
     place.assert_all_is_paid_once(&course, 1).await;
+}
+
+#[test]
+fn a_file_that_may_not_be_written_is_refused_with_what_to_do() {
+    let place = Place::new(None);
+    let file = place.room.path("rondo.db");
+    let may = |mode| fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+    may(0o444);
+    let refused = place.room.run_under(&unprivileged(), &["serve"]);
+    assert_eq!(refused.code, 1);
+    let told = "error: rondo.db cannot be written: it and its folder must be this user's to read \
+                and write\n";
+    assert!(refused.err.ends_with(told), "{}", refused.err);
+    may(0o600);
+    place.room.start(&["serve"]).address_in_out();
+}
+
+/// Root may write everything, unless it gives that up.
+fn unprivileged() -> String {
+    let id = Command::new("id").arg("-u").output().unwrap();
+    let is_root = id.stdout.trim_ascii() == b"0";
+    let gives_up = if is_root { "exec setpriv --bounding-set=-dac_override " } else { "exec " };
+    format!(r#"{gives_up}"$0" "$@""#)
 }
