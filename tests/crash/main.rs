@@ -6,5 +6,10 @@
 #[path = "../cli/program.rs"]
 mod program;
 
+mod backups;
+mod cluster;
 mod course;
+mod cut_lines;
 mod disks;
+mod restarts;
+mod two_engines;
