@@ -11,5 +11,6 @@ mod cluster;
 mod course;
 mod cut_lines;
 mod disks;
+mod killed;
 mod restarts;
 mod two_engines;
