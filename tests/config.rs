@@ -151,7 +151,7 @@ fn a_refusal_names_the_source_the_key_and_what_would_be_right() {
             "[engine]\nlease_seconds = -1",
             &[],
             &[],
-            "rondo.toml:2: `engine.lease_seconds` must be a whole number from 30 to 4294967295",
+            "rondo.toml:2: `engine.lease_seconds` must be a whole number from 6 to 4294967295",
         ),
         ("engine = 7", &[], &[], "rondo.toml:1: `engine` must be a table, not this number"),
         (
@@ -278,6 +278,8 @@ fn check_config_says_what_is_wrong_and_where() {
             "at least 1",
         ),
         ("engine.batch", "0", Error, "engine.batch", "at least 1"),
+        ("engine.call_seconds", "0", Error, "engine.call_seconds", "at least 1"),
+        ("engine.call_seconds", "26", Error, "engine.lease_seconds", "at least 31"),
         ("engine.lease_seconds", "29", Error, "engine.lease_seconds", "at least 30"),
         ("engine.shutdown_grace_seconds", "5", Warning, "engine.shutdown_grace_seconds", "shorter"),
         ("log.filter", "rondo=loud", Error, "log.filter", "is no filter"),

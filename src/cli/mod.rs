@@ -10,10 +10,12 @@
 //! | 1 | refused, failed, or a check that found something |
 //! | 2 | the command line is wrong |
 
+mod academy;
 pub mod audit;
 pub mod backup;
 pub mod bench;
 pub mod check_config;
+pub mod crash_test;
 pub mod demo;
 mod figures;
 pub mod init;
@@ -78,6 +80,7 @@ enum Command {
     Demo(demo::Args),
     Bench(bench::Args),
     Simulate(simulate::Args),
+    CrashTest(crash_test::Args),
 }
 
 /// Parses the command line and runs what it asks for.
@@ -114,6 +117,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(args).await,
         Command::Bench(args) => bench::run(args).await,
         Command::Simulate(args) => simulate::run(args).await,
+        Command::CrashTest(args) => crash_test::run(args).await,
     }
 }
 

@@ -110,10 +110,18 @@ pub async fn ports(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<Ron
             calls_in_flight: size(engine.calls_in_flight),
             mails_in_flight: size(engine.mails_in_flight),
             lease: engine.lease(),
+            call_deadline: engine.call_deadline(),
+            mail_lease: mail_lease(config.smtp.timeout()),
             mail_deadline: config.smtp.timeout(),
-            ..Pace::default()
         },
     })
+}
+
+/// How long a batch of mails stays claimed when its worker dies: ten times what one of them may take,
+/// since several may wait for a server that hangs; but no longer than by the longest patience that is
+/// usual.
+fn mail_lease(timeout: Duration) -> Duration {
+    (timeout * 10).min(Pace::default().mail_lease)
 }
 
 fn words(config: &Config) -> anyhow::Result<Words> {
@@ -140,7 +148,10 @@ fn size(count: u32) -> usize {
 }
 
 fn gateways(config: &Config) -> anyhow::Result<BTreeMap<String, Arc<dyn Gateway>>> {
-    let client = http::client(http::Timeouts::default())?;
+    let longest = http::Timeouts::default();
+    let total = config.engine.call_deadline();
+    let connect = longest.connect.min(total);
+    let client = http::client(http::Timeouts { connect, total })?;
     let connect = |(name, account)| -> anyhow::Result<_> {
         let name: &String = name;
         let gateway = gateway::connect(name, account, client.clone()).with_context(|| {
@@ -280,8 +291,11 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_patience_with_a_relay_leaves_most_of_the_lease() {
-        let longest = Duration::from_secs(Smtp::LONGEST_TIMEOUT.into());
-        assert!(longest * 2 < Pace::default().mail_lease);
+    fn any_patience_with_a_relay_leaves_most_of_the_lease() {
+        for seconds in [1, Smtp::default().timeout_seconds, Smtp::LONGEST_TIMEOUT] {
+            let timeout = Duration::from_secs(seconds.into());
+            assert!(timeout * 2 < mail_lease(timeout), "{seconds}");
+        }
+        assert_eq!(mail_lease(Smtp::default().timeout()), Pace::default().mail_lease);
     }
 }

@@ -9,7 +9,7 @@ use axum::http::Uri;
 use secrecy::ExposeSecret;
 use tracing_subscriber::EnvFilter;
 
-use super::{Config, Origin, Smtp, SmtpTls, Unread};
+use super::{Config, Engine, Origin, Smtp, SmtpTls, Unread};
 use crate::{
     gateway::{AccountConfig, GatewayKind, stripe},
     mail,
@@ -100,8 +100,11 @@ fn rests_on(key: &str, unread: &str) -> bool {
     let is_of_address = unread == "listen" && key == "public_url";
     let is_of_key = unread == "secret_key" && key == "secret_key_file";
     let is_of_kind = unread.strip_suffix(".kind").is_some_and(|account| holds(account, key));
+    let is_of_call = unread == "engine.call_seconds"
+        && ["engine.lease_seconds", "engine.shutdown_grace_seconds"].contains(&key);
     holds(key, unread)
         || holds(unread, key)
+        || is_of_call
         || is_of_tls
         || is_of_address
         || is_of_key
@@ -113,13 +116,17 @@ pub(super) fn range(key: &str) -> RangeInclusive<u32> {
     match key {
         "database_wait_seconds" | "engine.shutdown_grace_seconds" => 0..=u32::MAX,
         "engine.lease_seconds" => SHORTEST_LEASE..=u32::MAX,
+        "engine.call_seconds" => 1..=LONGEST_CALL,
         "smtp.timeout_seconds" => 1..=Smtp::LONGEST_TIMEOUT,
         _ => 1..=u32::MAX,
     }
 }
 
-/// The shortest that claimed work may stay claimed, in seconds.
-const SHORTEST_LEASE: u32 = 30;
+/// The longest that a call to a gateway may be allowed to take, in seconds: none answers after that.
+const LONGEST_CALL: u32 = 600;
+
+/// The shortest that claimed work may stay claimed, in seconds, however quick the calls are.
+const SHORTEST_LEASE: u32 = 1 + Engine::LEASE_BEYOND_CALL;
 
 struct Findings(Vec<Finding>);
 
@@ -315,22 +322,33 @@ fn engine(config: &Config, findings: &mut Findings) {
     let engine = &config.engine;
     for (key, value) in [
         ("engine.batch", engine.batch),
+        ("engine.call_seconds", engine.call_seconds),
         ("engine.tick_seconds", engine.tick_seconds),
         ("engine.calls_in_flight", engine.calls_in_flight),
         ("engine.mails_in_flight", engine.mails_in_flight),
     ] {
         findings.positive(key, value);
     }
-    if engine.lease_seconds < SHORTEST_LEASE {
+    let call = engine.call_seconds;
+    if call > LONGEST_CALL {
+        findings.error("engine.call_seconds", format!("must be at most {LONGEST_CALL}"));
+    }
+    let shortest = call.saturating_add(Engine::LEASE_BEYOND_CALL);
+    if engine.lease_seconds < shortest {
         findings.error(
             "engine.lease_seconds",
-            "must be at least 30: a gateway's answer may take 25 (RULES WRK-2)",
+            format!(
+                "must be at least {shortest}: a gateway's answer may take {call} (RULES WRK-2)"
+            ),
         );
     }
-    if engine.shutdown_grace_seconds < 25 {
+    if engine.shutdown_grace_seconds < call {
         findings.warning(
             "engine.shutdown_grace_seconds",
-            "is shorter than a gateway's slowest answer (25): a stop may leave charges to resolve",
+            format!(
+                "is shorter than a gateway's slowest answer ({call}): a stop may leave charges to \
+                 resolve"
+            ),
         );
     }
 }

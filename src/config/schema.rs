@@ -324,8 +324,11 @@ pub enum SmtpTls {
 pub struct Engine {
     /// Objects of one kind that one turn claims and writes in one transaction.
     pub batch: u32,
-    /// How long claimed work stays claimed when its worker dies, in seconds (RULES WRK-1). At least
-    /// 30: a gateway's answer may take 25.
+    /// The longest that one call to a gateway may take, in seconds. What takes longer is unknown, and
+    /// asked after.
+    pub call_seconds: u32,
+    /// How long claimed work stays claimed when its worker dies, in seconds (RULES WRK-1). At least 5
+    /// more than `engine.call_seconds`.
     pub lease_seconds: u32,
     /// How often the loops look for due work when nothing wakes them, in seconds.
     pub tick_seconds: u32,
@@ -341,6 +344,7 @@ impl Default for Engine {
     fn default() -> Self {
         Self {
             batch: 200,
+            call_seconds: 25,
             lease_seconds: 30,
             tick_seconds: 5,
             calls_in_flight: 64,
@@ -351,6 +355,15 @@ impl Default for Engine {
 }
 
 impl Engine {
+    /// How much longer a lease lasts at least than a call does, in seconds: what comes before and after
+    /// the call takes its time too.
+    pub const LEASE_BEYOND_CALL: u32 = 5;
+
+    /// The longest that one call to a gateway may take.
+    pub fn call_deadline(&self) -> Duration {
+        Duration::from_secs(self.call_seconds.into())
+    }
+
     /// How long claimed work stays claimed when its worker dies.
     pub fn lease(&self) -> Duration {
         Duration::from_secs(self.lease_seconds.into())

@@ -167,7 +167,14 @@ impl Api {
             tries_left -= 1;
             match self.change_now(mutation, &kept, operation).await {
                 Ok(reply) => return Ok(Response::new(reply)),
-                Err(Failure::Final(error)) => return Err(error.into()),
+                Err(Failure::Final(error)) => {
+                    // What refuses it may be its own effect: the same request, at the same time,
+                    // was faster. Then that one's answer is this one's.
+                    return match self.earlier_reply(mutation).await {
+                        Ok(Some(reply)) => Ok(Response::new(reply)),
+                        Ok(None) | Err(_) => Err(error.into()),
+                    };
+                }
                 Err(Failure::InTheWay(error)) if tries_left == 0 => {
                     return Err(ApiError::from(error).into());
                 }

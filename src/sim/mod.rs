@@ -2,6 +2,7 @@
 //! goes wrong that can, seed by seed. What is judged at the end is judged by code that shares nothing
 //! with what decided. The same seed gives the same world, byte for byte (RULES §10).
 
+mod afterwards;
 mod books;
 mod card;
 mod checker;
@@ -44,6 +45,7 @@ use crate::{
     store::{Access, Durability, EventFilter, OpenOptions, Store, open_in_trouble},
 };
 
+pub use afterwards::Logs;
 pub use fault::Fault;
 pub use judge::Findings;
 pub use report::Figures;

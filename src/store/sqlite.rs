@@ -197,13 +197,16 @@ impl Sqlite {
                 Durability::TestOnly => SqliteSynchronous::Off,
             })
             .busy_timeout(BUSY_TIMEOUT);
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(writing).await;
+        let writer = pool(1).connect_with(writing).await;
         let writer = writer.map_err(|error| unopened(error, &path))?;
         if options.durability == Durability::Full {
             refuse_weaker(&writer, url).await?;
         }
+        if options.access == Access::Engine {
+            refuse_unwritable(&writer, &path).await?;
+        }
         let reading = file.read_only(true).busy_timeout(BUSY_TIMEOUT);
-        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(reading);
+        let readers = pool(READERS).connect_lazy_with(reading);
         Ok(Self { writer, readers, bell: broadcast::channel(HINTS).0, luck: fortune, lock })
     }
 }
@@ -345,11 +348,15 @@ fn make(database: &Path) -> Result<()> {
 
 /// Why the file does not open, where its owner can help it.
 fn unopened(error: sqlx::Error, path: &Path) -> StoreError {
+    const READ_ONLY: &str = "8";
     const CANNOT_OPEN: &str = "14";
     const NOT_A_DATABASE: &str = "26";
     let code = error.as_database_error().and_then(DatabaseError::code).unwrap_or_default();
     let path = path.display();
     match &*code {
+        READ_ONLY => StoreError::Unfit(format!(
+            "{path} cannot be written: it and its folder must be this user's to read and write"
+        )),
         CANNOT_OPEN => StoreError::Unfit(format!(
             "{path} cannot be opened: it must be a file that this user may read and write"
         )),
@@ -358,6 +365,25 @@ fn unopened(error: sqlx::Error, path: &Path) -> StoreError {
         )),
         _ => fault(error),
     }
+}
+
+/// A pool of so many connections. When a full disk fails a commit, SQLite rolls back by itself, and the
+/// driver, whose own rollback then fails, takes the connection to be in that transaction for ever:
+/// such a one is closed, or no transaction would begin any more.
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new().max_connections(connections).before_acquire(|connection, _| {
+        let is_free = !connection.is_in_transaction();
+        Box::pin(ready(Ok(is_free)))
+    })
+}
+
+/// SQLite opens a file for reading that it may not write, and says so only at the first write.
+async fn refuse_unwritable(writer: &SqlitePool, path: &Path) -> Result<()> {
+    let unwritable = |error| unopened(error, path);
+    let mut begun = writer.begin_with("begin immediate").await.map_err(unwritable)?;
+    // Rolled back: what counts is that it may be written.
+    sqlx::query("pragma user_version = 1").execute(&mut *begun).await.map_err(unwritable)?;
+    begun.rollback().await.map_err(fault)
 }
 
 async fn refuse_weaker(writer: &SqlitePool, url: &str) -> Result<()> {

@@ -1,5 +1,7 @@
 //! The program, run in a folder of its own, without any setting of ours in its environment.
 
+#![allow(dead_code, reason = "which parts are used differs by test program")]
+
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
@@ -49,7 +51,19 @@ impl Room {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rondo"));
-        command.args(arguments).current_dir(self.0.path()).stdin(Stdio::null());
+        command.args(arguments);
+        self.furnish(command)
+    }
+
+    /// The command under a shell's `script`, which sets what it runs under and ends with [`EXEC`].
+    fn command_under(&self, script: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script, env!("CARGO_BIN_EXE_rondo")]).args(arguments);
+        self.furnish(command)
+    }
+
+    fn furnish(&self, mut command: Command) -> Command {
+        command.current_dir(self.0.path()).stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("RONDO_") {
                 command.env_remove(name);
@@ -60,23 +74,34 @@ impl Room {
 
     /// Runs a command to its end.
     pub fn run(&self, arguments: &[&str]) -> Ended {
-        let output = self.command(arguments).output().unwrap();
-        Ended {
-            code: output.status.code().unwrap(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
+        ended(self.command(arguments))
+    }
+
+    /// As [`Room::run`], under a shell's `script` that ends with [`EXEC`].
+    pub fn run_under(&self, script: &str, arguments: &[&str]) -> Ended {
+        ended(self.command_under(script, arguments))
     }
 
     /// Starts a command that stays up.
     pub fn start(&self, arguments: &[&str]) -> Running {
-        let mut child =
-            self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        Running {
-            out: BufReader::new(child.stdout.take().unwrap()),
-            err: BufReader::new(child.stderr.take().unwrap()),
-            child,
-        }
+        Running::spawn(self.command(arguments))
+    }
+
+    /// As [`Room::start`], under a shell's `script` that ends with [`EXEC`].
+    pub fn start_under(&self, script: &str, arguments: &[&str]) -> Running {
+        Running::spawn(self.command_under(script, arguments))
+    }
+}
+
+/// The end of a script under which a command is run: from there on the shell is the command.
+pub const EXEC: &str = r#"exec "$0" "$@""#;
+
+fn ended(mut command: Command) -> Ended {
+    let output = command.output().unwrap();
+    Ended {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
     }
 }
 
@@ -88,6 +113,37 @@ pub struct Running {
 }
 
 impl Running {
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self {
+            out: BufReader::new(child.stdout.take().unwrap()),
+            err: BufReader::new(child.stderr.take().unwrap()),
+            child,
+        }
+    }
+
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal by its short name.
+    pub fn signal(&self, name: &str) {
+        let (name, id) = (format!("-{name}"), self.child.id().to_string());
+        assert!(Command::new("kill").args([name, id]).status().unwrap().success());
+    }
+
+    /// Whether it still runs.
+    pub fn is_up(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Ends it where it stands, as `kill -9` does.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// The address in its greeting, on standard output or, for `err`, standard error.
     pub fn address_in_out(&mut self) -> SocketAddr {
         address(&mut self.out)
@@ -113,8 +169,7 @@ impl Running {
 
     /// Asks it to stop, and waits for it: the exit code and the rest of standard error.
     pub fn terminate(mut self) -> (Option<i32>, String) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.signal("TERM");
         let mut rest = String::new();
         self.err.read_to_string(&mut rest).unwrap();
         (self.child.wait().unwrap().code(), rest)

@@ -29,6 +29,9 @@ use post::Answer;
 /// After so long without a success an endpoint is switched off (RULES WOUT-5).
 const FAILING_FOR: TimeDelta = TimeDelta::days(5);
 
+/// The shortest lease: a receiver's slowest answer, and something for what comes before and after.
+const SHORTEST_LEASE: TimeDelta = TimeDelta::seconds(30);
+
 /// Endpoints that are written to at once.
 const AT_ONCE: usize = 16;
 
@@ -71,7 +74,7 @@ async fn claim(
         .rows
         .into_iter()
         .map(|endpoint| {
-            let leased_until = Some(rondo.lease_until(times.world));
+            let leased_until = Some(lease_until(rondo, times.world));
             WebhookEndpoint { leased_until, ..endpoint }
         })
         .collect();
@@ -80,6 +83,12 @@ async fn claim(
     repo.commit().await?;
     // As they are now: the write has raised each version by one.
     Ok(leased.into_iter().map(|e| WebhookEndpoint { version: e.version.next(), ..e }).collect())
+}
+
+/// Until when whoever takes an endpoint now may be busy with it: long enough for one delivery,
+/// however short the leases of quick gateways are.
+fn lease_until(rondo: &Rondo, world: DateTime<Utc>) -> DateTime<Utc> {
+    rondo.lease_until(world).max(world + SHORTEST_LEASE)
 }
 
 /// Writes to one endpoint what it was not told yet, until something fails or the lease grows short.

@@ -1,29 +1,23 @@
 //! `rondo demo`: a learning portal's members live through a year of billing, in about a minute, on
 //! the code that runs in production.
 //!
-//! [`stage`] starts what it runs on, [`portal`] acts as the portal over gRPC, [`members`],
-//! [`cast`] and [`cards`] say who pays with what, [`year`] moves the test clock, [`witness`] compares the books
-//! and [`report`] shows them. Nothing here reaches around the API, but for the sums at the end.
+//! [`stage`] starts what it runs on, [`academy`](super::academy) has the portal and its members, and
+//! [`report`] shows the figures. Nothing here reaches around the API, but for the sums at the end.
 
-mod calendar;
-mod cards;
-mod cast;
-mod chance;
-mod members;
-mod offers;
-mod portal;
 mod report;
 mod stage;
-mod witness;
-mod year;
 
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, time::Instant};
 
 use anyhow::bail;
 use clap::Args as ClapArgs;
 
-use self::{portal::Portal, report::Report, stage::Stage};
-use super::{output::say, progress, settings, signals};
+use self::{report::Report, stage::Stage};
+use super::{
+    academy::{self, line::Patience, members, portal::Portal, witness, year},
+    output::say,
+    progress, settings, signals,
+};
 use crate::grpc::proto::v1;
 
 /// Shows a year of billing in about a minute.
@@ -117,10 +111,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 /// Lives the year, and sums it up.
 async fn tell(args: &Args, stage: &Stage) -> anyhow::Result<(Report, Portal)> {
     let began = Instant::now();
-    let steps = calendar::steps(args.months);
+    let steps = academy::steps(args.months);
     let Some(opens) = steps.first() else { bail!("no months, no story") };
     let address = stage.service.address;
-    let portal = Portal::open(address, &stage.admin_key, stage::GATEWAY, *opens).await?;
+    let portal =
+        Portal::open(address, &stage.admin_key, stage::GATEWAY, *opens, Patience::None).await?;
     let count = usize::try_from(args.members)?;
     let members = members::invite(args.seed, count, steps.len());
     let progress = progress::bar(steps.len() as u64, "a year");

@@ -7,9 +7,11 @@ use chrono::NaiveDate;
 use comfy_table::Table;
 use serde_json::{Value, json};
 
-use super::{portal::OpenDebts, witness::Comparison};
 use crate::{
-    cli::output::{Column, table},
+    cli::{
+        academy::{portal::OpenDebts, witness::Comparison},
+        output::{Column, table},
+    },
     domain::money::{Currency, Money},
     store::{MerchantId, MonthFigures, Store},
 };

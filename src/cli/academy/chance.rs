@@ -1,4 +1,4 @@
-//! The demo's dice: whatever the members are and do follows from one seed.
+//! The academy's dice: whatever the members are and do follows from one seed.
 
 use rand::Rng;
 use rand_chacha::ChaCha20Rng;

@@ -1,4 +1,4 @@
-//! The steps of the demo's year: the days on which its members and its portal act. In between, only
+//! The steps of the academy's year: the days on which its members and its portal act. In between, only
 //! Rondo does.
 
 use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveTime, TimeDelta, Utc};

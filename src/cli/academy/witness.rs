@@ -152,7 +152,8 @@ impl Sandbox {
             .context("the sandbox's summary cannot be read")
     }
 
-    async fn charges(&self) -> anyhow::Result<Vec<LedgerCharge>> {
+    /// Every charge that it executed.
+    pub async fn charges(&self) -> anyhow::Result<Vec<LedgerCharge>> {
         let text = self.text("/ledger/charges").await?;
         let read = |line| serde_json::from_str(line).context("the sandbox's ledger cannot be read");
         text.lines().map(read).collect()

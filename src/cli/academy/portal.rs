@@ -3,19 +3,15 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
-use tonic::{
-    Code, Request, Status,
-    metadata::{Ascii, MetadataValue},
-    service::{Interceptor, interceptor::InterceptedService},
-    transport::{Channel, Endpoint},
-};
+use tonic::{Code, Response, Status, service::interceptor::InterceptedService};
 
 use super::{
     calendar::ZONE,
     cards::Card,
+    line::{Key, Line, Patience, once, refused},
     members::{Member, Membership},
     offers::{self, Plans},
 };
@@ -45,39 +41,12 @@ const PAGE: i32 = 1_000;
 /// How often the clock is asked whether it is there.
 const POLL: Duration = Duration::from_millis(15);
 /// The longest that a clock may stand where it is while it should be on its way.
-const PATIENCE: Duration = Duration::from_mins(3);
-
-/// A line to Rondo on which every call bears the key.
-type Line = InterceptedService<Channel, Key>;
-
-/// What a call proves itself with.
-#[derive(Debug, Clone)]
-struct Key {
-    bearer: MetadataValue<Ascii>,
-    merchant: Option<MetadataValue<Ascii>>,
-}
-
-impl Key {
-    fn new(secret: &str, merchant: Option<&str>) -> anyhow::Result<Self> {
-        let mut bearer: MetadataValue<Ascii> = format!("Bearer {secret}").parse()?;
-        bearer.set_sensitive(true);
-        Ok(Self { bearer, merchant: merchant.map(str::parse).transpose()? })
-    }
-}
-
-impl Interceptor for Key {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request.metadata_mut().insert("authorization", self.bearer.clone());
-        if let Some(merchant) = &self.merchant {
-            request.metadata_mut().insert("rondo-merchant", merchant.clone());
-        }
-        Ok(request)
-    }
-}
+const STANDSTILL: Duration = Duration::from_mins(3);
 
 /// The portal, open for members.
 pub struct Portal {
     line: Line,
+    patience: Patience,
     mint: Mint,
     clock: String,
     plans: Plans,
@@ -112,8 +81,9 @@ impl Portal {
         admin_key: &str,
         gateway: &str,
         opens: DateTime<Utc>,
+        patience: Patience,
     ) -> anyhow::Result<Self> {
-        let channel = Endpoint::from_shared(format!("http://{address}"))?.connect().await?;
+        let channel = patience.channel(address)?;
         let mint = system_mint();
         let admin = InterceptedService::new(channel.clone(), Key::new(admin_key, None)?);
         let request = v1::CreateMerchantRequest {
@@ -121,8 +91,10 @@ impl Portal {
             request_id: once(&mint),
             ..Default::default()
         };
-        let merchant = MerchantsServiceClient::new(admin).create_merchant(request).await;
-        let merchant = merchant.map_err(refused("CreateMerchant"))?.into_inner().name;
+        let made = patience.ask(request, async |request| {
+            MerchantsServiceClient::new(admin.clone()).create_merchant(request).await
+        });
+        let merchant = made.await.map_err(refused("CreateMerchant"))?.name;
 
         let key = Key::new(admin_key, Some(&merchant))?;
         let admin = InterceptedService::new(channel.clone(), key);
@@ -134,8 +106,10 @@ impl Portal {
             request_id: once(&mint),
             ..Default::default()
         };
-        let clock = TestClocksServiceClient::new(admin.clone()).create_test_clock(request).await;
-        let clock = clock.map_err(refused("CreateTestClock"))?.into_inner().name;
+        let made = patience.ask(request, async |request| {
+            TestClocksServiceClient::new(admin.clone()).create_test_clock(request).await
+        });
+        let clock = made.await.map_err(refused("CreateTestClock"))?.name;
 
         let request = v1::CreateApiKeyRequest {
             api_key: Some(v1::ApiKey {
@@ -146,17 +120,43 @@ impl Portal {
             request_id: once(&mint),
             ..Default::default()
         };
-        let made = ApiKeysServiceClient::new(admin).create_api_key(request).await;
-        let key = made.map_err(refused("CreateApiKey"))?.into_inner().secret;
+        let made = patience.ask(request, async |request| {
+            ApiKeysServiceClient::new(admin.clone()).create_api_key(request).await
+        });
+        let key = made.await.map_err(refused("CreateApiKey"))?.secret;
 
         let line = InterceptedService::new(channel, Key::new(&key, None)?);
-        let plans = offers::publish(PlansServiceClient::new(line.clone()), || once(&mint)).await?;
+        let publish = async |plan| {
+            let request = v1::CreatePlanRequest {
+                plan: Some(plan),
+                request_id: once(&mint),
+                ..v1::CreatePlanRequest::default()
+            };
+            let made = patience.ask(request, async |request| {
+                PlansServiceClient::new(line.clone()).create_plan(request).await
+            });
+            Ok(made.await.map_err(refused("CreatePlan"))?.name)
+        };
+        let plans = offers::publish(publish).await?;
         let merchant = merchant.trim_start_matches("merchants/").parse()?;
-        Ok(Self { line, mint, clock, plans, merchant, key })
+        Ok(Self { line, patience, mint, clock, plans, merchant, key })
+    }
+
+    /// The plan of a membership, `plans/plan_…`.
+    pub fn plan(&self, membership: Membership) -> &str {
+        self.plans.of(membership)
     }
 
     fn once(&self) -> String {
         once(&self.mint)
+    }
+
+    async fn ask<R: Clone, T>(
+        &self,
+        request: R,
+        call: impl AsyncFn(R) -> Result<Response<T>, Status>,
+    ) -> Result<T, Status> {
+        self.patience.ask(request, call).await
     }
 
     /// A member signs up: a customer, a card and a subscription.
@@ -174,13 +174,10 @@ impl Portal {
             request_id: self.once(),
             ..Default::default()
         };
-        let mut client = CustomersServiceClient::new(self.line.clone());
-        let customer = client
-            .create_customer(request)
-            .await
-            .map_err(refused("CreateCustomer"))?
-            .into_inner()
-            .name;
+        let made = self.ask(request, async |request| {
+            CustomersServiceClient::new(self.line.clone()).create_customer(request).await
+        });
+        let customer = made.await.map_err(refused("CreateCustomer"))?.name;
         self.store_card(&customer, &member.card).await?;
         let request = v1::CreateSubscriptionRequest {
             subscription: Some(v1::Subscription {
@@ -193,8 +190,9 @@ impl Portal {
             request_id: self.once(),
             ..v1::CreateSubscriptionRequest::default()
         };
-        let made = self.subscriptions().create_subscription(request).await;
-        let subscription = made.map_err(refused("CreateSubscription"))?.into_inner().name;
+        let made = self
+            .ask(request, async |request| self.subscriptions().create_subscription(request).await);
+        let subscription = made.await.map_err(refused("CreateSubscription"))?.name;
         Ok(Enrolled { customer, subscription })
     }
 
@@ -217,8 +215,10 @@ impl Portal {
             request_id: self.once(),
             ..Default::default()
         };
-        let mut client = PaymentMethodsServiceClient::new(self.line.clone());
-        client.create_payment_method(request).await.map_err(refused("CreatePaymentMethod"))?;
+        let made = self.ask(request, async |request| {
+            PaymentMethodsServiceClient::new(self.line.clone()).create_payment_method(request).await
+        });
+        made.await.map_err(refused("CreatePaymentMethod"))?;
         Ok(())
     }
 
@@ -235,22 +235,23 @@ impl Portal {
             request_id: self.once(),
             ..v1::CreateInvoiceRequest::default()
         };
-        let mut client = InvoicesServiceClient::new(self.line.clone());
-        client.create_invoice(request).await.map_err(refused("CreateInvoice"))?;
+        let made = self.ask(request, async |request| {
+            InvoicesServiceClient::new(self.line.clone()).create_invoice(request).await
+        });
+        made.await.map_err(refused("CreateInvoice"))?;
         Ok(())
     }
 
     /// Pays the customer's last payment back, if there is one that was not: whole or half.
     pub async fn refund_last(&self, customer: &str, whole: bool) -> anyhow::Result<()> {
-        let mut client = PaymentsServiceClient::new(self.line.clone());
         let request = v1::ListPaymentsRequest {
             page_size: PAGE,
             customer: customer.to_owned(),
             states: vec![v1::payment::State::Succeeded.into()],
             ..v1::ListPaymentsRequest::default()
         };
-        let paid =
-            client.list_payments(request).await.map_err(refused("ListPayments"))?.into_inner();
+        let paid = self.ask(request, async |request| self.payments().list_payments(request).await);
+        let paid = paid.await.map_err(refused("ListPayments"))?;
         let untouched = |payment: &&v1::Payment| {
             payment.refunded.as_ref().is_none_or(|back| back.units == 0 && back.nanos == 0)
         };
@@ -262,7 +263,8 @@ impl Portal {
             request_id: self.once(),
             ..v1::RefundPaymentRequest::default()
         };
-        if_allowed(client.refund_payment(request).await).map_err(refused("RefundPayment"))
+        let made = self.ask(request, async |request| self.payments().refund_payment(request).await);
+        if_allowed(made.await).map_err(refused("RefundPayment"))
     }
 
     /// Ends a subscription, now or with the period that was paid for.
@@ -277,8 +279,9 @@ impl Portal {
             request_id: self.once(),
             ..v1::CancelSubscriptionRequest::default()
         };
-        if_allowed(self.subscriptions().cancel_subscription(request).await)
-            .map_err(refused("CancelSubscription"))
+        let made = self
+            .ask(request, async |request| self.subscriptions().cancel_subscription(request).await);
+        if_allowed(made.await).map_err(refused("CancelSubscription"))
     }
 
     /// Takes a cancellation back.
@@ -288,8 +291,10 @@ impl Portal {
             request_id: self.once(),
             ..v1::UndoCancelSubscriptionRequest::default()
         };
-        if_allowed(self.subscriptions().undo_cancel_subscription(request).await)
-            .map_err(refused("UndoCancelSubscription"))
+        let made = self.ask(request, async |request| {
+            self.subscriptions().undo_cancel_subscription(request).await
+        });
+        if_allowed(made.await).map_err(refused("UndoCancelSubscription"))
     }
 
     /// Pauses a subscription until `resumes`.
@@ -300,8 +305,9 @@ impl Portal {
             request_id: self.once(),
             ..v1::PauseSubscriptionRequest::default()
         };
-        if_allowed(self.subscriptions().pause_subscription(request).await)
-            .map_err(refused("PauseSubscription"))
+        let made = self
+            .ask(request, async |request| self.subscriptions().pause_subscription(request).await);
+        if_allowed(made.await).map_err(refused("PauseSubscription"))
     }
 
     /// Changes the plan from the next renewal on.
@@ -312,23 +318,26 @@ impl Portal {
             request_id: self.once(),
             ..v1::ChangeSubscriptionRequest::default()
         };
-        if_allowed(self.subscriptions().change_subscription(request).await)
-            .map_err(refused("ChangeSubscription"))
+        let made = self
+            .ask(request, async |request| self.subscriptions().change_subscription(request).await);
+        if_allowed(made.await).map_err(refused("ChangeSubscription"))
     }
 
     /// Adds a seat from the next renewal on.
     pub async fn add_seat(&self, subscription: &str) -> anyhow::Result<()> {
         let request = v1::GetSubscriptionRequest { name: subscription.to_owned() };
-        let now = self.subscriptions().get_subscription(request).await;
-        let now = now.map_err(refused("GetSubscription"))?.into_inner();
+        let now =
+            self.ask(request, async |request| self.subscriptions().get_subscription(request).await);
+        let now = now.await.map_err(refused("GetSubscription"))?;
         let request = v1::ChangeSubscriptionRequest {
             name: now.name,
             quantity: now.quantity + 1,
             request_id: self.once(),
             ..v1::ChangeSubscriptionRequest::default()
         };
-        if_allowed(self.subscriptions().change_subscription(request).await)
-            .map_err(refused("ChangeSubscription"))
+        let made = self
+            .ask(request, async |request| self.subscriptions().change_subscription(request).await);
+        if_allowed(made.await).map_err(refused("ChangeSubscription"))
     }
 
     /// All subscriptions as they stand.
@@ -341,8 +350,10 @@ impl Portal {
                 page_token,
                 ..v1::ListSubscriptionsRequest::default()
             };
-            let page = self.subscriptions().list_subscriptions(request).await;
-            let page = page.map_err(refused("ListSubscriptions"))?.into_inner();
+            let page = self.ask(request, async |request| {
+                self.subscriptions().list_subscriptions(request).await
+            });
+            let page = page.await.map_err(refused("ListSubscriptions"))?;
             all.extend(page.subscriptions);
             page_token = page.next_page_token;
             if page_token.is_empty() {
@@ -384,7 +395,6 @@ impl Portal {
     /// What is open: debts that are past due, and debts whose charge was sent and not answered yet.
     pub async fn open_debts(&self) -> anyhow::Result<OpenDebts> {
         use v1::payment::State::{Collecting, Scheduled, Waiting};
-        let mut client = PaymentsServiceClient::new(self.line.clone());
         let mut open = OpenDebts::default();
         let mut page_token = String::new();
         loop {
@@ -394,8 +404,9 @@ impl Portal {
                 states: [Scheduled, Collecting, Waiting].map(i32::from).to_vec(),
                 ..v1::ListPaymentsRequest::default()
             };
-            let page = client.list_payments(request).await;
-            let page = page.map_err(refused("ListPayments"))?.into_inner();
+            let page =
+                self.ask(request, async |request| self.payments().list_payments(request).await);
+            let page = page.await.map_err(refused("ListPayments"))?;
             for payment in page.payments {
                 match payment.state() {
                     Collecting => open.on_their_way += 1,
@@ -411,7 +422,6 @@ impl Portal {
 
     /// The open dunning cases: the customer, and since when.
     pub async fn open_cases(&self) -> anyhow::Result<Vec<(String, DateTime<Utc>)>> {
-        let mut client = DunningServiceClient::new(self.line.clone());
         let mut all = Vec::new();
         let mut page_token = String::new();
         loop {
@@ -421,8 +431,10 @@ impl Portal {
                 open_only: true,
                 ..v1::ListDunningCasesRequest::default()
             };
-            let page = client.list_dunning_cases(request).await;
-            let page = page.map_err(refused("ListDunningCases"))?.into_inner();
+            let page = self.ask(request, async |request| {
+                DunningServiceClient::new(self.line.clone()).list_dunning_cases(request).await
+            });
+            let page = page.await.map_err(refused("ListDunningCases"))?;
             let cases = page.dunning_cases.into_iter();
             all.extend(cases.filter_map(|case| Some((case.customer, instant(case.create_time)?))));
             page_token = page.next_page_token;
@@ -434,34 +446,49 @@ impl Portal {
 
     /// Sends the academy's clock to `target` and waits until it is there and all is done.
     pub async fn advance(&self, target: DateTime<Utc>) -> anyhow::Result<()> {
-        let mut client = TestClocksServiceClient::new(self.line.clone());
         let request = v1::AdvanceTestClockRequest {
             name: self.clock.clone(),
             target_time: Some(timestamp(target)),
             request_id: self.once(),
             ..Default::default()
         };
-        client.advance_test_clock(request).await.map_err(refused("AdvanceTestClock"))?;
+        let sent =
+            self.ask(request, async |request| self.clocks().advance_test_clock(request).await);
+        sent.await.map_err(refused("AdvanceTestClock"))?;
+        let poll = match self.patience {
+            Patience::None => POLL,
+            // Many who wait would be much of the work.
+            Patience::For { .. } => POLL * 8,
+        };
         let mut shown = None;
         let mut moved = tokio::time::Instant::now();
         loop {
             let request = v1::GetTestClockRequest { name: self.clock.clone() };
-            let clock = client.get_test_clock(request).await;
-            let clock = clock.map_err(refused("GetTestClock"))?.into_inner();
+            let clock =
+                self.ask(request, async |request| self.clocks().get_test_clock(request).await);
+            let clock = clock.await.map_err(refused("GetTestClock"))?;
             if clock.state() == v1::test_clock::State::Ready {
                 return Ok(());
             }
             if clock.current_time != shown {
                 shown = clock.current_time;
                 moved = tokio::time::Instant::now();
-            } else if moved.elapsed() > PATIENCE {
+            } else if moved.elapsed() > STANDSTILL {
                 let at = instant(shown).map(|at| at.to_rfc3339()).unwrap_or_default();
                 bail!(
                     "the test clock does not get past {at}: the log tells what could not be done"
                 );
             }
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(poll).await;
         }
+    }
+
+    fn clocks(&self) -> TestClocksServiceClient<Line> {
+        TestClocksServiceClient::new(self.line.clone())
+    }
+
+    fn payments(&self) -> PaymentsServiceClient<Line> {
+        PaymentsServiceClient::new(self.line.clone())
     }
 
     fn subscriptions(&self) -> SubscriptionsServiceClient<Line> {
@@ -492,16 +519,6 @@ fn if_allowed<T>(answer: Result<T, Status>) -> Result<(), Status> {
         Err(refusal) if refusal.code() == Code::FailedPrecondition => Ok(()),
         Err(error) => Err(error),
     }
-}
-
-/// What a call's refusal says: the call, Rondo's own words, and the code.
-fn refused(call: &'static str) -> impl Fn(Status) -> anyhow::Error {
-    move |status| anyhow!("{call}: {} ({:?})", status.message(), status.code())
-}
-
-/// The name of one request.
-fn once(mint: &Mint) -> String {
-    uuid::Builder::from_random_bytes(mint.bytes::<16>()).into_uuid().to_string()
 }
 
 fn timestamp(at: DateTime<Utc>) -> Timestamp {

@@ -1,4 +1,4 @@
-//! Who the demo's members are, and what each of them is going to do: all of it follows from the
+//! Who the academy's members are, and what each of them is going to do: all of it follows from the
 //! seed, but for the first, whose parts [`super::cast`] has.
 
 use rand::{Rng, SeedableRng};
@@ -92,11 +92,15 @@ pub enum Act {
 
 /// The members that follow from `seed`, for a story of so many steps.
 pub fn invite(seed: u64, count: usize, steps: usize) -> Vec<Member> {
-    let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let mut members: Vec<_> =
-        (1..=count).map(|number| Member::draw(&mut rng, number, steps)).collect();
+    let mut members = strangers(seed, count, steps);
     cast::give(&mut members, steps);
     members
+}
+
+/// As [`invite`], all of them drawn.
+pub fn strangers(seed: u64, count: usize, steps: usize) -> Vec<Member> {
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    (1..=count).map(|number| Member::draw(&mut rng, number, steps)).collect()
 }
 
 const fn home(

@@ -1,4 +1,4 @@
-//! The cards that the demo's members pay with: mostly good ones, and each way in which a card or a
+//! The cards that the academy's members pay with: mostly good ones, and each way in which a card or a
 //! gateway can fail. What a card does is written in its token; the sandbox's script module has the
 //! grammar.
 
@@ -20,7 +20,7 @@ pub struct Card {
 }
 
 /// How often each kind is met, in thousandths. Nothing here takes another amount than was ordered:
-/// money that differs is for a person, not for a demo.
+/// money that differs is for a person to look at.
 const KINDS: &[(u32, Kind)] = &[
     (560, Kind::Good),
     (50, Kind::BankDebit),

@@ -1,18 +1,11 @@
 //! What the academy sells: three plans, and a course that is sold once.
 
-use anyhow::Context;
-use tonic::{
-    body::Body,
-    client::GrpcService,
-    codegen::{Body as HttpBody, Bytes, StdError},
-};
-
 use super::members::Membership;
 use crate::grpc::proto::{
     google::r#type::Money,
     v1::{
         self, BillingInterval, Plan, PlanTerms, PriceComponent, billing_interval::Unit,
-        plans_service_client::PlansServiceClient, price_component::Model,
+        price_component::Model,
     },
 };
 
@@ -35,29 +28,16 @@ impl Plans {
     }
 }
 
-/// Publishes the plans. `once` gives each request its name.
-pub async fn publish<Line>(
-    mut client: PlansServiceClient<Line>,
-    once: impl Fn() -> String,
-) -> anyhow::Result<Plans>
-where
-    Line: GrpcService<Body>,
-    Line::Error: Into<StdError>,
-    Line::ResponseBody: HttpBody<Data = Bytes> + Send + 'static,
-    <Line::ResponseBody as HttpBody>::Error: Into<StdError> + Send,
-{
-    let mut names = Vec::new();
-    for plan in [monthly(), yearly(), team()] {
-        let request = v1::CreatePlanRequest {
-            plan: Some(plan),
-            request_id: once(),
-            ..v1::CreatePlanRequest::default()
-        };
-        let made = client.create_plan(request).await.context("CreatePlan")?;
-        names.push(made.into_inner().name);
-    }
-    let [monthly, yearly, team] = names.try_into().expect("each plan that was made has a name");
-    Ok(Plans { monthly, yearly, team })
+/// Publishes the plans: `publish` makes one, and tells its name.
+pub async fn publish(
+    publish: impl AsyncFn(Plan) -> anyhow::Result<String>,
+) -> anyhow::Result<Plans> {
+    let [monthly, yearly, team] = [monthly(), yearly(), team()];
+    Ok(Plans {
+        monthly: publish(monthly).await?,
+        yearly: publish(yearly).await?,
+        team: publish(team).await?,
+    })
 }
 
 fn monthly() -> Plan {
