@@ -7,7 +7,7 @@ use super::Rondo;
 use crate::{
     domain::{
         ids::{Id, kind},
-        payment::attempt::News,
+        payment::attempt::{News, id_of_try},
     },
     gateway::{ChargeTrace, Gateway, GatewayError, Idempotency, Lookup, Outcome, Sighting},
     store::{Restored, StoreError},
@@ -35,7 +35,7 @@ pub(super) const AT_ONCE: usize = 8;
 
 /// The tries of one invoice that are looked for: more than an invoice sees. What was forgotten may have
 /// counted its tries otherwise, as one that was refused before it was carried out leaves no trace.
-const TRIES: i64 = 12;
+const TRIES: u32 = 12;
 
 /// A charge that is about to be sent for the first time.
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +86,7 @@ async fn look(
     let is_protected = capabilities.idempotency == Idempotency::UniqueReference
         || capabilities.idempotency.resend_is_safe(age);
     let mut of_this = None;
-    let tries = (1..=TRIES).map(|try_| Id::following(asked.invoice, try_, asked.invoice.made_at()));
+    let tries = (1..=TRIES).map(|number| id_of_try(asked.invoice, number));
     let mut ids: Vec<_> = std::iter::once(asked.attempt).chain(tries).collect();
     ids.sort_unstable();
     ids.dedup();

@@ -81,6 +81,13 @@ pub struct Attempt {
     pub version: Version,
 }
 
+/// The id of the `number`th attempt at an invoice: the same in every history of one database, so that a
+/// gateway knows it again after an older backup was put in place. Those of one invoice sort by number.
+pub fn id_of_try(invoice: Id<kind::Invoice>, number: u32) -> Id<kind::Attempt> {
+    let at = invoice.made_at() + TimeDelta::milliseconds(number.into());
+    Id::following(invoice, number.into(), at)
+}
+
 /// How long a page of the gateway's stays open for the customer to pay on: as long as the gateways
 /// themselves leave theirs open.
 const PAGE_OPEN: TimeDelta = TimeDelta::hours(24);

@@ -57,10 +57,9 @@ pub struct Payment {
 }
 
 impl Payment {
-    /// The id of its newest attempt: that of the same attempt in every history of one database, so that
-    /// a gateway knows it again after an older backup was put in place.
+    /// The id of its newest attempt.
     pub fn attempt_id(&self) -> Id<kind::Attempt> {
-        Id::following(self.invoice, self.attempts.into(), self.invoice.made_at())
+        attempt::id_of_try(self.invoice, self.attempts)
     }
 }
 

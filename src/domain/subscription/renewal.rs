@@ -15,7 +15,7 @@ use crate::domain::{
     changes::Changes,
     customer::Customer,
     event::{Event, EventKind, Subject},
-    ids::{Id, Mint},
+    ids::{Id, Mint, kind},
     invoice::{
         Basis, Invoice, Line, Part,
         closing::{self, OpenInvoice},
@@ -131,8 +131,7 @@ fn bill_cycle(due: Due, now: DateTime<Utc>, mint: &Mint) -> Result<Changes, Rene
     let cycle = Cycle { subscription: &subscription, plan_name: &plan_name, period, stub_of };
     let lines = priced.iter().map(|line| cycle.line(line)).collect::<Result<_, _>>()?;
     let mut invoice = Invoice::draft(subscription.merchant, customer.id, lines, now, mint)?;
-    let begins = period.start();
-    invoice.id = Id::following(subscription.id, begins.timestamp_micros(), begins);
+    invoice.id = id_of_cycle(subscription.id, period.start());
     invoice.subscription = Some(subscription.id);
     invoice.period = Some(period);
 
@@ -159,6 +158,14 @@ fn bill_cycle(due: Due, now: DateTime<Utc>, mint: &Mint) -> Result<Changes, Rene
     changes.subscriptions.push(subscription);
     changes.events.append(&mut events);
     Ok(changes)
+}
+
+/// The id of the invoice of the cycle that begins then: the same in every history of one database.
+pub fn id_of_cycle(
+    subscription: Id<kind::Subscription>,
+    begins: DateTime<Utc>,
+) -> Id<kind::Invoice> {
+    Id::following(subscription, begins.timestamp_micros(), begins)
 }
 
 /// Applies a planned change at the boundary between two cycles. If the new terms turn at another

@@ -1,6 +1,6 @@
 //! One order took money twice, as a gateway's page does on which two cards have paid.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Settled, Standing, WrongAmount, paid};
 use crate::domain::{
@@ -26,7 +26,7 @@ pub fn taken_twice(
     let Standing { attempt, owed } = first;
     let nothing = Money::zero(attempt.amount.currency());
     let second = Attempt {
-        id: Id::following(attempt.id, named(&paid.reference), attempt.id.made_at()),
+        id: Id::following(attempt.id, named(&paid.reference), attempt.id.made_at() + AFTER_IT),
         method: None,
         credential: None,
         applied: nothing,
@@ -45,6 +45,9 @@ pub fn taken_twice(
     };
     paid::settle(Standing { attempt: second, owed }, paid, true, now, mint)
 }
+
+/// The second charge sorts after the first.
+const AFTER_IT: TimeDelta = TimeDelta::milliseconds(1);
 
 /// A number for a charge's reference, so that the charge is recorded once.
 fn named(reference: &str) -> i64 {
