@@ -1,7 +1,5 @@
 //! An older backup is put in the place of the database: what it has forgotten is not charged again.
 
-use std::path::Path;
-
 use chrono::TimeDelta;
 use rondo::{
     app::{reconcile, restored},
@@ -18,22 +16,32 @@ use crate::support::{
     THROWAWAY,
     api::Api,
     cards,
+    course::Course,
     served::Port,
     world::{World, at},
 };
 
-/// Copies the database to `file`, as `rondo backup` does.
-async fn backed_up(world: &World, file: &Path) {
-    world.database.backup(file, world.rondo.clock.now()).await.unwrap();
+const COPY: &str = "copy.db";
+
+/// A member with a monthly membership, and a copy of the database from then, as `rondo backup` makes it.
+async fn backed_up(card: &str) -> (World, Course, TempDir) {
+    let world = World::on(Sqlite, "2026-01-31").without_test_clock().await;
+    let member = world.member("Ana", card).await;
+    let course = world.subscription(&member).monthly("20.00 EUR").create().await;
+    let folder = TempDir::new().unwrap();
+    let copy = folder.path().join(COPY);
+    world.database.backup(&copy, world.rondo.clock.now()).await.unwrap();
+    (world, course, folder)
 }
 
-/// The service stops, and starts again on the copy.
-async fn restore(world: &mut World, file: &Path) {
-    let url = format!("sqlite:{}", file.display());
+/// The service stops, and starts again on the copy: the membership as it is there.
+async fn restore(world: &mut World, course: Course, folder: &TempDir) -> Course {
+    let url = format!("sqlite:{}", folder.path().join(COPY).display());
     world.rondo.store = rondo::store::open(&url, THROWAWAY).await.unwrap();
     world.rondo.restored = restored::take_up(&world.rondo).await.unwrap();
     world.channel = Port::open().await.serve(&world.rondo, 100_000).await;
     world.api = Api::new(&world.channel, &world.key, None);
+    course.seen_in(world)
 }
 
 /// What the gateway has taken, in order.
@@ -46,12 +54,7 @@ async fn taken(world: &World) -> Vec<String> {
 
 #[tokio::test]
 async fn what_a_backup_has_forgotten_is_found_at_the_gateway_and_not_charged_again() {
-    let mut world = World::on(Sqlite, "2026-01-31").without_test_clock().await;
-    let ana = world.member("Ana", cards::GOOD).await;
-    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
-    let folder = TempDir::new().unwrap();
-    let copy = folder.path().join("copy.db");
-    backed_up(&world, &copy).await;
+    let (mut world, course, folder) = backed_up(cards::GOOD).await;
     world.is_down_until("2026-02-28").await;
     world.is_down_until("2026-03-31").await;
     let before = taken(&world).await;
@@ -59,8 +62,7 @@ async fn what_a_backup_has_forgotten_is_found_at_the_gateway_and_not_charged_aga
 
     // The gateway has long forgotten the keys; only a look-up tells.
     world.time_passes(TimeDelta::days(2));
-    restore(&mut world, &copy).await;
-    let course = course.seen_in(&world);
+    let course = restore(&mut world, course, &folder).await;
     world.settle().await;
     assert_eq!(taken(&world).await, before);
     course.assert().is_active().has_invoices([Paid, Paid, Paid]).await;
@@ -75,18 +77,12 @@ async fn what_a_backup_has_forgotten_is_found_at_the_gateway_and_not_charged_aga
 
 #[tokio::test]
 async fn what_was_declined_in_the_forgotten_time_is_not_tried_again_at_once() {
-    let mut world = World::on(Sqlite, "2026-01-31").without_test_clock().await;
-    let bo = world.member("Bo", "tok_visa_ok_x1_then_insufficient_funds").await;
-    let course = world.subscription(&bo).monthly("20.00 EUR").create().await;
-    let folder = TempDir::new().unwrap();
-    let copy = folder.path().join("copy.db");
-    backed_up(&world, &copy).await;
+    let (mut world, course, folder) = backed_up("tok_visa_ok_x1_then_insufficient_funds").await;
     world.is_down_until("2026-02-28").await;
     let tried = world.told("/v1/charges?limit=100").await["charges"].as_array().unwrap().len();
     assert_eq!(tried, 2);
 
-    restore(&mut world, &copy).await;
-    let course = course.seen_in(&world);
+    let course = restore(&mut world, course, &folder).await;
     world.settle().await;
     let charges = world.told("/v1/charges?limit=100").await["charges"].as_array().unwrap().len();
     assert_eq!(charges, tried, "the gateway was asked, and not ordered again");
@@ -95,15 +91,9 @@ async fn what_was_declined_in_the_forgotten_time_is_not_tried_again_at_once() {
 
 #[tokio::test]
 async fn while_the_gateway_cannot_be_asked_nothing_leaves() {
-    let mut world = World::on(Sqlite, "2026-01-31").without_test_clock().await;
-    let ana = world.member("Ana", cards::GOOD).await;
-    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
-    let folder = TempDir::new().unwrap();
-    let copy = folder.path().join("copy.db");
-    backed_up(&world, &copy).await;
+    let (mut world, course, folder) = backed_up(cards::GOOD).await;
     world.is_down_until("2026-02-28").await;
-    restore(&mut world, &copy).await;
-    let course = course.seen_in(&world);
+    let course = restore(&mut world, course, &folder).await;
 
     world.outage(true).await;
     world.settle().await;
@@ -118,12 +108,7 @@ async fn while_the_gateway_cannot_be_asked_nothing_leaves() {
 
 #[tokio::test]
 async fn what_was_taken_under_another_trys_name_is_found_too() {
-    let mut world = World::on(Sqlite, "2026-01-31").without_test_clock().await;
-    let ana = world.member("Ana", cards::GOOD).await;
-    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
-    let folder = TempDir::new().unwrap();
-    let copy = folder.path().join("copy.db");
-    backed_up(&world, &copy).await;
+    let (mut world, course, folder) = backed_up(cards::GOOD).await;
     // In the time that is forgotten two tries left no trace, and the third one paid.
     world.time_passes(TimeDelta::days(30));
     let invoice = id_of_cycle(course.id, at("2026-02-28"));
@@ -136,8 +121,7 @@ async fn what_was_taken_under_another_trys_name_is_found_too() {
     world.is_ordered("/v1/charges", "a forgotten key", &order).await;
     assert_eq!(taken(&world).await.len(), 2);
 
-    restore(&mut world, &copy).await;
-    let course = course.seen_in(&world);
+    let course = restore(&mut world, course, &folder).await;
     world.settle().await;
     assert_eq!(taken(&world).await.len(), 2, "it is not taken again");
     course.assert().is_active().has_invoices([Paid, Paid]).await;
