@@ -13,7 +13,8 @@ pub struct OpenOptions {
     pub access: Access,
     /// How sure a commit must be.
     pub durability: Durability,
-    /// How many connections to Postgres at most. SQLite has one writer and four readers.
+    /// How many connections at most. On SQLite, one means one for all; with more there are one writer
+    /// and four readers.
     pub connections: u32,
 }
 

@@ -26,8 +26,8 @@ use sqlx::{
     error::{BoxDynError, DatabaseError},
     migrate::Migrator,
     sqlite::{
-        SqliteArgumentsBuffer, SqliteConnectOptions, SqliteJournalMode, SqlitePool,
-        SqlitePoolOptions, SqliteSynchronous, SqliteTypeInfo, SqliteValueRef,
+        SqliteArgumentsBuffer, SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode,
+        SqlitePool, SqlitePoolOptions, SqliteSynchronous, SqliteTypeInfo, SqliteValueRef,
     },
 };
 use tokio::sync::broadcast;
@@ -189,14 +189,16 @@ impl Sqlite {
         if options.access == Access::Engine {
             make(&path)?;
         }
-        let writing = file
-            .clone()
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(match options.durability {
-                Durability::Full => SqliteSynchronous::Full,
-                Durability::TestOnly => SqliteSynchronous::Off,
-            })
-            .busy_timeout(BUSY_TIMEOUT);
+        let writing = file.clone().busy_timeout(BUSY_TIMEOUT);
+        let writing = match (options.durability, options.connections) {
+            (Durability::TestOnly, 1) => in_memory(writing),
+            (Durability::TestOnly, _) => {
+                writing.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Off)
+            }
+            (Durability::Full, _) => {
+                writing.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full)
+            }
+        };
         let writer = pool(1).connect_with(writing).await;
         let writer = writer.map_err(|error| unopened(error, &path))?;
         if options.durability == Durability::Full {
@@ -205,8 +207,12 @@ impl Sqlite {
         if options.access == Access::Engine {
             refuse_unwritable(&writer, &path).await?;
         }
-        let reading = file.read_only(true).busy_timeout(BUSY_TIMEOUT);
-        let readers = pool(READERS).connect_lazy_with(reading);
+        let readers = if options.connections == 1 {
+            writer.clone()
+        } else {
+            let reading = file.read_only(true).busy_timeout(BUSY_TIMEOUT);
+            pool(READERS).connect_lazy_with(reading)
+        };
         Ok(Self { writer, readers, bell: broadcast::channel(HINTS).0, luck: fortune, lock })
     }
 }
@@ -370,6 +376,15 @@ fn unopened(error: sqlx::Error, path: &Path) -> StoreError {
 /// A pool of so many connections. When a full disk fails a commit, SQLite rolls back by itself, and the
 /// driver, whose own rollback then fails, takes the connection to be in that transaction for ever:
 /// such a one is closed, or no transaction would begin any more.
+/// All that SQLite can keep in memory: the file is only where pages end up. For a throwaway database
+/// with one connection, whose pages nobody else changes.
+fn in_memory(file: SqliteConnectOptions) -> SqliteConnectOptions {
+    file.journal_mode(SqliteJournalMode::Memory)
+        .synchronous(SqliteSynchronous::Off)
+        .locking_mode(SqliteLockingMode::Exclusive)
+        .pragma("cache_size", "-262144")
+}
+
 fn pool(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new().max_connections(connections).before_acquire(|connection, _| {
         let is_free = !connection.is_in_transaction();
