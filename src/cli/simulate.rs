@@ -69,6 +69,10 @@ pub struct Args {
     #[arg(long)]
     story: bool,
 
+    /// Stop at the first world in which something is wrong.
+    #[arg(long)]
+    stop_at_first: bool,
+
     /// How often each kind of fault must have struck; at least once in a run of 50 seeds or more.
     #[arg(long, value_name = "N")]
     each_fault: Option<u64>,
@@ -171,10 +175,16 @@ fn live_all(args: &Args, ground: &Arc<Ground>, jobs: usize) -> anyhow::Result<Su
     let mut sum = Sum::default();
     for outcome in receiver {
         let outcome = outcome?;
-        if !outcome.findings.is_empty() || story {
+        let is_wrong = !outcome.findings.is_empty();
+        if is_wrong || story {
             progress.suspend(|| eprintln!("{}", told(&outcome)));
         }
         sum.add(outcome);
+        if is_wrong && args.stop_at_first {
+            progress.finish_and_clear();
+            // The worlds that others are still in end with the process.
+            return Ok(sum);
+        }
         progress.inc(1);
         progress.set_message(format!("{} subscription-years", sum.figures.subscription_years()));
     }

@@ -23,6 +23,14 @@ use crate::domain::{
 /// last probe.
 const DECIDED_WITHIN: TimeDelta = TimeDelta::days(20);
 
+/// What staff is told of that only a person can decide or has to know. Whatever else was set aside is a
+/// fault of ours.
+const FOR_STAFF: [&str; 3] = [
+    "is still undecided",
+    "money came after the attempt was closed",
+    "had been taken back came again",
+];
+
 /// What is wrong, by kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Findings {
@@ -78,6 +86,7 @@ impl Judge<'_> {
     pub(super) fn findings(&self) -> Findings {
         let mut found = Findings::default();
         self.money(&mut found);
+        self.set_aside(&mut found);
         self.cycles(&mut found);
         self.mails(&mut found);
         found
@@ -148,6 +157,14 @@ impl Judge<'_> {
             if kept > owed && !is_open && !goes_back {
                 found.double_charges.push(format!("{kept} are kept for {id}, of {owed}"));
             }
+        }
+    }
+
+    /// Nothing stands still that no person has to decide.
+    fn set_aside(&self, found: &mut Findings) {
+        let is_ours = |reason: &str| !FOR_STAFF.iter().any(|known| reason.contains(known));
+        for stuck in self.books.stuck.iter().filter(|stuck| is_ours(&stuck.reason)) {
+            found.lost_cycles.push(format!("{} was set aside: {}", stuck.object, stuck.reason));
         }
     }
 

@@ -3,7 +3,7 @@
 
 use rondo::grpc::proto::v1::{
     self, Access,
-    attempt::State::{Declined, Pending, Succeeded},
+    attempt::State::{ActionRequired, Declined, Pending, Succeeded},
     cancel_subscription_request::When,
     invoice::State::{Open, Paid, Void},
     refund,
@@ -38,6 +38,22 @@ async fn a_first_payment_that_settles_after_the_72_hours_opens_the_subscription(
     course.assert().is_active().has_invoices([Paid]).is_billed_next_on("2026-02-28").await;
     assert_eq!(sorted(world.mail_kinds("Ana")), ["receipt", "welcome"]);
     world.assert_charged(&ana, "20.00 EUR", 1).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_first_payment_that_nobody_confirms_is_declined_and_told(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let ana = world.member("Ana", "tok_visa_action_required").await;
+    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
+    course.assert().is(Incomplete).was_tried([ActionRequired]).await;
+
+    // A day more than the bank's 72 hours, so that the second mail keeps its distance from the first.
+    world.advance_to("2026-02-04 12:00").await;
+    course.assert().was_tried([Declined]).await;
+    assert_eq!(world.mail_kinds("Ana"), ["authentication_needed", "authentication_needed"]);
 }
 
 #[rstest]

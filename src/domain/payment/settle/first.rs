@@ -97,7 +97,8 @@ fn notice(
             taken_back: false,
         }
     };
-    let key = format!("{}:{occasion}", facts.kind());
+    // The same attempt may have asked for a confirmation before, in a mail of its own.
+    let key = format!("{}:declined:{occasion}", facts.kind());
     let mut notice = Notice::new(owed.invoice.merchant, owed.customer.id, facts, key, now, mint)
         .about_invoice(&owed.invoice);
     notice.due_at = Some(owed.may_be_dunned_at(now));
