@@ -119,8 +119,12 @@ pub async fn account(
     let mut unlisted = repo.taken_through(account, since, until).await?;
     found.recorded = unlisted.len();
     unlisted.retain(|attempt| !seen.attempts.contains(attempt));
-    let unlisted = repo.attempts_through(account, &unlisted).await?;
+    let mut unlisted = repo.attempts_through(account, &unlisted).await?;
     drop(repo);
+    // A second charge is listed in the name of the first one's attempt.
+    let is_listed =
+        |attempt: &Attempt| attempt.reference.as_ref().is_some_and(|r| seen.references.contains(r));
+    unlisted.retain(|attempt| !is_listed(attempt));
     for attempt in unlisted {
         // A list may be short of what a look-up still finds.
         match gateway.find_charge(&ChargeTrace::of(&attempt)).await? {

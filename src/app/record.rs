@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     domain::{
+        backoff::backoff,
         changes::Changes,
         event::EventKind,
         ids::{Id, Mint, kind},
@@ -25,6 +26,7 @@ use crate::{
         payment::{
             Payment,
             attempt::{AttemptState, News},
+            decline::Flag,
             settle::{self, Settled, Standing},
         },
     },
@@ -195,13 +197,6 @@ fn decide(standing: Standing, word: Word, times: Times, mint: &Mint) -> Settled 
     }
 }
 
-/// The wait before the n-th sending of one key: twice as long each time, from 5 seconds to 15
-/// minutes (RULES RET-8).
-fn backoff(sendings: u32) -> TimeDelta {
-    let seconds = 5_i64.saturating_mul(1 << sendings.min(8));
-    TimeDelta::seconds(seconds.min(900))
-}
-
 /// Plans the next sending of the same key, unless another worker has taken the attempt over.
 fn send_again(
     mut standing: Standing,
@@ -215,8 +210,10 @@ fn send_again(
     }
     let asked = wait.and_then(|wait| TimeDelta::from_std(wait).ok()).unwrap_or_default();
     attempt.leased_until = None;
-    attempt.probe_at = Some(now + backoff(attempt.probes).max(asked));
     attempt.probes += 1;
+    let seed = attempt.id.uuid().as_u64_pair().1;
+    let wait = TimeDelta::from_std(backoff(attempt.probes, seed)).unwrap_or_default();
+    attempt.probe_at = Some(now + wait.max(asked));
     let changes = Changes { attempts: vec![standing.attempt], ..Changes::default() };
     Settled { changes, for_staff: None }
 }
@@ -226,6 +223,13 @@ pub(super) fn observe(changes: &Changes) {
     for attempt in &changes.attempts {
         let state = format!("{:?}", attempt.state);
         metrics::counter!("rondo_attempts_total", "state" => state).increment(1);
+        let flags = attempt.decline.iter().flat_map(|decline| &decline.flags);
+        let is_unknown = |flag: &Flag| matches!(flag, Flag::UnknownResponseCode);
+        if attempt.state == AttemptState::Declined && flags.copied().any(|flag| is_unknown(&flag)) {
+            let gateway = attempt.gateway.clone();
+            metrics::counter!("rondo_unknown_response_codes_total", "gateway" => gateway)
+                .increment(1);
+        }
     }
     for event in &changes.events {
         let class = event.reason.clone().unwrap_or_default();

@@ -10,7 +10,7 @@ use crate::{
     gateway::Gateway,
     mail::{Address, Mailer, words::Words},
     security::links::LinkKey,
-    store::{Restored, Store, Times},
+    store::{Page, Restored, Store, StoreError, Times},
 };
 
 /// The ports and the settings that operations work with. One per process.
@@ -76,6 +76,13 @@ impl Default for Pace {
 }
 
 impl Rondo {
+    /// Whether the database answers, without which nothing can be done.
+    pub async fn is_ready(&self) -> Result<(), StoreError> {
+        let mut repo = self.store.snapshot().await?;
+        repo.merchants(Page { after: None, limit: 1 }).await?;
+        Ok(())
+    }
+
     /// The merchant's time and the world's.
     pub fn times(&self, merchant: &Merchant) -> Times {
         let world = self.clock.now();

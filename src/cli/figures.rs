@@ -11,9 +11,10 @@ use crate::{
 };
 
 /// Counters, with what one more of each means.
-const COUNTERS: [(&str, &str); 18] = [
+const COUNTERS: [(&str, &str); 19] = [
     ("rondo_renewals_total", "Invoices that renewals issued."),
     ("rondo_attempts_total", "Charges that came to this state."),
+    ("rondo_unknown_response_codes_total", "Declines whose code stands in no table of ours."),
     ("rondo_reversals_total", "Payments taken back by banks and card schemes, by why."),
     ("rondo_reinstatements_total", "Payments that had been taken back and came again."),
     ("rondo_foreign_refunds_total", "Refunds made at a gateway that Rondo did not order."),
@@ -64,6 +65,7 @@ pub fn declare(config: &Config) {
     }
     describe_gauge!("rondo_build_info", "Always 1; the label is the version.");
     gauge!("rondo_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    describe_gauge!("rondo_audit_flaws", "What `rondo audit` found at night; nothing until then.");
     describe_gauge!(
         "rondo_oldest_due_seconds",
         Unit::Seconds,

@@ -21,7 +21,7 @@ use crate::{
         transport, words::Words,
     },
     security::{chance::system_mint, tls},
-    store::{Page, Store},
+    store::Store,
     web,
 };
 
@@ -216,10 +216,10 @@ fn routes(config: &Config, rondo: &Rondo, metrics: Metrics) -> anyhow::Result<Ro
         burst: rate(config.rate_limit.burst)?,
         reflection: config.reflection,
     };
-    let store = rondo.store.clone();
+    let asked = rondo.clone();
     let ready = move || {
-        let store = store.clone();
-        async move { is_ready(store.as_ref()).await }
+        let rondo = asked.clone();
+        async move { is_ready(&rondo).await }
     };
     Ok(grpc::routes(services)
         .merge(web::hooks::routes(rondo.clone()))
@@ -230,15 +230,11 @@ fn routes(config: &Config, rondo: &Rondo, metrics: Metrics) -> anyhow::Result<Ro
 }
 
 /// Whether the database answers.
-async fn is_ready(store: &dyn Store) -> Result<(), String> {
-    let asked = async { store.snapshot().await?.merchants(Page { after: None, limit: 1 }).await };
-    match asked.await {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "not ready");
-            Err("the database does not answer".to_owned())
-        }
-    }
+async fn is_ready(rondo: &Rondo) -> Result<(), String> {
+    rondo.is_ready().await.map_err(|error| {
+        tracing::warn!(error = &error as &dyn std::error::Error, "not ready");
+        "the database does not answer".to_owned()
+    })
 }
 
 #[cfg(test)]

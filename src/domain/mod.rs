@@ -4,6 +4,7 @@
 //! come back. Reading order: [`catalog`], [`subscription`], [`invoice`], [`payment`], [`dunning`].
 
 pub mod api_key;
+pub mod backoff;
 pub mod calendar;
 pub mod catalog;
 pub mod changes;

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::round;
 use crate::{
-    app::{Rondo, reconcile, whole_reason},
+    app::{Rondo, audit, reconcile, whole_reason},
     store::{StoreError, Work},
 };
 
@@ -98,6 +98,7 @@ impl Engine {
         scheduler.add(measuring(rondo.clone())?).await?;
         scheduler.add(keeping_time(rondo.clone())?).await?;
         scheduler.add(forgetting(rondo.clone())?).await?;
+        scheduler.add(auditing(rondo.clone())?).await?;
         scheduler.add(reconciling(rondo)?).await?;
         scheduler.start().await?;
         bells.ring_all();
@@ -226,6 +227,38 @@ fn forgetting(rondo: Rondo) -> Result<Job, JobSchedulerError> {
             }
         })
     })
+}
+
+/// Looks through all books, each night (RULES LED-1). `rondo audit` tells the same in a table.
+fn auditing(rondo: Rondo) -> Result<Job, JobSchedulerError> {
+    Job::new_async("0 23 4 * * *", move |_, _| {
+        let rondo = rondo.clone();
+        Box::pin(async move {
+            match audit_all(&rondo).await {
+                Ok(0) => tracing::info!("the books are in order"),
+                Ok(flaws) => tracing::error!(flaws, "the books are wrong: see `rondo audit`"),
+                Err(error) => {
+                    tracing::warn!(reason = whole_reason(&error), "the books were not audited");
+                }
+            }
+        })
+    })
+}
+
+/// How many claims about the books do not hold, each once for a merchant.
+async fn audit_all(rondo: &Rondo) -> Result<usize, StoreError> {
+    let mut repo = rondo.store.snapshot().await?;
+    let mut count = 0;
+    for merchant in audit::merchants(repo.as_mut()).await? {
+        for flaw in audit::flaws(repo.as_mut(), merchant.id, 1).await? {
+            let claim = flaw.check.claim();
+            tracing::error!(claim, object = flaw.object, flaw.found, flaw.expected, "a flaw");
+            count += 1;
+        }
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a gauge")]
+    metrics::gauge!("rondo_audit_flaws").set(count as f64);
+    Ok(count)
 }
 
 /// Holds the gateways' lists against ours, each night. Every replica may: it changes nothing twice.

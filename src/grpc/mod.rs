@@ -16,6 +16,7 @@ pub mod errors;
 mod events;
 pub mod faults;
 pub mod fields;
+mod health;
 pub mod idempotency;
 mod invoices;
 pub mod limits;

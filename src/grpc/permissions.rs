@@ -144,6 +144,12 @@ pub fn needed(path: &str) -> Option<Permission> {
     methods.iter().find(|(name, _)| *name == method).map(|(_, permission)| *permission)
 }
 
+/// Whether a service of ours bears this whole name.
+pub fn is_service(name: &str) -> bool {
+    let known = name.strip_prefix("rondo.v1.");
+    known.is_some_and(|known| TABLE.iter().any(|(service, _)| *service == known))
+}
+
 /// Whether `role` has `permission`.
 pub fn has(role: Role, permission: Permission) -> bool {
     match (role, permission) {

@@ -10,11 +10,13 @@ use axum::{
 use chrono::{DateTime, Utc};
 use prost::Message;
 use tonic::{Status, service::Routes};
+use tonic_health::pb::health_server::HealthServer;
 
 use super::{
     auth::{self, Caller},
     deadlines,
     errors::ApiError,
+    health::Healthy,
     limits::Limits,
     paging::List,
     proto::{
@@ -68,8 +70,8 @@ pub struct Api {
 pub fn routes(services: Services) -> axum::Router {
     let has_reflection = services.reflection;
     let limits = Arc::new(Limits::new(services.calls_per_second, services.burst));
+    let health = HealthServer::new(Healthy(Arc::clone(&services.rondo)));
     let api = Api { rondo: services.rondo, limits };
-    let (_, health) = tonic_health::server::health_reporter();
     let mut routes = Routes::default()
         .add_service(health)
         .add_service(

@@ -25,10 +25,11 @@ const DECIDED_WITHIN: TimeDelta = TimeDelta::days(20);
 
 /// What staff is told of that only a person can decide or has to know. Whatever else was set aside is a
 /// fault of ours.
-const FOR_STAFF: [&str; 3] = [
+const FOR_STAFF: [&str; 4] = [
     "is still undecided",
     "money came after the attempt was closed",
     "had been taken back came again",
+    "a second time",
 ];
 
 /// What is wrong, by kind.

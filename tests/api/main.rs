@@ -18,6 +18,7 @@ mod guard;
 mod invoices;
 mod labels;
 mod portal;
+mod standard;
 mod subscriptions;
 mod validate_only;
 mod webhook_endpoints;

@@ -84,6 +84,8 @@ fn the_demo_ends_with_ledgers_that_agree() {
     let sent: i64 =
         figures["mails"].as_object().unwrap().values().map(|n| n.as_i64().unwrap()).sum();
     assert_eq!(figures["mails_caught"], sent, "each mail arrived once: {figures}");
+    let by_month = months.iter().flat_map(|month| month["mails_by_kind"].as_object().unwrap());
+    assert_eq!(by_month.map(|(_, count)| count.as_i64().unwrap()).sum::<i64>(), sent);
     let joined = figures["subscriptions"].as_object().unwrap().values();
     assert_eq!(joined.map(|n| n.as_i64().unwrap()).sum::<i64>(), 20);
 

@@ -25,7 +25,8 @@ const STUCK_MAX: usize = 10_000;
 #[derive(Debug)]
 pub struct Report {
     months: BTreeMap<NaiveDate, Month>,
-    mails: BTreeMap<String, i64>,
+    /// By kind and month.
+    mails: BTreeMap<String, BTreeMap<NaiveDate, i64>>,
     mails_caught: u64,
     subscriptions: BTreeMap<String, usize>,
     open: OpenDebts,
@@ -93,10 +94,10 @@ impl Report {
         for figures in repo.months(merchant).await? {
             months.entry(figures.month).or_default().add(&Month::from(&figures));
         }
-        let mut mails: BTreeMap<String, i64> = BTreeMap::new();
+        let mut mails: BTreeMap<String, BTreeMap<NaiveDate, i64>> = BTreeMap::new();
         for (month, kind, count) in repo.mails_by_month(merchant).await? {
             months.entry(month).or_default().mails += count;
-            *mails.entry(kind).or_default() += count;
+            *mails.entry(kind).or_default().entry(month).or_default() += count;
         }
         let stuck = repo.stuck(Some(merchant), STUCK_MAX).await?.len();
         Ok(Self { months, mails, mails_caught, subscriptions, open, stuck, books, seconds })
@@ -142,14 +143,34 @@ impl Report {
         "open       not paid yet: past due and still asked for, or a bank debit on its way",
     ];
 
-    /// The table of mails by kind.
+    /// The table of mails by kind and month.
     pub fn by_mail(&self) -> Table {
-        let mut shown = table(&[("mail", Column::Words), ("sent", Column::Figures)]);
-        for (kind, count) in &self.mails {
-            shown.add_row([kind.replace('_', " "), count.to_string()]);
+        let months: Vec<_> = self.months.keys().map(|m| m.format("%b\n%Y").to_string()).collect();
+        let mut columns = vec![("mail", Column::Words)];
+        columns.extend(months.iter().map(|month| (month.as_str(), Column::Figures)));
+        columns.push(("all", Column::Figures));
+        let mut shown = table(&columns);
+        let mut total: BTreeMap<NaiveDate, i64> = BTreeMap::new();
+        for (kind, by_month) in &self.mails {
+            shown.add_row(self.mail_row(kind.replace('_', " "), by_month));
+            for (month, count) in by_month {
+                *total.entry(*month).or_default() += count;
+            }
         }
-        shown.add_row(["all".to_owned(), self.mails.values().sum::<i64>().to_string()]);
+        shown.add_row(self.mail_row("all".to_owned(), &total));
         shown
+    }
+
+    fn mail_row(&self, name: String, by_month: &BTreeMap<NaiveDate, i64>) -> Vec<String> {
+        let count = |month| by_month.get(month).copied().unwrap_or_default().to_string();
+        let mut cells = vec![name];
+        cells.extend(self.months.keys().map(count));
+        cells.push(by_month.values().sum::<i64>().to_string());
+        cells
+    }
+
+    fn mails_sent(&self) -> i64 {
+        self.mails.values().flat_map(BTreeMap::values).sum()
     }
 
     /// The lines below the tables: how subscriptions stand, what the catcher has, and the check.
@@ -170,11 +191,7 @@ impl Report {
                 "open invoices: {} past due, {} on their way",
                 self.open.past_due, self.open.on_their_way
             ),
-            format!(
-                "mails: {} sent, {} arrived",
-                self.mails.values().sum::<i64>(),
-                self.mails_caught
-            ),
+            format!("mails: {} sent, {} arrived", self.mails_sent(), self.mails_caught),
             format!(
                 "stuck: {}{}",
                 self.stuck,
@@ -194,11 +211,22 @@ impl Report {
 
     /// All of it for machines; money in minor units.
     pub fn as_json(&self) -> Value {
-        let months: Vec<_> =
-            self.months.iter().map(|(month, figures)| line(*month, figures)).collect();
+        let months: Vec<_> = self
+            .months
+            .iter()
+            .map(|(month, figures)| {
+                let of_month = |(kind, by_month): (&_, &BTreeMap<_, _>)| {
+                    Some((String::clone(kind), *by_month.get(month)?))
+                };
+                let mails: BTreeMap<_, _> = self.mails.iter().filter_map(of_month).collect();
+                line(*month, figures, &mails)
+            })
+            .collect();
+        let mails: BTreeMap<_, i64> =
+            self.mails.iter().map(|(kind, by_month)| (kind, by_month.values().sum())).collect();
         json!({
             "months": months,
-            "mails": self.mails,
+            "mails": mails,
             "mails_caught": self.mails_caught,
             "subscriptions": self.subscriptions,
             "open_invoices": {
@@ -229,7 +257,7 @@ fn row(month: String, figures: &Month, currencies: &[Currency]) -> Vec<String> {
     cells
 }
 
-fn line(month: NaiveDate, figures: &Month) -> Value {
+fn line(month: NaiveDate, figures: &Month, mails: &BTreeMap<String, i64>) -> Value {
     let revenue: BTreeMap<_, _> =
         figures.revenue.iter().map(|(currency, minor)| (currency.code(), minor)).collect();
     json!({
@@ -241,6 +269,7 @@ fn line(month: NaiveDate, figures: &Month) -> Value {
         "given_up": figures.given_up,
         "open": figures.open,
         "mails": figures.mails,
+        "mails_by_kind": mails,
         "revenue_minor": revenue,
     })
 }

@@ -88,6 +88,7 @@ pub fn plan_update(told: &v1::Plan, request: &v1::UpdatePlanRequest) -> Result<P
             ("display_name", !told.display_name.is_empty()),
             ("terms.interval", terms.interval.is_some()),
             ("terms.alignment", terms.alignment != 0),
+            ("terms.anchor_day", terms.anchor_day != 0),
             ("terms.trial_days", terms.trial_days != 0),
             ("terms.components", !terms.components.is_empty()),
             ("terms.entitlements", !terms.entitlements.is_empty()),
@@ -105,7 +106,7 @@ pub fn plan_update(told: &v1::Plan, request: &v1::UpdatePlanRequest) -> Result<P
     if mask.has("terms.interval") {
         update.interval = faults.keep(terms::interval(field, &terms));
     }
-    if mask.has("terms.alignment") {
+    if mask.has("terms.alignment") || mask.has("terms.anchor_day") {
         update.alignment = faults.keep(terms::alignment(field, &terms));
     }
     if mask.has("terms.trial_days") {
@@ -209,6 +210,7 @@ mod tests {
     use prost_types::FieldMask;
 
     use super::*;
+    use crate::domain::calendar::Alignment;
 
     #[test]
     fn an_update_is_about_what_its_mask_names() {
@@ -225,6 +227,15 @@ mod tests {
             plan_update(&told, &request(&["dunning_policy", "terms.trial_days"])).unwrap();
         assert_eq!(cleared.dunning_policy, Some(None));
         assert_eq!(cleared.trial_days, Some(0));
+
+        let terms = v1::PlanTerms {
+            alignment: v1::plan_terms::Alignment::AnchorDay.into(),
+            anchor_day: 15,
+            ..Default::default()
+        };
+        let told_day = v1::Plan { terms: Some(terms), ..told.clone() };
+        let update = plan_update(&told_day, &request(&["terms.anchor_day"])).unwrap();
+        assert!(matches!(update.alignment, Some(Alignment::AnchorDay { .. })), "{update:?}");
 
         let refusal = plan_update(&told, &request(&["terms"])).unwrap_err().to_string();
         assert_eq!(refusal, "plan.terms.interval must be set");

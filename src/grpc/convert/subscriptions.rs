@@ -115,7 +115,7 @@ pub fn new_labels(
 }
 
 /// What no update changes: it is told, or changed by methods of its own.
-const OUTPUT_ONLY: [&str; 20] = [
+const OUTPUT_ONLY: [&str; 21] = [
     "name",
     "uid",
     "customer",
@@ -128,6 +128,7 @@ const OUTPUT_ONLY: [&str; 20] = [
     "access",
     "current_period",
     "next_bill_time",
+    "next_bill_date",
     "trial_end_time",
     "cancellation",
     "scheduled_change",

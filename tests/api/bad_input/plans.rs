@@ -334,7 +334,7 @@ async fn each_bad_change_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) 
             &with(&dearer, |r| r.update_mask = mask(&["terms.colour"])),
             &[(
                 "update_mask",
-                "must name display_name, terms.interval, terms.alignment, terms.trial_days, \
+                "must name display_name, terms.interval, terms.alignment, terms.anchor_day, terms.trial_days, \
                  terms.components, terms.entitlements, dunning_policy, labels, or *, not \
                  `terms.colour`",
             )],

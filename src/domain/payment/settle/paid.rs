@@ -270,9 +270,11 @@ fn remember_method(
         s.owed.primary = Some(method.clone());
         s.owed.charged = Some(method);
     } else if let Some(method) = &mut s.owed.charged
-        && method.original_transaction.is_none()
         && paid.network_transaction.is_some()
+        && method.original_transaction != paid.network_transaction
+        && (method.original_transaction.is_none() || s.attempt.initiator == Initiator::Customer)
     {
+        // What the customer confirmed themselves is what later charges refer to (RULES §2.1).
         method.original_transaction.clone_from(&paid.network_transaction);
         changes.payment_methods.push(method.clone());
     }

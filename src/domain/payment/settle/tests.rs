@@ -559,6 +559,28 @@ fn a_card_that_the_customer_ticked_on_the_page_is_charged_from_then_on() {
     assert!(changes.payment_methods.iter().all(|method| method.token == "tok_5"));
 }
 
+#[rstest]
+#[case::confirmed_by_the_customer(ByCustomer, "nti_new")]
+#[case::charged_by_itself(ByMerchant, "nti_old")]
+fn later_charges_refer_to_what_the_customer_confirmed_last(
+    #[case] initiator: Initiator,
+    #[case] expected: &str,
+) {
+    let mut standing = overdue(initiator);
+    let card =
+        PaymentMethod { original_transaction: Some("nti_old".to_owned()), ..card(5, 2031, 2) };
+    standing.owed.charged = Some(card);
+    let news = News::Paid(Paid {
+        reference: "ch_2".to_owned(),
+        amount: eur(2_000),
+        network_transaction: Some("nti_new".to_owned()),
+        method: None,
+    });
+    let changes = heard(standing, news).changes;
+    let kept = changes.payment_methods.last().and_then(|m| m.original_transaction.clone());
+    assert_eq!(kept.unwrap_or_else(|| "nti_old".to_owned()), expected);
+}
+
 #[test]
 fn money_plans_the_reminder_that_the_card_will_have_expired() {
     let mut standing = renewal();
