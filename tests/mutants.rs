@@ -1,8 +1,6 @@
 //! The bugs that `tests/mutants/run` plants still fit the code: each changes one place, and says what it
 //! does. That the simulator sees them is told in docs/reliability.md.
 
-#![expect(clippy::unwrap_used, reason = "tests may unwrap, in their helpers too")]
-
 use std::{collections::BTreeSet, fs, path::Path};
 
 use toml_edit::{DocumentMut, Table};
