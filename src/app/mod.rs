@@ -41,6 +41,7 @@ mod returns;
 mod rondo;
 pub mod send_mail;
 mod sent;
+pub mod settle_attempt;
 mod standing;
 pub mod subscriptions;
 pub mod test_clocks;

@@ -104,7 +104,12 @@ async fn charge(
     if returns::is_late_failure(&attempt, &outcome) {
         returns::late_failure(rondo, &merchant, attempt).await?;
     } else if must_be_asked_about(&attempt, &outcome) {
-        resolve::ask_now(rondo, &merchant, attempt.id).await?;
+        // What is said to be paid may be so by a person's word alone, and that may be wrong.
+        if attempt.state.took_money() {
+            resolve::ask_again(rondo, &merchant, attempt.id).await?;
+        } else {
+            resolve::ask_now(rondo, &merchant, attempt.id).await?;
+        }
     } else {
         let heard = Heard { attempt: attempt.id, word: Word::News(outcome.into()) };
         record::record(rondo, &merchant, vec![heard]).await?;

@@ -1,4 +1,4 @@
-//! Records what was heard of attempts: the one path for replies, look-ups, webhooks and pages.
+//! Records what was heard of attempts: the one path for replies, look-ups, webhooks, pages and staff.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,7 +8,7 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Act, Rondo, dunning,
+    Act, Result, Rondo, dunning,
     index::ids_of,
     order::Word,
     renew::given_up_with,
@@ -20,12 +20,12 @@ use crate::{
     domain::{
         backoff::backoff,
         changes::Changes,
-        event::EventKind,
+        event::{Event, EventKind},
         ids::{Id, Mint, kind},
         merchant::Merchant,
         payment::{
             Payment,
-            attempt::{AttemptState, News},
+            attempt::{Attempt, AttemptState, News},
             decline::Flag,
             settle::{self, Settled, Standing},
         },
@@ -62,7 +62,7 @@ pub(super) async fn record(
 ) -> Result<(), TurnError> {
     let mut tries = 0;
     while !group.is_empty() {
-        match record_once(rondo, merchant, &group).await {
+        match Box::pin(record_once(rondo, merchant, &group)).await {
             Ok(left) => {
                 group = left;
                 tries = 0;
@@ -108,8 +108,7 @@ async fn record_once(
     let mut standings = standing::load(repo.as_mut(), merchant, &ids, times.now).await?;
     let known: BTreeSet<_> = standings.keys().copied().collect();
     let mut customers = BTreeSet::new();
-    let mut changes = Changes::default();
-    let mut for_staff = Vec::new();
+    let mut outcomes = Outcomes::default();
     let mut left = Vec::new();
     for heard in group {
         if !known.contains(&heard.attempt) {
@@ -123,33 +122,16 @@ async fn record_once(
             left.push(heard.clone());
             continue;
         };
-        let attempt = standing.attempt.id;
-        let settled = decide(standing, heard.word.clone(), times, &rondo.mint);
-        if let Some(reason) = settled.for_staff {
-            let planned = settled.changes.payments.first().filter(|p| p.collect_at.is_some());
-            let is_asked_on = settled.changes.attempts.iter().any(|a| a.probe_at.is_some());
-            let mut cases = settled.changes.dunning_cases.iter();
-            let waiting = cases.find(|file| file.case.waits_for_staff());
-            for_staff.push(match (planned, waiting) {
-                (Some(payment), _) => (Task::Stop(Work::Collect), payment.id.to_string(), reason),
-                (None, Some(file)) => (Task::Stop(Work::Dun), file.id.to_string(), reason),
-                (None, None) if is_asked_on => (Task::Look, attempt.to_string(), reason),
-                (None, None) => (Task::Stop(Work::Resolve), attempt.to_string(), reason),
-            });
-        }
-        changes.append(settled.changes);
+        let before = standing.attempt.clone();
+        outcomes.add(&before, decide(standing, heard.word.clone(), times, &rondo.mint));
     }
+    let Outcomes { mut changes, told } = outcomes;
     let more = given_up_with(repo.as_mut(), merchant, &changes, times.now, &rondo.mint).await?;
     changes.append(more);
     observe(&changes);
     let objects: Vec<_> = ids.iter().map(ToString::to_string).collect();
     let poisoned = |error: StoreError| TurnError::of(objects.clone(), error.into());
-    let stored: Vec<_> = changes
-        .events
-        .iter()
-        .filter(|event| event.kind == EventKind::PaymentMethodAttached)
-        .filter_map(|event| event.customer)
-        .collect();
+    let stored = who_stored_a_card(&changes);
     repo.write(changes).await.map_err(poisoned)?;
     for customer in stored {
         // A card that was kept on a page pays their other debts too.
@@ -157,18 +139,98 @@ async fn record_once(
         let told = dunning::method_replaced(&mut act, customer).await;
         told.map_err(|error| TurnError::of(objects.clone(), error))?;
     }
-    for (task, object, reason) in for_staff {
-        let repo = repo.as_mut();
-        match task {
-            Task::Stop(work) => {
-                turn::set_aside(repo, merchant, work, times, &object, &reason).await
-            }
-            Task::Look => turn::tell_staff(repo, merchant, times, &object, &reason).await,
-        }
-        .map_err(poisoned)?;
-    }
+    told.write(repo.as_mut(), merchant, times).await.map_err(poisoned)?;
     repo.commit().await?;
     Ok(left)
+}
+
+/// What follows from what was heard of some attempts, to be written in one transaction.
+#[derive(Default)]
+pub(super) struct Outcomes {
+    changes: Changes,
+    told: Told,
+}
+
+/// What staff is told with it.
+#[derive(Default)]
+struct Told {
+    tasks: Vec<(Task, String, String)>,
+    /// Attempts that they need not see to any more.
+    off_list: Vec<String>,
+}
+
+impl Outcomes {
+    /// Adds what was decided of one attempt, which stood as `before`.
+    pub(super) fn add(&mut self, before: &Attempt, settled: Settled) {
+        let attempt = before.id.to_string();
+        let is_off_list = |after: &Attempt| after.id == before.id && goes_on(before, after);
+        if settled.changes.attempts.iter().any(is_off_list) {
+            self.told.off_list.push(attempt.clone());
+        }
+        if let Some(reason) = settled.for_staff {
+            let planned = settled.changes.payments.first().filter(|p| p.collect_at.is_some());
+            let is_asked_on = settled.changes.attempts.iter().any(|a| a.probe_at.is_some());
+            let mut cases = settled.changes.dunning_cases.iter();
+            let waiting = cases.find(|file| file.case.waits_for_staff());
+            self.told.tasks.push(match (planned, waiting) {
+                (Some(payment), _) => (Task::Stop(Work::Collect), payment.id.to_string(), reason),
+                (None, Some(file)) => (Task::Stop(Work::Dun), file.id.to_string(), reason),
+                (None, None) if is_asked_on => (Task::Look, attempt, reason),
+                (None, None) => (Task::Stop(Work::Resolve), attempt, reason),
+            });
+        }
+        self.changes.append(settled.changes);
+    }
+
+    /// Writes all of it within the transaction of `act`, as [`record`] does in one of its own.
+    pub(super) async fn write(self, act: &mut Act<'_>) -> Result<()> {
+        let Self { mut changes, told } = self;
+        let (merchant, times) = (act.merchant, act.times);
+        changes.append(given_up_with(act.repo, merchant, &changes, times.now, act.mint).await?);
+        observe(&changes);
+        let stored = who_stored_a_card(&changes);
+        act.write(changes).await?;
+        for customer in stored {
+            dunning::method_replaced(act, customer).await?;
+        }
+        Ok(told.write(act.repo, merchant, times).await?)
+    }
+}
+
+impl Told {
+    async fn write(
+        self,
+        repo: &mut dyn Repository,
+        merchant: &Merchant,
+        times: Times,
+    ) -> Result<(), StoreError> {
+        if !self.off_list.is_empty() {
+            repo.take_off_list(merchant.id, Work::Resolve, &self.off_list).await?;
+        }
+        for (task, object, reason) in self.tasks {
+            match task {
+                Task::Stop(work) => {
+                    turn::set_aside(repo, merchant, work, times, &object, &reason).await?;
+                }
+                Task::Look => turn::tell_staff(repo, merchant, times, &object, &reason).await?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Those who stored a card with the charge.
+fn who_stored_a_card(changes: &Changes) -> Vec<Id<kind::Customer>> {
+    let attached = |event: &&Event| event.kind == EventKind::PaymentMethodAttached;
+    changes.events.iter().filter(attached).filter_map(|event| event.customer).collect()
+}
+
+/// Whether staff may have been told of an attempt that was open, and need not see to it any more: it is
+/// over, or is asked after again. Of one that was over, what they were told stays true.
+fn goes_on(before: &Attempt, after: &Attempt) -> bool {
+    let was_aside = before.probe_at.is_none() && before.leased_until.is_none();
+    let may_be_listed = before.state.is_open() && (was_aside || before.probes > 0);
+    may_be_listed && (!after.state.is_open() || (was_aside && after.probe_at.is_some()))
 }
 
 fn decide(standing: Standing, word: Word, times: Times, mint: &Mint) -> Settled {

@@ -1,28 +1,41 @@
-//! `rondo stuck`: what was taken out of its loop because it could not go on, and putting it back.
+//! `rondo stuck`: what was taken out of its loop because it could not go on, putting it back, and saying
+//! what became of a charge that nobody else can decide.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, str::FromStr};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use chrono::SecondsFormat;
 use clap::{Args as ClapArgs, Subcommand};
 use serde_json::json;
 
 use super::{
     output::{Column, say, table},
+    service,
     settings::{self, Settings},
 };
 use crate::{
-    app::clock,
+    app::{AppError, Rondo, clock, payments::PaymentWithAttempts, settle_attempt::settle_attempt},
+    domain::{
+        ids::{Id, kind},
+        merchant::Merchant,
+        payment::{
+            PaymentState,
+            attempt::{Attempt, AttemptState},
+            verdict::{Note, Reference, Unfit, Verdict},
+        },
+    },
+    security::pan::holds_card_number,
     store::{MerchantId, Stuck},
 };
 
-/// Shows what could not go on, with the reason, and puts it back to work.
+/// Shows what could not go on, with the reason, puts it back to work, and settles what is undecided.
 #[derive(Debug, ClapArgs)]
 #[command(
     after_help = "Examples:\n  \
     rondo stuck\n  \
     rondo stuck list --json\n  \
-    rondo stuck retry pay_06ew5kkq3hx3d1qj9w2t7m8c0g\n\n\
+    rondo stuck retry pay_06ew5kkq3hx3d1qj9w2t7m8c0g\n  \
+    rondo stuck settle att_06ew5kkq3hx3d1qj9w2t7m8c0g --not-charged --note 'Eva looked in the dashboard'\n\n\
     One row that cannot go on never blocks the others: it is set aside for a person to look at.",
     args_conflicts_with_subcommands = true
 )]
@@ -38,6 +51,7 @@ pub struct Args {
 enum Command {
     List(List),
     Retry(Retry),
+    Settle(Settle),
 }
 
 /// Lists what is set aside, oldest first. This is what happens without a subcommand.
@@ -80,12 +94,68 @@ struct Retry {
     json: bool,
 }
 
+/// Says what became of a charge that nobody else can decide.
+///
+/// Look for the charge at the gateway first. The gateway is asked once more before your word is taken; all
+/// follows that would follow from its own, and portals hear the note. It may run beside a server.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  \
+    rondo stuck settle att_06ew5kkq3hx3d1qj9w2t7m8c0g --charged ch_3f9 --note 'Eva: in the dashboard, paid'\n  \
+    rondo stuck settle att_06ew5kkq3hx3d1qj9w2t7m8c0g --not-charged --note 'support wrote: no such charge'")]
+struct Settle {
+    #[command(flatten)]
+    settings: Settings,
+
+    /// The attempt, as `rondo stuck` lists it, or its name as the API tells it.
+    #[arg(value_name = "ATTEMPT", value_parser = attempt)]
+    attempt: Id<kind::Attempt>,
+
+    #[command(flatten)]
+    outcome: Outcome,
+
+    /// Who looked, and where: kept, and told to portals.
+    #[arg(long, value_name = "TEXT", value_parser = without_card_number::<Note>)]
+    note: Note,
+
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What became of it.
+#[derive(Debug, ClapArgs)]
+#[group(required = true, multiple = false)]
+struct Outcome {
+    /// It took the money, all that was ordered; the gateway's reference of it.
+    #[arg(long, value_name = "REFERENCE", value_parser = without_card_number::<Reference>)]
+    charged: Option<Reference>,
+
+    /// It took none, and never will: the payment is due again.
+    #[arg(long)]
+    not_charged: bool,
+}
+
+/// An attempt on the command line.
+fn attempt(text: &str) -> Result<Id<kind::Attempt>, String> {
+    let id = text.strip_prefix("attempts/").unwrap_or(text);
+    id.parse().map_err(|error| format!("{error}, or a name like attempts/att_…"))
+}
+
+/// What is kept as it was typed, but for card numbers (RULES PCI-1).
+fn without_card_number<T: FromStr<Err = Unfit>>(text: &str) -> Result<T, String> {
+    if holds_card_number(text) {
+        return Err("must not hold a card number".to_owned());
+    }
+    text.parse().map_err(|unfit: Unfit| unfit.to_string())
+}
+
 /// Runs the command.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         None => list(args.list).await,
         Some(Command::List(args)) => list(args).await,
         Some(Command::Retry(args)) => retry(args).await,
+        Some(Command::Settle(args)) => settle(args).await,
     }
 }
 
@@ -132,6 +202,71 @@ async fn retry(args: Retry) -> anyhow::Result<ExitCode> {
         say(format_args!("{} is due again.", args.id))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn settle(args: Settle) -> anyhow::Result<ExitCode> {
+    let config = args.settings.load()?;
+    let store = settings::open_migrated(&config).await?;
+    let rondo = service::ports(&config, store).await?;
+    let verdict = args.outcome.charged.map_or(Verdict::NotCharged, Verdict::Charged);
+    let settled = settle_within(&rondo, args.attempt, &verdict, &args.note).await;
+    rondo.store.close().await;
+    let PaymentWithAttempts { payment, attempts } = settled?;
+    let attempt = attempts.iter().find(|attempt| attempt.id == args.attempt);
+    let attempt = attempt.context("the payment lost its attempt")?;
+    if args.json {
+        say(json!({
+            "settled": attempt.id,
+            "attempt_state": attempt.state,
+            "payment": payment.id,
+            "payment_state": payment.state,
+        }))?;
+    } else {
+        say(shown(attempt, payment.state))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn settle_within(
+    rondo: &Rondo,
+    attempt: Id<kind::Attempt>,
+    verdict: &Verdict,
+    note: &Note,
+) -> anyhow::Result<PaymentWithAttempts> {
+    let merchant = whose(rondo, attempt).await?;
+    match settle_attempt(rondo, &merchant, attempt, verdict, note).await {
+        // Fields are named as the API names them; here they are flags.
+        Err(AppError::Invalid(violations)) => match &violations[..] {
+            [only] if only.field == "charged.gateway_reference" => {
+                bail!("--charged {}", only.message)
+            }
+            _ => Err(AppError::Invalid(violations).into()),
+        },
+        Err(AppError::Precondition { subject, message, .. }) => bail!("{subject}: {message}"),
+        settled => Ok(settled?),
+    }
+}
+
+async fn whose(rondo: &Rondo, attempt: Id<kind::Attempt>) -> anyhow::Result<Merchant> {
+    let mut repo = rondo.store.snapshot().await?;
+    let Some(known) = repo.attempt_by_id(attempt).await? else {
+        bail!("there is no {attempt} in this database; `rondo stuck` lists what is undecided");
+    };
+    repo.merchant(known.merchant).await?.context("its merchant is gone")
+}
+
+fn shown(attempt: &Attempt, payment: PaymentState) -> String {
+    let id = attempt.id;
+    let outcome =
+        if attempt.state == AttemptState::Succeeded { "took the money" } else { "took none" };
+    let follows = match payment {
+        PaymentState::Scheduled => "is due again",
+        PaymentState::Collecting => "is being collected",
+        PaymentState::Waiting => "waits for the customer or for the next step of dunning",
+        PaymentState::Succeeded => "has succeeded",
+        PaymentState::Abandoned => "is over, as nothing is owed",
+    };
+    format!("{id} {outcome}; its payment {follows}.")
 }
 
 fn as_json(stuck: &Stuck) -> serde_json::Value {

@@ -154,6 +154,8 @@ pub enum EventKind {
     PaymentActionRequired,
     #[serde(rename = "payment.unknown")]
     PaymentUnknown,
+    #[serde(rename = "payment.settled_by_staff")]
+    PaymentSettledByStaff,
     #[serde(rename = "payment.late_success")]
     PaymentLateSuccess,
     #[serde(rename = "payment.reversed")]

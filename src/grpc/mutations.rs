@@ -68,6 +68,7 @@ mutations! {
     "/rondo.v1.PaymentMethodsService/SetBackupPaymentMethod" takes SetBackupPaymentMethodRequest;
     "/rondo.v1.PaymentMethodsService/SetDefaultPaymentMethod" takes SetDefaultPaymentMethodRequest;
     "/rondo.v1.PaymentsService/RefundPayment" takes RefundPaymentRequest and moves money;
+    "/rondo.v1.PaymentsService/SettleAttempt" takes SettleAttemptRequest and moves money;
     "/rondo.v1.PlansService/CancelPlan" takes CancelPlanRequest;
     "/rondo.v1.PlansService/CreatePlan" takes CreatePlanRequest;
     "/rondo.v1.PlansService/DeletePlan" takes DeletePlanRequest;

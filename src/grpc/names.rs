@@ -48,6 +48,7 @@ collections! {
     Subscription = "subscriptions";
     Invoice = "invoices";
     Payment = "payments";
+    Attempt = "attempts";
     Refund = "refunds";
     DunningPolicy = "dunningPolicies";
     DunningCase = "dunningCases";

@@ -1,4 +1,4 @@
-//! `PaymentsService`: what became of collecting an invoice, and sending money back.
+//! `PaymentsService`: what became of collecting an invoice, sending money back, and staff's word.
 
 use tonic::{Request, Response, Status};
 
@@ -11,7 +11,7 @@ use super::{
     proto::v1::{self, payments_service_server::PaymentsService},
 };
 use crate::{
-    app::{Act, AppError, payments, refunds},
+    app::{Act, AppError, payments, refunds, settle_attempt},
     store::PaymentFilter,
 };
 
@@ -74,6 +74,35 @@ impl PaymentsService for Api {
                 let payment = act.payment(id).await?;
                 AppError::check_etag(id, seen, payment.version)?;
                 Ok(convert::refund(&refunds::request(act, id, amount, reason).await?))
+            })
+        })
+        .await
+    }
+
+    async fn settle_attempt(
+        &self,
+        request: Request<v1::SettleAttemptRequest>,
+    ) -> Result<Response<v1::Payment>, Status> {
+        let (caller, request) = admitted(request)?;
+        let mutation = Mutation::read(&caller, &request)?;
+        // Once it is settled, the checks below would refuse the same request.
+        if let Some(reply) = self.earlier_reply(&mutation).await? {
+            return Ok(Response::new(reply));
+        }
+        let id = names::id("name", &request.name)?;
+        let verdict = convert::verdict(request.verdict.as_ref())?;
+        let note = convert::note(&request.note)?;
+        if !request.validate_only {
+            // What the gateway tells is recorded, so nobody is asked who is only tried.
+            let (repo, merchant) = self.read(&caller).await?;
+            drop(repo);
+            settle_attempt::ask_first(self.rondo(), &merchant, id, &verdict).await?;
+        }
+        self.mutate(&mutation, |act| {
+            let (verdict, note) = (verdict.clone(), note.clone());
+            Box::pin(async move {
+                let settled = settle_attempt::settle(act, id, &verdict, &note).await?;
+                Ok(convert::payment(&settled.payment, &settled.attempts))
             })
         })
         .await

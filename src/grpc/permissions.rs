@@ -89,6 +89,7 @@ const TABLE: &[(&str, &[(&str, Permission)])] = &[
             ("ListPayments", Read),
             ("ListRefunds", Read),
             ("RefundPayment", Write),
+            ("SettleAttempt", Write),
         ],
     ),
     (

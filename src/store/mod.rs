@@ -202,6 +202,14 @@ pub trait Repository: Lists {
     /// `false` if it was not set aside. A test clock stands until it is told to advance.
     async fn put_back(&mut self, object: &str, now: DateTime<Utc>) -> Result<bool>;
 
+    /// Takes these objects of one loop off staff's list: they are over, or go on by themselves.
+    async fn take_off_list(
+        &mut self,
+        merchant: MerchantId,
+        work: Work,
+        objects: &[String],
+    ) -> Result<()>;
+
     /// The earliest instant after `now` at which anything of this merchant is due, by its clock.
     async fn next_due(
         &mut self,
@@ -438,6 +446,9 @@ pub trait Repository: Lists {
         attempt: Option<Id<kind::Attempt>>,
         reference: &str,
     ) -> Result<Option<Attempt>>;
+
+    /// The attempt that staff speaks of, whosever it is.
+    async fn attempt_by_id(&mut self, attempt: Id<kind::Attempt>) -> Result<Option<Attempt>>;
 
     /// Of these attempts those that went through the account `gateway`, whosever they are.
     async fn attempts_through(

@@ -21,7 +21,7 @@ enum Etag {
     Welcome,
     /// There is nothing yet that could have been read.
     OfNothing,
-    /// A clock only goes forward, and takes no order while it is on its way.
+    /// A clock only goes forward, and takes no order while it is on its way; an attempt is settled once.
     OfNoUse,
 }
 
@@ -51,6 +51,7 @@ const RULES: &[(&str, Etag)] = &[
     ("PaymentMethodsService/SetBackupPaymentMethod", Welcome),
     ("PaymentMethodsService/SetDefaultPaymentMethod", Welcome),
     ("PaymentsService/RefundPayment", Welcome),
+    ("PaymentsService/SettleAttempt", OfNoUse),
     ("PlansService/CancelPlan", Needed),
     ("PlansService/CreatePlan", OfNothing),
     ("PlansService/DeletePlan", Needed),

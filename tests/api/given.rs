@@ -30,6 +30,8 @@ pub struct Names {
     pub invoice: String,
     /// Succeeded; 5.00 of 20.00 EUR went back.
     pub payment: String,
+    /// The payment's, which succeeded.
+    pub attempt: String,
     pub refund: String,
     pub dunning_policy: String,
     /// Open, after a decline for want of funds.
@@ -47,7 +49,7 @@ pub struct Names {
 
 impl Names {
     /// All of them.
-    pub fn all(&self) -> [&str; 15] {
+    pub fn all(&self) -> [&str; 16] {
         [
             &self.customer,
             &self.payment_method,
@@ -55,6 +57,7 @@ impl Names {
             &self.subscription,
             &self.invoice,
             &self.payment,
+            &self.attempt,
             &self.refund,
             &self.dunning_policy,
             &self.dunning_case,
@@ -69,7 +72,8 @@ impl Names {
 
     /// Of the object that a method names in `name`.
     pub fn of_method(&self, method: &str) -> &str {
-        let kinds: [(&str, &str); 14] = [
+        let kinds: [(&str, &str); 15] = [
+            ("Attempt", &self.attempt),
             ("PaymentMethod", &self.payment_method),
             ("PlanVersion", &self.plan),
             ("Plan", &self.plan),
@@ -166,6 +170,8 @@ pub async fn one_of_each(portal: &Portal) -> Names {
     let mut payments = PaymentsServiceClient::new(portal.channel.clone());
     let refund = payments.refund_payment(portal.ask(request)).await.unwrap().into_inner();
     portal.world.advance_to("2026-02-02").await;
+    let get = v1::GetPaymentRequest { name: paid.payment.clone() };
+    let collected = payments.get_payment(portal.ask(get)).await.unwrap().into_inner();
 
     let mut dunning = DunningServiceClient::new(portal.channel.clone());
     let list = v1::ListDunningCasesRequest { open_only: true, ..Default::default() };
@@ -214,6 +220,7 @@ pub async fn one_of_each(portal: &Portal) -> Names {
         subscription: begun.name,
         invoice: paid.name,
         payment: paid.payment,
+        attempt: collected.attempts[0].name.clone(),
         refund: refund.name,
         dunning_policy: policy.name,
         dunning_case: cases.dunning_cases[0].name.clone(),

@@ -22,7 +22,10 @@ use crate::{
     bad_input::{instant, once},
     given::{self, other_academy},
     portal::{Portal, euro, key, monthly},
-    support::Engine::{self, Postgres, Sqlite},
+    support::{
+        Engine::{self, Postgres, Sqlite},
+        staff::{NOTE, not_charged},
+    },
     wire,
 };
 
@@ -91,7 +94,7 @@ async fn what_is_only_validated_leaves_no_trace(#[values(Sqlite, Postgres)] engi
     let request_of = |path: &&str| wire::field(wire::request_of(path), "validate_only").is_some();
     let expected: BTreeSet<_> = API.methods().filter(request_of).map(str::to_owned).collect();
     assert_eq!(all.paths, expected);
-    assert_eq!(all.paths.len(), 40);
+    assert_eq!(all.paths.len(), 41);
 }
 
 async fn administration(all: &mut Tried) {
@@ -375,4 +378,15 @@ async fn money(all: &mut Tried) {
     let _: v1::DunningCase = all.change("DunningService/ReleaseDunningCase", &request).await;
     let request = v1::RetryDunningCaseNowRequest { name, request_id: once(), ..Default::default() };
     let _: v1::DunningCase = all.change("DunningService/RetryDunningCaseNow", &request).await;
+
+    let (_, course) = all.portal.world.undecided("Cem", "tok_visa_request_lost_x1_then_ok").await;
+    let request = v1::SettleAttemptRequest {
+        name: course.payment().await.attempts[0].name.clone(),
+        verdict: Some(not_charged()),
+        note: NOTE.to_owned(),
+        request_id: once(),
+        ..Default::default()
+    };
+    let due: v1::Payment = all.change("PaymentsService/SettleAttempt", &request).await;
+    assert_eq!(due.attempts[0].state(), v1::attempt::State::NotExecuted);
 }

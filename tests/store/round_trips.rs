@@ -398,6 +398,7 @@ async fn attempts_in_every_state(#[values(Sqlite, Postgres)] engine: Engine) {
             .unwrap();
         let mut repo = store.snapshot().await.unwrap();
         let read = repo.attempts(shop.merchant.id, &[attempt.id]).await.unwrap();
+        assert_eq!(repo.attempt_by_id(attempt.id).await.unwrap().as_ref(), read.first());
         assert_eq!(read, [Attempt { version: Version::from_count(1), ..attempt }]);
     }
 }

@@ -4,7 +4,7 @@ use rondo::{
     domain::{
         changes::Changes,
         event::WebhookEndpoint,
-        ids::{Id, Kind},
+        ids::{Id, Kind, kind},
         merchant::{Merchant, TestClock},
         notice::Notice,
         payment::{PaymentState, attempt::Attempt},
@@ -95,6 +95,29 @@ async fn what_is_put_back_is_due_at_once(#[values(Sqlite, Postgres)] engine: Eng
     assert_eq!(repo.stuck(None, 99).await.unwrap(), []);
     let claim = repo.claim_probes(shop.merchant.id, times("2026-03-01"), 9).await.unwrap();
     assert_eq!(claim.rows[0].probe_at, Some(world));
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_taken_off_the_list_is_off_it_in_that_loop_alone(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let store = open(engine).await;
+    let shop = Shop::opened(&*store).await;
+    let owed = shop.owes(&*store).await;
+    let [renewal, reminder] =
+        [Work::Renew, Work::Remind].map(|work| stuck(&shop, work, owed.subscription.id));
+    let other = stuck(&shop, Work::Renew, shop.id::<kind::Subscription>());
+    let mut repo = store.begin().await.unwrap();
+    for one in [&renewal, &reminder, &other] {
+        repo.set_aside(one).await.unwrap();
+    }
+    let objects = [renewal.object];
+    repo.take_off_list(shop.merchant.id, Work::Renew, &objects).await.unwrap();
+    repo.take_off_list(shop.id(), Work::Remind, &objects).await.unwrap();
+    let mut listed = repo.stuck(Some(shop.merchant.id), 99).await.unwrap();
+    listed.sort_by_key(|one| one.work != Work::Renew);
+    assert_eq!(listed, [other, reminder]);
 }
 
 #[rstest]

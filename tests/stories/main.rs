@@ -29,6 +29,7 @@ mod replaced_cards;
 mod restored;
 mod taken_back;
 mod two_debts;
+mod undecided;
 mod year;
 
 /// Mails of one instant come in any order.

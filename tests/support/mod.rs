@@ -15,6 +15,7 @@ pub mod member;
 pub mod offer;
 pub mod provider;
 pub mod served;
+pub mod staff;
 pub mod witness;
 pub mod world;
 

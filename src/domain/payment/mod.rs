@@ -11,6 +11,7 @@ pub mod refund;
 pub mod reversal;
 pub mod rules;
 pub mod settle;
+pub mod verdict;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

@@ -8,6 +8,7 @@ use crate::{
         attempt::{Attempt, AttemptState, Initiator},
         decline::{Decline, DeclineClass},
         refund::{Refund, RefundOrigin, RefundState},
+        verdict::{Note, Unfit, Verdict},
     },
     grpc::{
         names,
@@ -66,6 +67,25 @@ pub fn refund(known: &Refund) -> v1::Refund {
     }
 }
 
+/// What a request says became of an attempt.
+pub fn verdict(told: Option<&v1::settle_attempt_request::Verdict>) -> Result<Verdict> {
+    match told {
+        Some(v1::settle_attempt_request::Verdict::Charged(charged)) => {
+            let reference = charged.gateway_reference.parse();
+            let unfit =
+                |unfit: Unfit| AppError::invalid("charged.gateway_reference", unfit.to_string());
+            Ok(Verdict::Charged(reference.map_err(unfit)?))
+        }
+        Some(v1::settle_attempt_request::Verdict::NotCharged(_)) => Ok(Verdict::NotCharged),
+        None => Err(AppError::invalid("verdict", "must be charged or not_charged")),
+    }
+}
+
+/// Who says so, and why.
+pub fn note(told: &str) -> Result<Note> {
+    told.parse().map_err(|unfit: Unfit| AppError::invalid("note", unfit.to_string()))
+}
+
 /// What a decline means for the next step, as the API writes it.
 pub fn decline_class(class: DeclineClass) -> decline::Class {
     match class {
@@ -111,6 +131,7 @@ fn attempt(known: &Attempt) -> v1::Attempt {
         Initiator::Merchant => attempt::Initiator::Merchant,
     };
     v1::Attempt {
+        name: names::name(known.id),
         uid: known.id.to_string(),
         payment_method: names::optional_name(known.method),
         gateway: known.gateway.clone(),

@@ -160,6 +160,11 @@ statements! {
         from attempt
         where attempt_id = $1 and gateway = $2";
 
+    ANYWHERE = "
+        select {attempt}
+        from attempt
+        where attempt_id = $1";
+
     THROUGH = "
         select {attempt}
         from attempt
@@ -225,6 +230,13 @@ pub async fn sent_on_cards(
         })
     };
     rows.iter().map(read).collect()
+}
+
+pub async fn anywhere(
+    connection: &mut Connection,
+    attempt: Id<kind::Attempt>,
+) -> Result<Option<Attempt>> {
+    row::one(connection, sqlx::query(ANYWHERE.text()).bind(attempt.uuid())).await
 }
 
 pub async fn through(

@@ -179,6 +179,15 @@ impl Repository for Transaction {
         Ok(was_stuck)
     }
 
+    async fn take_off_list(
+        &mut self,
+        merchant: MerchantId,
+        work: Work,
+        objects: &[String],
+    ) -> Result<()> {
+        stuck::go_on(&mut self.inner, merchant, work, objects).await
+    }
+
     async fn next_due(
         &mut self,
         merchant: MerchantId,
@@ -440,6 +449,10 @@ impl Repository for Transaction {
         reference: &str,
     ) -> Result<Option<Attempt>> {
         attempt::by_gateway(&mut self.inner, gateway, attempt, reference).await
+    }
+
+    async fn attempt_by_id(&mut self, attempt: Id<kind::Attempt>) -> Result<Option<Attempt>> {
+        attempt::anywhere(&mut self.inner, attempt).await
     }
 
     async fn attempts_through(

@@ -148,7 +148,7 @@ async fn a_request_id_is_a_uuid_and_needed_where_money_moves(
     };
     let must_be = "must be a UUID like 8f3b1c52-6d0a-4e7f-9b21-5c4d3e2f1a00";
     let (asked, wrong) = ask_all(&portal, malformed, |_, field| wrong_field(field, must_be)).await;
-    assert_eq!(asked, 41);
+    assert_eq!(asked, 42);
     assert!(wrong.is_empty(), "{wrong:#?}");
 
     let moving = [
@@ -156,6 +156,7 @@ async fn a_request_id_is_a_uuid_and_needed_where_money_moves(
         "/rondo.v1.InvoicesService/CreateInvoice",
         "/rondo.v1.InvoicesService/PayInvoice",
         "/rondo.v1.PaymentsService/RefundPayment",
+        "/rondo.v1.PaymentsService/SettleAttempt",
         "/rondo.v1.SubscriptionsService/CreateSubscription",
     ];
     let empty = |path: &str| {

@@ -1,6 +1,7 @@
 //! What follows from news of an attempt: for the attempt, its payment, invoice and subscription, for
 //! dunning, the ledger, mails and events, all in one set of changes (RULES CHG-5).
 
+mod by_staff;
 mod declined;
 mod first;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod twice;
 
 use chrono::{DateTime, Utc};
 
+pub use by_staff::by_staff;
 pub use declined::{held_back, move_case, take_step, without_method};
 pub use paid::WrongAmount;
 pub use reversed::catch_up;
@@ -121,7 +123,10 @@ pub fn settle(
         (Step::Nothing, _) => Ok(ask_later(standing.attempt, now)),
         (Step::Contradiction, _) => {
             let attempt = standing.attempt.id;
-            let reason = format!("the gateway took back its word that {attempt} was paid");
+            let reason = format!(
+                "{attempt} is recorded as paid, and the gateway now says that it was not: look there, \
+                 and if no money came, bill it anew"
+            );
             Ok(Settled { for_staff: Some(reason), ..quiet(standing.attempt) })
         }
         (step @ (Step::Moved(_) | Step::LateSuccess), News::Paid(paid)) => {
@@ -281,10 +286,19 @@ fn ask_later(mut attempt: Attempt, now: DateTime<Utc>) -> Settled {
     attempt.leased_until = None;
     attempt.probes += 1;
     attempt.probe_at = probe::next(&attempt, now);
-    let for_staff = attempt.probe_at.is_none().then(|| {
-        format!("{} was asked after {} times and is still undecided", attempt.id, attempt.probes)
-    });
+    let for_staff = attempt.probe_at.is_none().then(|| undecided(&attempt));
     Settled { for_staff, ..quiet(attempt) }
+}
+
+/// What staff is told of an attempt that nobody asks after any more.
+fn undecided(attempt: &Attempt) -> String {
+    let Attempt { id, probes, .. } = attempt;
+    let told = format!("{id} was asked after {probes} times and is still undecided");
+    if attempt.state == AttemptState::Unknown {
+        format!("{told}; look for it at the gateway, then settle it with `rondo stuck settle`")
+    } else {
+        told
+    }
 }
 
 fn waiting(mut s: Standing, state: AttemptState, now: DateTime<Utc>, mint: &Mint) -> Settled {
