@@ -3,7 +3,7 @@
 
 use std::{process::ExitCode, str::FromStr};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use chrono::SecondsFormat;
 use clap::{Args as ClapArgs, Subcommand};
 use serde_json::json;
@@ -14,18 +14,18 @@ use super::{
     settings::{self, Settings},
 };
 use crate::{
-    app::{AppError, Rondo, clock, payments::PaymentWithAttempts, settle_attempt::settle_attempt},
+    app::{AppError, clock, payments::PaymentWithAttempts, settle_attempt::settle_attempt},
     domain::{
         ids::{Id, kind},
         merchant::Merchant,
         payment::{
             PaymentState,
-            attempt::{Attempt, AttemptState},
+            attempt::Attempt,
             verdict::{Note, Reference, Unfit, Verdict},
         },
     },
     security::pan::holds_card_number,
-    store::{MerchantId, Stuck},
+    store::{MerchantId, Store, Stuck},
 };
 
 /// Shows what could not go on, with the reason, puts it back to work, and settles what is undecided.
@@ -207,11 +207,12 @@ async fn retry(args: Retry) -> anyhow::Result<ExitCode> {
 async fn settle(args: Settle) -> anyhow::Result<ExitCode> {
     let config = args.settings.load()?;
     let store = settings::open_migrated(&config).await?;
+    let merchant = whose(store.as_ref(), args.attempt).await?;
     let rondo = service::ports(&config, store).await?;
     let verdict = args.outcome.charged.map_or(Verdict::NotCharged, Verdict::Charged);
-    let settled = settle_within(&rondo, args.attempt, &verdict, &args.note).await;
+    let settled = settle_attempt(&rondo, &merchant, args.attempt, &verdict, &args.note).await;
     rondo.store.close().await;
-    let PaymentWithAttempts { payment, attempts } = settled?;
+    let PaymentWithAttempts { payment, attempts } = settled.map_err(told)?;
     let attempt = attempts.iter().find(|attempt| attempt.id == args.attempt);
     let attempt = attempt.context("the payment lost its attempt")?;
     if args.json {
@@ -227,38 +228,29 @@ async fn settle(args: Settle) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn settle_within(
-    rondo: &Rondo,
-    attempt: Id<kind::Attempt>,
-    verdict: &Verdict,
-    note: &Note,
-) -> anyhow::Result<PaymentWithAttempts> {
-    let merchant = whose(rondo, attempt).await?;
-    match settle_attempt(rondo, &merchant, attempt, verdict, note).await {
-        // Fields are named as the API names them; here they are flags.
-        Err(AppError::Invalid(violations)) => match &violations[..] {
-            [only] if only.field == "charged.gateway_reference" => {
-                bail!("--charged {}", only.message)
-            }
-            _ => Err(AppError::Invalid(violations).into()),
-        },
-        Err(AppError::Precondition { subject, message, .. }) => bail!("{subject}: {message}"),
-        settled => Ok(settled?),
-    }
-}
-
-async fn whose(rondo: &Rondo, attempt: Id<kind::Attempt>) -> anyhow::Result<Merchant> {
-    let mut repo = rondo.store.snapshot().await?;
+async fn whose(store: &dyn Store, attempt: Id<kind::Attempt>) -> anyhow::Result<Merchant> {
+    let mut repo = store.snapshot().await?;
     let Some(known) = repo.attempt_by_id(attempt).await? else {
         bail!("there is no {attempt} in this database; `rondo stuck` lists what is undecided");
     };
     repo.merchant(known.merchant).await?.context("its merchant is gone")
 }
 
+/// A refusal, as the command line tells it: flags are named here as the API names its fields.
+fn told(error: AppError) -> anyhow::Error {
+    match error {
+        AppError::Invalid(violations) => {
+            let told = AppError::Invalid(violations).to_string();
+            anyhow!(told.replace("charged.gateway_reference", "--charged"))
+        }
+        AppError::Precondition { subject, message, .. } => anyhow!("{subject}: {message}"),
+        other => other.into(),
+    }
+}
+
 fn shown(attempt: &Attempt, payment: PaymentState) -> String {
     let id = attempt.id;
-    let outcome =
-        if attempt.state == AttemptState::Succeeded { "took the money" } else { "took none" };
+    let outcome = if attempt.state.took_money() { "took the money" } else { "took none" };
     let follows = match payment {
         PaymentState::Scheduled => "is due again",
         PaymentState::Collecting => "is being collected",

@@ -15,6 +15,7 @@ fn a_question_to_no_database_makes_none() {
         &["stuck"][..],
         &["stuck", "list", "--json"],
         &["stuck", "retry", "pay_06ew5kkq3hx3d1qj9w2t7m8c0g"],
+        &["stuck", "settle", "att_06ew5kkq3hx3d1qj9w2t7m8c0g", "--not-charged", "--note", "x"],
         &["keys", "list"],
         &["keys", "create", "--name", "x", "--role", "admin"],
         &["keys", "revoke", "key_06ew5kkq3hx3d1qj9w2t7m8c0g"],

@@ -2,7 +2,13 @@
 //! a second engine does not.
 
 use rondo::{
-    domain::payment::PaymentState,
+    domain::{
+        changes::Changes,
+        payment::{
+            PaymentState,
+            attempt::{Attempt, AttemptState},
+        },
+    },
     grpc::proto::v1::{self, merchants_service_client::MerchantsServiceClient},
     store::{Access, OpenOptions, Stuck, Work, open},
 };
@@ -70,6 +76,109 @@ async fn set_a_payment_aside(room: &Room) -> String {
     repo.commit().await.unwrap();
     store.close().await;
     stuck.object
+}
+
+#[tokio::test]
+async fn what_staff_says_of_a_charge_counts_beside_a_running_server() {
+    let room = Room::new();
+    let mut sandbox = room.start(&["sandbox", "--listen", "127.0.0.1:0"]);
+    let gateway = sandbox.address_in_err();
+    room.write(
+        "rondo.toml",
+        &format!(
+            "[engine]\ntick_seconds = 1\n[gateways.sandbox]\nkind = 'sandbox'\n\
+             base_url = 'http://{gateway}'\nsecret_key = 'sk_sandbox'\n"
+        ),
+    );
+    room.run(&["init"]).well();
+    let [paid, unpaid, early] = undecided(&room).await;
+    let mut server = room.start(&["serve", "--listen", "127.0.0.1:0"]);
+    server.address_in_out();
+
+    let settle = ["stuck", "settle", &paid.attempt, "--charged", "ch_1", "--note", "Eva looked"];
+    let told = format!("{} took the money; its payment has succeeded.\n", paid.attempt);
+    assert_eq!(room.run(&settle).well().out, told);
+    let again = room.run(&settle);
+    assert_eq!((again.code, &*again.out), (1, ""));
+    let told = format!(
+        "error: {}: the attempt took the money; there is nothing left to say\n",
+        paid.attempt
+    );
+    assert_eq!(again.err, told);
+
+    let name = format!("attempts/{}", unpaid.attempt);
+    let taken = ["stuck", "settle", &name, "--charged", "ch_1", "--note", "Eva looked"];
+    let taken = room.run(&taken);
+    assert_eq!((taken.code, &*taken.out), (1, ""));
+    let told = "error: --charged must be the reference of this charge; it is that of another one\n";
+    assert_eq!(taken.err, told);
+    let settle = ["stuck", "settle", &name, "--not-charged", "--note", "Eva looked", "--json"];
+    let told = room.run(&settle).well().json();
+    assert_eq!(
+        told,
+        serde_json::json!({
+            "settled": unpaid.attempt, "attempt_state": "not_executed",
+            "payment": unpaid.payment, "payment_state": "scheduled",
+        })
+    );
+    while !get_with_key(gateway, "/ledger/charges", "sk_sandbox").1.contains("tok_visa.ana") {}
+    assert_eq!(room.run(&["stuck"]).well().out, "Nothing is stuck.\n");
+
+    let settle = ["stuck", "settle", &early.attempt, "--not-charged", "--note", "Eva looked"];
+    let refused = room.run(&settle);
+    assert_eq!((refused.code, &*refused.out), (1, ""));
+    let told = format!("error: {}: the gateway may still tell, and is asked again", early.attempt);
+    assert!(refused.err.starts_with(&told), "{}", refused.err);
+    let (code, err) = server.terminate();
+    assert_eq!(code, Some(0), "{err}");
+}
+
+/// A charge, and the payment that it is for, by their ids.
+struct Charge {
+    attempt: String,
+    payment: String,
+}
+
+/// Writes three charges of unknown outcome: two that nobody asks after any more, and one that is asked
+/// after once again, in years.
+async fn undecided(room: &Room) -> [Charge; 3] {
+    let url = format!("sqlite:{}", room.path("rondo.db").display());
+    let store = open(&url, NEXT_TO_AN_ENGINE).await.unwrap();
+    let mut shop = Shop::new(1);
+    shop.card.token = "tok_visa.ana".into();
+    write(&*store, shop.changes()).await.unwrap();
+    let mut written = Vec::new();
+    for probe_at in [None, None, Some(at("2999-01-01"))] {
+        let mut owed = shop.owed();
+        owed.payment.state = PaymentState::Collecting;
+        owed.payment.attempts = 1;
+        let attempt = Attempt {
+            state: AttemptState::Unknown,
+            leased_until: None,
+            probe_at,
+            probes: 12,
+            ..shop.attempt(&owed.payment)
+        };
+        let object = attempt.id.to_string();
+        let payment = owed.payment.id.to_string();
+        let changes = Changes { attempts: vec![attempt], ..owed.changes() };
+        write(&*store, changes).await.unwrap();
+        if probe_at.is_none() {
+            let stuck = Stuck {
+                merchant: shop.merchant.id,
+                work: Work::Resolve,
+                object: object.clone(),
+                reason: "still undecided".into(),
+                since: at("2026-01-01"),
+            };
+            let mut repo = store.begin().await.unwrap();
+            repo.set_aside(&stuck).await.unwrap();
+            repo.commit().await.unwrap();
+        }
+        written.push(Charge { attempt: object, payment });
+    }
+    store.close().await;
+    written.try_into().unwrap_or_else(|_| panic!("three charges were written"))
 }
 
 #[tokio::test]

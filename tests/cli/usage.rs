@@ -2,7 +2,7 @@
 
 use super::program::Room;
 
-const COMMANDS: [&[&str]; 18] = [
+const COMMANDS: [&[&str]; 19] = [
     &["serve"],
     &["init"],
     &["migrate"],
@@ -10,6 +10,7 @@ const COMMANDS: [&[&str]; 18] = [
     &["stuck"],
     &["stuck", "list"],
     &["stuck", "retry"],
+    &["stuck", "settle"],
     &["keys"],
     &["keys", "list"],
     &["keys", "create"],
@@ -24,6 +25,7 @@ const COMMANDS: [&[&str]; 18] = [
 ];
 
 const MERCHANT: &str = "mer_06ew5kkq3hx3d1qj9w2t7m8c0g";
+const ATTEMPT: &str = "att_06ew5kkq3hx3d1qj9w2t7m8c0g";
 const KEY: &str = "key_06ew5kkq3hx3d1qj9w2t7m8c0g";
 
 #[test]
@@ -54,6 +56,22 @@ fn a_refusal_is_one_line_and_tells_the_next_step() {
         (&["sing"][..], 2, "unrecognized subcommand 'sing'; see `rondo --help`"),
         (&["serve", "--lisen", "x"], 2, "unexpected argument '--lisen' found; see `rondo serve"),
         (&["stuck", "retry"], 2, "arguments were not provided: <ID>; see `rondo stuck retry"),
+        (
+            &["stuck", "settle", ATTEMPT, "--note", "Eva looked"],
+            2,
+            "were not provided: <--charged <REFERENCE>|--not-charged>; see `rondo stuck settle",
+        ),
+        (
+            &["stuck", "settle", ATTEMPT, "--charged", "ch_1", "--not-charged", "--note", "x"],
+            2,
+            "'--charged <REFERENCE>' cannot be used with '--not-charged'",
+        ),
+        (&["stuck", "settle", ATTEMPT, "--not-charged"], 2, "not provided: --note <TEXT>; see"),
+        (
+            &["stuck", "settle", ATTEMPT, "--not-charged", "--note", "Eva looked"],
+            1,
+            "there is no att_06ew5kkq3hx3d1qj9w2t7m8c0g in this database; `rondo stuck` lists",
+        ),
         (&["mail", "preview", "birthday"], 2, "invalid value 'birthday' for '[KIND]'"),
         (&["keys", "create", "--name", " ", "--role", "admin"], 2, "must have 1 to 200 characters"),
         (&["mail", "preview", "--all"], 2, "were not provided: --out <DIR>; see"),
@@ -155,6 +173,31 @@ fn a_value_that_is_none_is_refused_with_what_would_be_right() {
             &["stuck", "--merchant", "mer_1"],
             2,
             "must be an id like mer_06ew5kkq3hx3d1qj9w2t7m8c0g, or a name like merchants/mer_…",
+        ),
+        (
+            &["stuck", "settle", "pay_1", "--not-charged", "--note", "x"],
+            2,
+            "must be an id like att_06ew5kkq3hx3d1qj9w2t7m8c0g, or a name like attempts/att_…",
+        ),
+        (
+            &["stuck", "settle", ATTEMPT, "--charged", " ", "--note", "x"],
+            2,
+            "'--charged <REFERENCE>': must be set; see",
+        ),
+        (
+            &["stuck", "settle", ATTEMPT, "--charged", "ch_1 or so", "--note", "x"],
+            2,
+            "'--charged <REFERENCE>': must be one word, as the gateway shows it; see",
+        ),
+        (
+            &["stuck", "settle", ATTEMPT, "--not-charged", "--note", " "],
+            2,
+            "'--note <TEXT>': must be set; see",
+        ),
+        (
+            &["stuck", "settle", ATTEMPT, "--not-charged", "--note", "4111 1111 1111 1111"],
+            2,
+            "must not hold a card number; see",
         ),
         (&["keys", "list", "--merchant", "merchants/portal"], 2, "or a name like merchants/mer_"),
         (&["keys", "create", "--name", "x", "--role", "king"], 2, "[possible values: admin,"),
