@@ -63,10 +63,10 @@ mutations! {
     "/rondo.v1.InvoicesService/VoidInvoice" takes VoidInvoiceRequest;
     "/rondo.v1.MerchantsService/CreateMerchant" takes CreateMerchantRequest;
     "/rondo.v1.MerchantsService/UpdateMerchant" takes UpdateMerchantRequest;
-    "/rondo.v1.PaymentMethodsService/CreatePaymentMethod" takes CreatePaymentMethodRequest;
-    "/rondo.v1.PaymentMethodsService/DeletePaymentMethod" takes DeletePaymentMethodRequest;
+    "/rondo.v1.PaymentMethodsService/CreatePaymentMethod" takes CreatePaymentMethodRequest and moves money;
+    "/rondo.v1.PaymentMethodsService/DeletePaymentMethod" takes DeletePaymentMethodRequest and moves money;
     "/rondo.v1.PaymentMethodsService/SetBackupPaymentMethod" takes SetBackupPaymentMethodRequest;
-    "/rondo.v1.PaymentMethodsService/SetDefaultPaymentMethod" takes SetDefaultPaymentMethodRequest;
+    "/rondo.v1.PaymentMethodsService/SetDefaultPaymentMethod" takes SetDefaultPaymentMethodRequest and moves money;
     "/rondo.v1.PaymentsService/RefundPayment" takes RefundPaymentRequest and moves money;
     "/rondo.v1.PaymentsService/SettleAttempt" takes SettleAttemptRequest and moves money;
     "/rondo.v1.PlansService/CancelPlan" takes CancelPlanRequest;
@@ -78,7 +78,7 @@ mutations! {
     "/rondo.v1.SubscriptionsService/ChangeSubscription" takes ChangeSubscriptionRequest;
     "/rondo.v1.SubscriptionsService/CreateSubscription" takes CreateSubscriptionRequest and moves money;
     "/rondo.v1.SubscriptionsService/PauseSubscription" takes PauseSubscriptionRequest;
-    "/rondo.v1.SubscriptionsService/ResumeSubscription" takes ResumeSubscriptionRequest;
+    "/rondo.v1.SubscriptionsService/ResumeSubscription" takes ResumeSubscriptionRequest and moves money;
     "/rondo.v1.SubscriptionsService/UndoCancelSubscription" takes UndoCancelSubscriptionRequest;
     "/rondo.v1.SubscriptionsService/UndoChangeSubscription" takes UndoChangeSubscriptionRequest;
     "/rondo.v1.SubscriptionsService/UpdateSubscription" takes UpdateSubscriptionRequest;

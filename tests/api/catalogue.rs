@@ -9,6 +9,7 @@ use rstest::rstest;
 use tonic::Code;
 
 use crate::{
+    bad_input::once,
     portal::{Portal, euro, monthly, reason},
     support::{
         Engine::{self, Postgres, Sqlite},
@@ -230,6 +231,7 @@ async fn a_card_comes_by_its_token_or_by_the_gateways_page(
                 ..Default::default()
             },
         )),
+        request_id: once(),
         ..Default::default()
     };
     let mut methods = portal.methods();
@@ -246,8 +248,12 @@ async fn a_card_comes_by_its_token_or_by_the_gateways_page(
         methods.set_backup_payment_method(portal.ask(backup)).await.unwrap().into_inner();
     assert_eq!(with_backup.default_payment_method, first.name, "the first is the default");
 
-    let detach =
-        v1::DeletePaymentMethodRequest { name: first.name, etag: first.etag, ..Default::default() };
+    let detach = v1::DeletePaymentMethodRequest {
+        name: first.name,
+        etag: first.etag,
+        request_id: once(),
+        ..Default::default()
+    };
     methods.delete_payment_method(portal.ask(detach)).await.unwrap();
     for (show_deleted, count) in [(false, 1), (true, 2)] {
         let list = v1::ListPaymentMethodsRequest {

@@ -15,7 +15,7 @@ use rstest::rstest;
 use tonic::Status;
 
 use crate::{
-    bad_input::{instant, mask, told},
+    bad_input::{instant, mask, once, told},
     given,
     portal::{Portal, key, with_key},
     support::{
@@ -62,6 +62,7 @@ async fn store_card(
             token: "tok_visa_ok".to_owned(),
             ..Default::default()
         })),
+        request_id: once(),
         ..Default::default()
     };
     Ok(portal.methods().create_payment_method(portal.ask(request)).await?.into_inner())

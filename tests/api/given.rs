@@ -111,6 +111,7 @@ pub async fn card(portal: &Portal, customer: &str, token: &str) -> v1::PaymentMe
             ..Default::default()
         }),
         source: Some(Source::Token(Token { token: token.to_owned(), ..Default::default() })),
+        request_id: once(),
         ..Default::default()
     };
     portal.methods().create_payment_method(portal.ask(request)).await.unwrap().into_inner()

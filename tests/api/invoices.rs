@@ -11,6 +11,7 @@ use rstest::rstest;
 use tonic::{Code, transport::Channel};
 
 use crate::{
+    bad_input::once,
     portal::{Portal, euro, reason},
     support::{
         Engine::{self, Postgres, Sqlite},
@@ -86,6 +87,7 @@ async fn second_card(portal: &Portal, member: &Member, token: &str) -> String {
                 ..Default::default()
             },
         )),
+        request_id: once(),
         ..Default::default()
     };
     portal.methods().create_payment_method(portal.ask(request)).await.unwrap().into_inner().name

@@ -10,6 +10,7 @@ use rstest::rstest;
 use tonic::{Code, transport::Channel};
 
 use crate::{
+    bad_input::once,
     portal::{Portal, monthly, reason},
     support::{
         Engine::{self, Postgres, Sqlite},
@@ -362,10 +363,15 @@ async fn a_pause_stops_billing_and_a_resumption_begins_a_cycle(
 
     advance(&portal, "2026-04-10").await;
     assert_eq!(access(&portal, &ana).await, (v1::Access::None, Reason::Paused));
-    let resume = v1::ResumeSubscriptionRequest { name: begun.name.clone(), ..Default::default() };
+    let resume = v1::ResumeSubscriptionRequest {
+        name: begun.name.clone(),
+        request_id: once(),
+        ..Default::default()
+    };
     let resumed = client.resume_subscription(portal.ask(resume.clone())).await.unwrap();
     assert_eq!(resumed.into_inner().state(), State::Active);
-    let twice = client.resume_subscription(portal.ask(resume)).await.unwrap_err();
+    let again = v1::ResumeSubscriptionRequest { request_id: once(), ..resume };
+    let twice = client.resume_subscription(portal.ask(again)).await.unwrap_err();
     assert_eq!(reason(&twice), "SUBSCRIPTION_NOT_PAUSED");
     advance(&portal, "2026-05-10").await;
     let starts: Vec<_> = invoices(&portal, &begun.name)

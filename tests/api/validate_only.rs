@@ -247,6 +247,7 @@ async fn people(all: &mut Tried) {
                 ..Default::default()
             },
         )),
+        request_id: once(),
         ..Default::default()
     };
     let service = "PaymentMethodsService";
@@ -262,11 +263,13 @@ async fn people(all: &mut Tried) {
     let request = v1::SetDefaultPaymentMethodRequest {
         customer: name.clone(),
         payment_method: second.name.clone(),
+        request_id: once(),
         ..Default::default()
     };
     let _: v1::Customer = all.change(&format!("{service}/SetDefaultPaymentMethod"), &request).await;
     let v1::PaymentMethod { name, etag, .. } = second;
-    let request = v1::DeletePaymentMethodRequest { name, etag, ..Default::default() };
+    let request =
+        v1::DeletePaymentMethodRequest { name, etag, request_id: once(), ..Default::default() };
     let _: v1::PaymentMethod =
         all.change(&format!("{service}/DeletePaymentMethod"), &request).await;
 }
@@ -311,7 +314,8 @@ async fn agreements(all: &mut Tried) {
         all.change(&format!("{service}/UndoChangeSubscription"), &request).await;
     let request = v1::PauseSubscriptionRequest { name: name(), ..Default::default() };
     let _: v1::Subscription = all.change(&format!("{service}/PauseSubscription"), &request).await;
-    let request = v1::ResumeSubscriptionRequest { name: name(), ..Default::default() };
+    let request =
+        v1::ResumeSubscriptionRequest { name: name(), request_id: once(), ..Default::default() };
     let _: v1::Subscription = all.change(&format!("{service}/ResumeSubscription"), &request).await;
     let request = v1::CancelSubscriptionRequest {
         name: name(),

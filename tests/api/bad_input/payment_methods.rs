@@ -8,7 +8,7 @@ use rstest::rstest;
 
 use super::{
     CUSTOMER, INSTANT, METHOD, NO_CUSTOMER, NO_ETAG, NO_INSTANT, NO_METHOD, check, fields, instant,
-    nowhere, state, with,
+    nowhere, once, state, with,
 };
 use crate::{
     given,
@@ -40,6 +40,7 @@ async fn each_bad_card_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) {
             token: "tok_visa_ok".to_owned(),
             ..Default::default()
         })),
+        request_id: once(),
         ..Default::default()
     };
     let wrong: [(Spoil, &str, &str); 14] = [
@@ -108,7 +109,7 @@ async fn each_bad_card_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) {
     rows.extend([
         fields(
             method,
-            &v1::CreatePaymentMethodRequest::default(),
+            &v1::CreatePaymentMethodRequest { request_id: once(), ..Default::default() },
             &[("payment_method", "must be set")],
         ),
         fields(
@@ -179,8 +180,12 @@ async fn each_bad_choice_of_a_card_is_told_so(#[values(Sqlite, Postgres)] engine
     let names = given::one_of_each(&portal).await;
     let v1::PaymentMethod { name: detached, etag, .. } =
         given::card(&portal, &names.customer, "tok_visa_ok.second").await;
-    let delete =
-        v1::DeletePaymentMethodRequest { name: detached.clone(), etag, ..Default::default() };
+    let delete = v1::DeletePaymentMethodRequest {
+        name: detached.clone(),
+        etag,
+        request_id: once(),
+        ..Default::default()
+    };
     portal.methods().delete_payment_method(portal.ask(delete.clone())).await.unwrap();
     let eva = portal.world.member("Eva", "tok_visa_lost_card").await;
     given::course(&portal, &eva).await;
@@ -193,6 +198,7 @@ async fn each_bad_choice_of_a_card_is_told_so(#[values(Sqlite, Postgres)] engine
     let default = |customer: &str, method: &str| v1::SetDefaultPaymentMethodRequest {
         customer: customer.to_owned(),
         payment_method: method.to_owned(),
+        request_id: once(),
         ..Default::default()
     };
     let backup = |customer: &str, method: &str| v1::SetBackupPaymentMethodRequest {
@@ -230,12 +236,20 @@ async fn each_bad_choice_of_a_card_is_told_so(#[values(Sqlite, Postgres)] engine
         state("SetBackupPaymentMethod", &backup(&eva, &lost), "PAYMENT_METHOD_BLOCKED", blocked),
         fields(
             "DeletePaymentMethod",
-            &v1::DeletePaymentMethodRequest { etag: String::new(), ..delete.clone() },
+            &v1::DeletePaymentMethodRequest {
+                etag: String::new(),
+                request_id: once(),
+                ..delete.clone()
+            },
             &[("etag", NO_ETAG)],
         ),
         state(
             "DeletePaymentMethod",
-            &v1::DeletePaymentMethodRequest { etag: "\"2\"".to_owned(), ..delete.clone() },
+            &v1::DeletePaymentMethodRequest {
+                etag: "\"2\"".to_owned(),
+                request_id: once(),
+                ..delete.clone()
+            },
             "PAYMENT_METHOD_DETACHED",
             "the payment method is detached already",
         ),

@@ -167,7 +167,11 @@ async fn each_bad_move_of_a_subscription_is_told_so(#[values(Sqlite, Postgres)] 
         resume_time,
         ..Default::default()
     };
-    let resume = v1::ResumeSubscriptionRequest { name: name.clone(), ..Default::default() };
+    let resume = || v1::ResumeSubscriptionRequest {
+        name: name.clone(),
+        request_id: once(),
+        ..Default::default()
+    };
     let list = v1::ListSubscriptionsRequest::default();
     let rows = vec![
         fields("ChangeSubscription", &change, &[("plan", "or quantity must be set")]),
@@ -219,7 +223,7 @@ async fn each_bad_move_of_a_subscription_is_told_so(#[values(Sqlite, Postgres)] 
         ),
         state(
             "ResumeSubscription",
-            &resume,
+            &resume(),
             "SUBSCRIPTION_NOT_PAUSED",
             "the subscription is not paused",
         ),
@@ -251,7 +255,7 @@ async fn each_bad_move_of_a_subscription_is_told_so(#[values(Sqlite, Postgres)] 
     ];
     check(&portal, SERVICE, rows).await;
 
-    subscriptions.resume_subscription(portal.ask(resume.clone())).await.unwrap();
+    subscriptions.resume_subscription(portal.ask(resume())).await.unwrap();
     subscriptions.cancel_subscription(portal.ask(cancel(When::PeriodEnd))).await.unwrap();
     let ending = ["ALREADY_ENDING", "the subscription already ends on its own; undo that first"];
     let rows = vec![
@@ -269,7 +273,7 @@ async fn each_bad_move_of_a_subscription_is_told_so(#[values(Sqlite, Postgres)] 
         state("PauseSubscription", &pause(None), over[0], over[1]),
         state(
             "ResumeSubscription",
-            &resume,
+            &resume(),
             "SUBSCRIPTION_NOT_PAUSED",
             "the subscription is not paused",
         ),
