@@ -5,6 +5,7 @@ mod cases;
 mod policies;
 
 pub use cases::{hold, method_replaced, release, retry_now};
+pub(super) use policies::check_named;
 pub use policies::{PolicyUpdate, create_policy, delete_policy, policy, update_policy};
 
 use super::{Act, AppError, Result, standing};

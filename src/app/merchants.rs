@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{
     AppError, Result, Rondo, Violation, accounts,
     customers::{ZONE, is_language_tag},
-    line,
+    dunning, line,
 };
 use crate::{
     domain::{
@@ -110,6 +110,7 @@ pub async fn update_merchant(
     update: MerchantUpdate,
 ) -> Result<Merchant> {
     let old = merchant(repo, id).await?;
+    let now = rondo.times(&old).now;
     AppError::check_etag(id, seen, old.version)?;
     let names_accounts = update.gateway.is_some() || update.other_gateways.is_some();
     let whole = MerchantTerms {
@@ -129,11 +130,7 @@ pub async fn update_merchant(
         accounts::check_configured(rondo, &whole.gateway, &whole.other_gateways)?;
     }
     if let Some(policy) = whole.dunning_policy {
-        let found = repo.dunning_policies(id, &[policy]).await?;
-        if !found.iter().any(|found| found.deleted_at.is_none()) {
-            let message = "must be one of the merchant's dunning policies";
-            return Err(AppError::invalid("merchant.dunning_policy", message));
-        }
+        dunning::check_named(repo, id, policy, "merchant.dunning_policy", now).await?;
     }
     let merchant = Merchant {
         id,

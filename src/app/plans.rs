@@ -14,7 +14,7 @@ pub use delete::{delete_plan, undelete_plan};
 pub use effect::{Effect, RevenueChange, Treatment};
 pub use update::{OnUpdate, PlanUpdate, update_plan};
 
-use super::{Act, AppError, Result, Violation, entitlements, line};
+use super::{Act, AppError, Result, Violation, dunning, entitlements, line};
 use crate::domain::{
     catalog::{Plan, PlanState, PlanVersion, Terms, VersionNumber},
     changes::Changes,
@@ -138,12 +138,8 @@ fn current_version(act: &Act<'_>, plan: &Plan, terms: Terms) -> PlanVersion {
 
 async fn check_policy(act: &mut Act<'_>, policy: Option<Id<kind::DunningPolicy>>) -> Result<()> {
     let Some(policy) = policy else { return Ok(()) };
-    let found = act.repo.dunning_policies(act.merchant.id, &[policy]).await?;
-    if found.iter().any(|found| found.deleted_at.is_none()) {
-        Ok(())
-    } else {
-        Err(AppError::invalid("plan.dunning_policy", "must be one of your dunning policies"))
-    }
+    let (merchant, now) = (act.merchant_id(), act.now());
+    dunning::check_named(act.repo, merchant, policy, "plan.dunning_policy", now).await
 }
 
 fn event(act: &Act<'_>, plan: &Plan, kind: EventKind) -> Event {

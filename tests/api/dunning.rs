@@ -1,14 +1,21 @@
 //! Dunning as staff see to it: policies, and moving a case.
 
-use rondo::grpc::proto::v1::{
-    self, dunning_case::State, dunning_service_client::DunningServiceClient,
-    invoices_service_client::InvoicesServiceClient,
+use rondo::{
+    domain::{
+        changes::Changes,
+        dunning::{Ladder, LadderDraft, Step},
+    },
+    grpc::proto::v1::{
+        self, dunning_case::State, dunning_service_client::DunningServiceClient,
+        invoices_service_client::InvoicesServiceClient,
+    },
 };
 use rstest::rstest;
 use tonic::{Code, transport::Channel};
 
 use crate::{
-    portal::{Portal, euro, reason},
+    bad_input::{self, once},
+    portal::{Portal, euro, monthly, reason},
     support::{
         Engine::{self, Postgres, Sqlite},
         member::Member,
@@ -194,6 +201,50 @@ async fn a_case_rests_as_long_as_it_is_held(#[values(Sqlite, Postgres)] engine: 
     assert_eq!(get(&portal, &case.name).await.state(), State::Exhausted);
 }
 
+/// The networks' limits may have become narrower since the policy was saved.
+#[rstest]
+#[tokio::test]
+async fn a_plan_whose_ladder_could_break_a_limit_is_refused_when_it_is_saved(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let portal = Portal::on(engine).await;
+    let policy = dunning(&portal).create_dunning_policy(portal.ask(wish(courses()))).await.unwrap();
+    let policy = policy.into_inner().name;
+    save_without_a_check(&portal, &policy, 9).await;
+
+    let told = "must keep the card networks' limits; change its ladder first: steps[7].retry: must \
+                not be set from this step on, only reminded: Visa allows 8 attempts for one invoice, \
+                the first one included";
+    let plan = v1::Plan {
+        display_name: "Monthly".to_owned(),
+        terms: Some(monthly(2_000)),
+        dunning_policy: policy.clone(),
+        ..Default::default()
+    };
+    let request = v1::CreatePlanRequest { plan: Some(plan), ..Default::default() };
+    let refused = portal.plans().create_plan(portal.ask(request.clone())).await.unwrap_err();
+    assert_eq!(
+        bad_input::told(&refused),
+        format!(
+            "InvalidArgument FIELDS_INVALID: plan.dunning_policy {told} [plan.dunning_policy] {told}"
+        )
+    );
+    save_without_a_check(&portal, &policy, 7).await;
+    portal.plans().create_plan(portal.ask(request)).await.unwrap();
+}
+
+/// Gives a policy so many retries, eight days apart, whatever the networks say of it.
+async fn save_without_a_check(portal: &Portal, policy: &str, retries: usize) {
+    let id = policy.strip_prefix("dunningPolicies/").unwrap().parse().unwrap();
+    let mut repo = portal.world.rondo.store.begin().await.unwrap();
+    let found = repo.dunning_policies(portal.world.merchant_id, &[id]).await.unwrap().remove(0);
+    let mut draft: LadderDraft = found.ladder.clone().into();
+    draft.steps = vec![Step { after_days: 8, ..draft.steps[0] }; retries];
+    let policy = found.revised(&found.name, Ladder::try_from(draft).unwrap()).unwrap();
+    repo.write(Changes { dunning_policies: vec![policy], ..Changes::default() }).await.unwrap();
+    repo.commit().await.unwrap();
+}
+
 #[rstest]
 #[tokio::test]
 async fn staff_may_try_again_but_not_what_the_issuer_forbade(
@@ -234,6 +285,7 @@ async fn a_new_default_card_is_tried_at_once(#[values(Sqlite, Postgres)] engine:
             },
         )),
         set_default: true,
+        request_id: once(),
         ..Default::default()
     };
     portal.methods().create_payment_method(portal.ask(request)).await.unwrap();

@@ -1,16 +1,18 @@
 //! Dunning policies. Open cases keep the ladder that they began with: a change is for new ones.
 
+use chrono::{DateTime, Utc};
+
 use crate::{
     app::{Act, AppError, Result, Violation},
     domain::{
         catalog::Plan,
         changes::Changes,
-        dunning::{BadName, DunningPolicy, Ladder, LadderDraft},
+        dunning::{BadName, DunningPolicy, Ladder, LadderDraft, LadderFault},
         ids::{Id, kind},
         payment::rules::RuleBook,
         version::Version,
     },
-    store::{Page, PlanFilter},
+    store::{Page, PlanFilter, Repository},
 };
 
 /// Plans that are read at once.
@@ -25,8 +27,8 @@ pub struct PolicyUpdate {
     pub ladder: Option<LadderDraft>,
 }
 
-/// Keeps a policy. A ladder that could break a network's limit by today's rules is refused (RULES
-/// RET-6).
+/// Keeps a policy. A ladder that could break a network's limit, by today's rules or by those that are
+/// announced, is refused (RULES RET-6).
 pub async fn create_policy(
     act: &mut Act<'_>,
     name: &str,
@@ -118,8 +120,40 @@ async fn write(act: &mut Act<'_>, policy: DunningPolicy) -> Result<DunningPolicy
     self::policy(act, id).await
 }
 
+/// Refuses that a plan or a merchant goes by `policy`, told as `field`, if it is none of the merchant's or
+/// if its ladder could break a limit that came after it was saved (RULES RET-6).
+pub async fn check_named(
+    repo: &mut dyn Repository,
+    merchant: Id<kind::Merchant>,
+    policy: Id<kind::DunningPolicy>,
+    field: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let found = repo.dunning_policies(merchant, &[policy]).await?;
+    let Some(policy) = found.into_iter().find(|policy| policy.deleted_at.is_none()) else {
+        let message = "must be one of the merchant's dunning policies";
+        return Err(AppError::invalid(field, message));
+    };
+    match within_limits(policy.ladder.into(), now) {
+        Ok(_) => Ok(()),
+        Err(faults) => {
+            let message = format!(
+                "must keep the card networks' limits; change its ladder first: {}",
+                faults[0]
+            );
+            Err(AppError::invalid(field, message))
+        }
+    }
+}
+
+/// A ladder that keeps the networks' limits as they are now and as they are known to become.
+fn within_limits(draft: LadderDraft, now: DateTime<Utc>) -> Result<Ladder, Vec<LadderFault>> {
+    let ladder = Ladder::new(draft, RuleBook::at(now.date_naive()))?;
+    Ladder::new(ladder.into(), RuleBook::newest())
+}
+
 fn checked(act: &Act<'_>, draft: LadderDraft) -> Result<Ladder, Vec<Violation>> {
-    Ladder::new(draft, RuleBook::at(act.now().date_naive())).map_err(|faults| {
+    within_limits(draft, act.now()).map_err(|faults| {
         faults
             .into_iter()
             .map(|fault| Violation {

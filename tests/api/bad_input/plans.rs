@@ -210,7 +210,7 @@ fn wrong_rest() -> Vec<Wrong> {
         one(
             |p| p.dunning_policy = NO_POLICY.into(),
             "plan.dunning_policy",
-            "must be one of your dunning policies",
+            "must be one of the merchant's dunning policies",
         ),
         (
             |p| {
