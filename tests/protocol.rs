@@ -523,6 +523,7 @@ fn paid() -> News {
         reference: "ch_1".to_owned(),
         amount: euro(),
         network_transaction: None,
+        network_advice: None,
         method: None,
     })
 }

@@ -308,6 +308,7 @@ fn paid(taking: &Taking) -> Paid {
         reference: taking.reference.clone(),
         amount: taking.amount,
         network_transaction: None,
+        network_advice: None,
         method: None,
     }
 }

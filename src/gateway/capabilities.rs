@@ -11,8 +11,6 @@ use serde::Serialize;
 #[expect(clippy::struct_excessive_bools, reason = "each is one independent fact about a gateway")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Capabilities {
-    /// How a renewal is collected.
-    pub off_session: OffSession,
     /// What a second sending of one order does.
     pub idempotency: Idempotency,
     /// How a charge can be found again.
@@ -27,27 +25,13 @@ pub struct Capabilities {
     pub can_cancel: bool,
     /// Whether it lists what it took.
     pub has_statement: bool,
-    /// The longest that a charge call is known to take.
-    pub max_latency: Duration,
-    /// A charge must be ordered this long before it is due (mandates with a pre-debit notice).
-    pub lead_time: Duration,
-    /// How money goes back.
-    pub refunds: Refunds,
-    /// Whether [`Gateway::setup`](super::Gateway::setup) works.
+    /// Whether a part of a charge can go back, not the whole alone.
+    pub partial_refunds: bool,
+    /// Whether [`Gateway::setup`](super::Gateway::setup) works. Where nothing can be stored, there is
+    /// nothing to charge: each cycle is asked for with a link to the pay page.
     pub hosted_setup: bool,
     /// Whether [`Gateway::checkout`](super::Gateway::checkout) works.
     pub hosted_checkout: bool,
-    /// The longest own reference that the gateway keeps, in characters.
-    pub reference_max_len: usize,
-}
-
-/// How a renewal is collected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum OffSession {
-    /// The stored method is charged.
-    Charge,
-    /// The customer is sent a link each time.
-    LinkPerCycle,
 }
 
 /// What a second sending of one order does: the six kinds that gateways have.
@@ -103,13 +87,4 @@ pub enum Lookup {
     ById,
     /// Not at all.
     None,
-}
-
-/// How money goes back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Refunds {
-    /// Whether a part can be refunded.
-    pub partial: bool,
-    /// Whether it takes a settled charge; before that, only a full void works.
-    pub after_settlement_only: bool,
 }

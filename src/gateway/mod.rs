@@ -23,7 +23,7 @@ pub use answer::{
     GatewayError, HostedPage, RefundOutcome, RefundSighting, Remedy, Returns, SetupState, Sighting,
     Statement,
 };
-pub use capabilities::{Capabilities, Idempotency, Lookup, OffSession, Refunds};
+pub use capabilities::{Capabilities, Idempotency, Lookup};
 pub use order::{ChargeOrder, ChargeTrace, CheckoutOrder, RefundOrder, SetupOrder};
 pub use webhook::{Delivery, News, WebhookError, WebhookNews};
 

@@ -19,9 +19,8 @@ use crate::{
     domain::money::Money,
     gateway::{
         Capabilities, ChargeOrder, ChargeTrace, CheckoutOrder, Delivery, Gateway, GatewayError,
-        HostedPage, Idempotency, Lookup, OffSession, Outcome, RefundOrder, RefundOutcome,
-        RefundSighting, Refunds, Returns, SetupOrder, SetupState, Sighting, Statement,
-        WebhookError, WebhookNews,
+        HostedPage, Idempotency, Lookup, Outcome, RefundOrder, RefundOutcome, RefundSighting,
+        Returns, SetupOrder, SetupState, Sighting, Statement, WebhookError, WebhookNews,
     },
 };
 
@@ -51,7 +50,6 @@ fn drawn(dice: &Dice) -> Capabilities {
         (Idempotency::FrozenReplay { ttl: day }, Lookup::None),
     ]);
     Capabilities {
-        off_session: OffSession::Charge,
         idempotency,
         lookup,
         answers_later: true,
@@ -59,12 +57,9 @@ fn drawn(dice: &Dice) -> Capabilities {
         webhooks_cover_declines: dice.says(700),
         can_cancel: dice.says(800),
         has_statement: dice.says(800),
-        max_latency: Duration::from_secs(25),
-        lead_time: Duration::ZERO,
-        refunds: Refunds { partial: true, after_settlement_only: false },
+        partial_refunds: true,
         hosted_setup: false,
         hosted_checkout: true,
-        reference_max_len: 255,
     }
 }
 

@@ -553,6 +553,7 @@ fn paid(charge: &Charge) -> Paid {
         reference: charge.reference.clone(),
         amount: charge.amount,
         network_transaction: Some(format!("nt_{}", charge.reference)),
+        network_advice: None,
         method: charge.method.clone(),
     }
 }

@@ -254,7 +254,7 @@ async fn what_was_taken_is_listed_with_what_went_back_of_it() {
 #[tokio::test]
 async fn parts_of_a_charge_go_back_until_nothing_is_left() {
     for provider in all().await {
-        if !provider.gateway().capabilities().refunds.partial {
+        if !provider.gateway().capabilities().partial_refunds {
             continue;
         }
         let order = charge(1, &provider.card(Card::Pays).unwrap());

@@ -136,6 +136,25 @@ async fn a_lost_card_that_is_taken_out_and_put_in_again_is_not_charged(
 
 #[rstest]
 #[tokio::test]
+async fn a_number_for_one_use_is_not_billed_again(#[values(Sqlite, Postgres)] engine: Engine) {
+    let world = World::on(engine, "2026-01-31").await;
+    let ana = world.customer("Ana").create().await;
+    let card = ana.adds_card("tok_mastercard_ok_mac_41").await;
+    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
+    world.settle().await;
+    course.assert().is_active().was_tried([Succeeded]).await;
+
+    world.advance_to("2026-03-01").await;
+    course.assert().is_past_due().was_tried([]).await;
+    ana.takes_out(&card).await;
+    ana.adds_card(cards::GOOD).await;
+    world.settle().await;
+    course.assert().is_active().was_tried([Succeeded]).await;
+    world.assert_charged(&ana, "20.00 EUR", 2).await;
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_subscription_whose_own_card_is_detached_is_charged_to_the_default(
     #[values(Sqlite, Postgres)] engine: Engine,
 ) {

@@ -311,6 +311,7 @@ mod tests {
             reference: "ch_1".into(),
             amount: Money::new(2_000, eur),
             network_transaction: None,
+            network_advice: None,
             method: None,
         })
     }

@@ -40,6 +40,9 @@ pub struct Paid {
     pub amount: Money,
     /// The network's id of the transaction, kept for later charges.
     pub network_transaction: Option<String>,
+    /// The network's advice that came with the approval: a fact about the card (RULES DEC-3).
+    #[serde(default)]
+    pub network_advice: Option<String>,
     /// The method that paid, if the customer chose it on the gateway's page.
     pub method: Option<StoredMethod>,
 }

@@ -24,10 +24,9 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     AccountConfig, Capabilities, ChargeOrder, ChargeTrace, CheckoutOrder, Delivery, Gateway,
-    GatewayError, HostedPage, Idempotency, Initiator, Lookup, News, OffSession, Outcome, Paid,
-    RefundOrder, RefundOutcome, RefundSighting, RefundState, Refunds, Returns, Reversal,
-    ReversalState, SetupOrder, SetupState, Sighting, Statement, StoredMethod, Taking, ToldRefund,
-    WebhookError, WebhookNews,
+    GatewayError, HostedPage, Idempotency, Initiator, Lookup, News, Outcome, Paid, RefundOrder,
+    RefundOutcome, RefundSighting, RefundState, Returns, Reversal, ReversalState, SetupOrder,
+    SetupState, Sighting, Statement, StoredMethod, Taking, ToldRefund, WebhookError, WebhookNews,
     http::{Channel, NoAnswer, Reply, unknown},
 };
 use crate::domain::{
@@ -40,7 +39,6 @@ use crate::domain::{
 
 /// What the sandbox can do.
 pub const CAPABILITIES: Capabilities = Capabilities {
-    off_session: OffSession::Charge,
     idempotency: Idempotency::FrozenReplay { ttl: Duration::from_hours(24) },
     lookup: Lookup::ByReference,
     answers_later: true,
@@ -48,12 +46,9 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     webhooks_cover_declines: true,
     can_cancel: true,
     has_statement: true,
-    max_latency: Duration::from_secs(5),
-    lead_time: Duration::ZERO,
-    refunds: Refunds { partial: true, after_settlement_only: false },
+    partial_refunds: true,
     hosted_setup: true,
     hosted_checkout: true,
-    reference_max_len: 255,
 };
 
 /// One account at a sandbox.
@@ -272,6 +267,7 @@ fn outcome(charge: wire::Charge) -> Result<Outcome, GatewayError> {
             reference,
             amount: Money::new(charge.amount, charge.currency),
             network_transaction: charge.network_transaction,
+            network_advice: charge.network_advice,
             method: charge.method.map(stored),
         })),
         (wire::ChargeStatus::Pending, _) => Ok(Outcome::Pending { reference }),

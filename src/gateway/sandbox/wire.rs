@@ -58,6 +58,8 @@ pub(super) struct Charge {
     pub decline: Option<Decline>,
     pub action_url: Option<String>,
     pub network_transaction: Option<String>,
+    #[serde(default)]
+    pub network_advice: Option<String>,
     pub method: Option<Method>,
 }
 

@@ -42,8 +42,8 @@ use self::{
 };
 use super::{
     AccountConfig, Capabilities, ChargeOrder, ChargeTrace, CheckoutOrder, Delivery, Gateway,
-    GatewayError, HostedPage, Idempotency, Lookup, OffSession, Outcome, RefundOrder, RefundOutcome,
-    RefundSighting, Refunds, Returns, SetupOrder, SetupState, Sighting, Statement, WebhookError,
+    GatewayError, HostedPage, Idempotency, Lookup, Outcome, RefundOrder, RefundOutcome,
+    RefundSighting, Returns, SetupOrder, SetupState, Sighting, Statement, WebhookError,
     WebhookNews, http::Channel,
 };
 
@@ -55,7 +55,6 @@ pub fn is_live(secret_key: &str) -> Option<bool> {
 
 /// What Stripe can do.
 pub const CAPABILITIES: Capabilities = Capabilities {
-    off_session: OffSession::Charge,
     idempotency: Idempotency::FrozenReplay { ttl: Duration::from_hours(24) },
     lookup: Lookup::ByReference,
     answers_later: true,
@@ -65,13 +64,10 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     can_cancel: true,
     has_statement: true,
     // Stripe's own clients wait this long before they give up.
-    max_latency: Duration::from_secs(80),
-    lead_time: Duration::ZERO,
-    refunds: Refunds { partial: true, after_settlement_only: false },
+    partial_refunds: true,
     hosted_setup: true,
     hosted_checkout: true,
     // What one value of metadata holds.
-    reference_max_len: 500,
 };
 
 /// The most pages of a list that one look-up reads. A list that goes on is no proof of anything.

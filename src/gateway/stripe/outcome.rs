@@ -206,16 +206,15 @@ fn paid(intent: &wire::PaymentIntent) -> Result<Paid, GatewayError> {
     let taken = intent.amount_received.unwrap_or(intent.amount);
     let amount = amount::decode(taken, &intent.currency)
         .ok_or_else(|| unreadable("an amount in a currency that we cannot hold"))?;
-    let card = intent
-        .latest_charge
-        .as_ref()
-        .and_then(Expandable::object)
-        .and_then(|charge| charge.payment_method_details.as_ref()?.card.as_ref());
+    let charge = intent.latest_charge.as_ref().and_then(Expandable::object);
+    let card = charge.and_then(|charge| charge.payment_method_details.as_ref()?.card.as_ref());
+    let said = charge.and_then(|charge| charge.outcome.as_ref());
     let method = intent.payment_method.as_ref().and_then(Expandable::object);
     Ok(Paid {
         reference: intent.id.clone(),
         amount,
         network_transaction: card.and_then(|card| card.network_transaction_id.clone()),
+        network_advice: said.and_then(|said| said.network_advice_code.clone()),
         method: method.filter(|_| stores_its_method(intent)).map(method::stored),
     })
 }
@@ -299,6 +298,7 @@ mod tests {
                 reference: "pi_1".to_owned(),
                 amount: dollars(1500),
                 network_transaction: Some("104102978678771".to_owned()),
+                network_advice: None,
                 method: None,
             })
         );

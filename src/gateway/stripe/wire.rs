@@ -92,6 +92,13 @@ pub enum IntentStatus {
 pub struct Charge {
     pub amount_refunded: Option<i64>,
     pub payment_method_details: Option<ChargeMethod>,
+    pub outcome: Option<ChargeOutcome>,
+}
+
+/// What the network said beside its answer.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ChargeOutcome {
+    pub network_advice_code: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -28,6 +28,7 @@ pub fn by_staff(
             reference: reference.to_string(),
             amount: standing.attempt.amount,
             network_transaction: None,
+            network_advice: None,
             method: None,
         }),
         Verdict::NotCharged => News::NeverHappened,

@@ -263,6 +263,7 @@ pub(crate) fn paid(minor: i64) -> News {
         reference: "ch_1".to_owned(),
         amount: eur(minor),
         network_transaction: None,
+        network_advice: None,
         method: None,
     })
 }

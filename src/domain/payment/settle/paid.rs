@@ -17,10 +17,12 @@ use crate::domain::{
     payment::{
         PaymentState,
         attempt::{AttemptState, Initiator},
+        decline::{DeclineClass, Flag},
         method::StoredMethod,
         outcome::Paid,
         refund::{Refund, RefundOrigin},
         reversal::{least, less},
+        rules::RuleBook,
     },
     subscription::{OtherDebts, SubscriptionState},
 };
@@ -53,7 +55,9 @@ pub(super) fn settle(
     if is_late {
         changes.events.push(s.owed.payment.event(EventKind::PaymentLateSuccess, None, now, mint));
     }
-    if bring(&mut s, paid.amount, Some(paid), &mut changes, now, mint) {
+    let moved = bring(&mut s, paid.amount, Some(paid), &mut changes, now, mint);
+    learn_of_card(&mut s, paid, &mut changes, now, mint);
+    if moved {
         changes.payments.push(s.owed.payment);
     }
     changes.attempts.push(s.attempt);
@@ -276,6 +280,28 @@ fn remember_method(
     {
         // What the customer confirmed themselves is what later charges refer to (RULES §2.1).
         method.original_transaction.clone_from(&paid.network_transaction);
+        changes.payment_methods.push(method.clone());
+    }
+}
+
+/// What the network says of a card beside its approval holds for later charges: a number for one use is
+/// not billed again (RULES DEC-3, advice 41).
+fn learn_of_card(
+    s: &mut Standing,
+    paid: &Paid,
+    changes: &mut Changes,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) {
+    let Some(advice) = paid.network_advice.as_deref() else { return };
+    let rules = RuleBook::at(now.date_naive());
+    let is_spent = rules.card_facts(s.attempt.network, advice).contains(&Flag::SingleUse);
+    let charged = s.owed.charged.as_mut().filter(|method| is_spent && method.is_chargeable());
+    if let Some(method) = charged {
+        method.blocked = Some(DeclineClass::Never);
+        method.blocked_at = Some(now);
+        changes.events.push(method.event(EventKind::PaymentMethodUpdated, now, mint));
+        changes.payment_methods.retain(|written| written.id != method.id);
         changes.payment_methods.push(method.clone());
     }
 }

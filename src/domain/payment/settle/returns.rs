@@ -200,7 +200,13 @@ impl World {
         let taken = if is_taken { amount.minor() } else { 0 };
         self.charges.push(Charge { taken, ..Charge::default() });
         let news = if is_taken {
-            News::Paid(Paid { reference, amount, network_transaction: None, method: None })
+            News::Paid(Paid {
+                reference,
+                amount,
+                network_transaction: None,
+                network_advice: None,
+                method: None,
+            })
         } else {
             declined(DeclineClass::WaitFunds)
         };

@@ -543,6 +543,7 @@ fn a_card_that_the_customer_ticked_on_the_page_is_charged_from_then_on() {
         reference: "ch_2".to_owned(),
         amount: eur(2_000),
         network_transaction: Some("nti_1".to_owned()),
+        network_advice: None,
         method: Some(stored("tok_new", Expiry { year: 2031, month: 1 })),
     });
     let mut unticked = standing.clone();
@@ -574,6 +575,7 @@ fn later_charges_refer_to_what_the_customer_confirmed_last(
         reference: "ch_2".to_owned(),
         amount: eur(2_000),
         network_transaction: Some("nti_new".to_owned()),
+        network_advice: None,
         method: None,
     });
     let changes = heard(standing, news).changes;

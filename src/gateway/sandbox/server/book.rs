@@ -64,6 +64,9 @@ pub(super) struct Charge {
     pub stale_lookups: u32,
     #[serde(default)]
     pub refunds: Refunds,
+    /// What the network said of the card, if it is paid.
+    #[serde(default)]
+    pub network_advice: Option<String>,
     /// The page that the customer paid on, and whether the card is kept.
     pub page: Option<String>,
     pub keeps_method: bool,

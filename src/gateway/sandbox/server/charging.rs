@@ -161,6 +161,7 @@ pub(super) fn asks_to_authenticate(pen: &Pen, token: &str) -> Result<bool, Refus
     Ok(match card.step(pen.book().uses(token)).result {
         Verdict::AuthenticationRequired | Verdict::ActionRequired => true,
         Verdict::Paid
+        | Verdict::PaidWithAdvice(_)
         | Verdict::Declined(_)
         | Verdict::SettlesAfter(_)
         | Verdict::FailsAfter(_)
@@ -246,6 +247,7 @@ fn execute(
         failing_lookups: step.failing_lookups,
         stale_lookups: step.stale_lookups,
         refunds: step.refunds,
+        network_advice: step.result.advice(),
         page: page.map(|(id, _)| id.to_owned()),
         keeps_method: page.is_some_and(|(_, keeps_method)| keeps_method),
         version: 0,
@@ -266,7 +268,7 @@ fn first_state(verdict: &Verdict) -> State {
         succeeds_after,
     };
     match verdict {
-        Verdict::Paid => State::Succeeded,
+        Verdict::Paid | Verdict::PaidWithAdvice(_) => State::Succeeded,
         Verdict::Declined(reason) => declined(reason, None),
         Verdict::AuthenticationRequired => declined("authentication_required", None),
         Verdict::ActionRequired => State::ActionRequired,

@@ -60,6 +60,8 @@ pub(super) enum Arrival {
 pub(super) enum Verdict {
     #[default]
     Paid,
+    /// Paid, with this advice of the network's about the card.
+    PaidWithAdvice(u32),
     /// By the reason's words in the token.
     Declined(String),
     AuthenticationRequired,
@@ -67,6 +69,13 @@ pub(super) enum Verdict {
     SettlesAfter(u32),
     FailsAfter(u32),
     LateSuccessAfter(u32),
+}
+
+impl Verdict {
+    /// What the network says of the card beside an approval.
+    pub fn advice(&self) -> Option<String> {
+        if let Self::PaidWithAdvice(code) = self { Some(format!("{code:02}")) } else { None }
+    }
 }
 
 /// How the answer of an executed charge is told.

@@ -39,6 +39,7 @@ pub(super) struct ChargeJson<'a> {
     pub decline: Option<DeclineJson>,
     pub action_url: Option<String>,
     pub network_transaction: Option<String>,
+    pub network_advice: Option<String>,
     pub method: Option<MethodJson>,
     pub version: u32,
     pub created_at: DateTime<Utc>,
@@ -133,6 +134,7 @@ impl Wire {
             action_url: (*state == State::ActionRequired)
                 .then(|| self.page_url("authenticate", &charge.id)),
             network_transaction: succeeded.then(|| charge.id.replacen("ch_", "nt_", 1)),
+            network_advice: charge.network_advice.clone().filter(|_| succeeded),
             method: charge
                 .keeps_method
                 .then(|| self.method(&charge.token, charge.customer.as_deref()))
@@ -314,6 +316,7 @@ fn reference<'a>(book: &'a Book, charge: &str) -> &'a str {
 pub(super) fn as_duplicate(mut told: Value) -> Value {
     told["status"] = json!("declined");
     told["network_transaction"] = Value::Null;
+    told["network_advice"] = Value::Null;
     told["decline"] = json!({
         "code": "duplicate",
         "network": "other",

@@ -148,6 +148,12 @@ const fn result(
 pub(super) const RESULTS: &[Outcome] = &[
     result("ok", Number::None, |_| Verdict::Paid, "paid"),
     result(
+        "ok_mac",
+        Number::Needed,
+        Verdict::PaidWithAdvice,
+        "paid, with this advice of Mastercard's about the card: 41 is a number for one use",
+    ),
+    result(
         "authentication_required",
         Number::None,
         |_| Verdict::AuthenticationRequired,
