@@ -132,11 +132,6 @@ fn refused(id: Id<kind::Attempt>, refusal: NotForStaff) -> AppError {
             let message = format!("{}; there is nothing left to say", said_of(state));
             AppError::precondition("ATTEMPT_SETTLED", id, message).with("state", name(state))
         }
-        NotForStaff::Accepted(state) => {
-            let message =
-                format!("{}; wait until the gateway tells what becomes of it", said_of(state));
-            AppError::precondition("ATTEMPT_UNDER_WAY", id, message).with("state", name(state))
-        }
         NotForStaff::Held { until } => {
             let until = until.to_rfc3339();
             let message = format!(

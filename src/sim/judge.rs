@@ -19,8 +19,8 @@ use crate::domain::{
     subscription::{Subscription, SubscriptionState},
 };
 
-/// After so long no attempt is undecided, but for those that staff was told of: a debit's answer, or the
-/// last probe.
+/// After so long no attempt is undecided: a debit's answer has come, or staff has said a day after the last
+/// probe what nobody else can tell.
 const DECIDED_WITHIN: TimeDelta = TimeDelta::days(20);
 
 /// What staff is told of that only a person can decide or has to know. Whatever else was set aside is a
@@ -95,7 +95,6 @@ impl Judge<'_> {
 
     /// Captures less refunds are what the ledger says, and no more than what was owed (P-1).
     fn money(&self, found: &mut Findings) {
-        let stuck: BTreeSet<_> = self.books.stuck.iter().map(|one| one.object.as_str()).collect();
         let open: BTreeSet<_> = self
             .books
             .attempts
@@ -122,7 +121,7 @@ impl Judge<'_> {
             let recorded = self.books.moved.get(&attempt.id).copied().unwrap_or_default();
             let is_old = attempt.sent_at < self.now - DECIDED_WITHIN;
             let is_open = open.contains(&attempt.id);
-            let is_excused = is_open && (!is_old || stuck.contains(&*attempt.id.to_string()));
+            let is_excused = is_open && !is_old;
             if taken != recorded && !is_excused {
                 found.ledger_differences.push(format!(
                     "the gateway has {taken} of {} ({:?}), and the ledger {recorded}",

@@ -17,6 +17,7 @@ mod portal;
 mod provider;
 mod report;
 mod returns;
+mod staff;
 mod stage;
 mod trace;
 mod webhook;

@@ -53,7 +53,7 @@ pub(super) enum Wish {
     HoldCase(usize),
     /// Staff changes a plan.
     RaisePrice,
-    /// Staff puts back what was set aside.
+    /// Staff looks at what is set aside.
     LookAfterStuck,
     /// The nightly reconciliation.
     Reconcile,

@@ -276,17 +276,7 @@ impl World {
     pub(super) async fn look_after(&mut self, wish: Wish) -> anyhow::Result<()> {
         let merchant = self.merchant().id;
         match wish {
-            Wish::LookAfterStuck => {
-                let mut repo = self.rondo.store.begin().await?;
-                let stuck = repo.stuck(Some(merchant), 1_000).await?;
-                for one in &stuck {
-                    self.stage.note(format_args!("stuck: {} {}", one.object, one.reason));
-                    if self.stage.dice.says(60) {
-                        repo.put_back(&one.object, self.rondo.clock.now()).await?;
-                    }
-                }
-                repo.commit().await?;
-            }
+            Wish::LookAfterStuck => self.look_after_stuck().await?,
             Wish::Reconcile => {
                 let accounts: Vec<_> =
                     reconcile::accounts(&self.rondo).map(ToOwned::to_owned).collect();

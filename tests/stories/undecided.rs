@@ -28,7 +28,9 @@ use tonic::Code;
 use crate::support::{
     Engine::{self, Postgres, Sqlite},
     api::reason,
+    course::Course,
     line::{Call, Place::OnTheWayBack},
+    member::Member,
     staff::{NOTE, charged, not_charged},
     world::World,
 };
@@ -116,6 +118,43 @@ async fn dunning_goes_on_where_an_undecided_retry_took_nothing(
     course.assert().is_past_due().was_tried([Declined, NotExecuted, Declined]).await;
     assert_eq!(listed(&world).await, []);
     world.assert_books_agree().await;
+}
+
+/// A debit was accepted, and how it ended the gateway never told.
+async fn accepted_and_never_told(world: &World) -> (Member, Course) {
+    let (ana, course) = world.undecided("Ana", "tok_sepa_settles_after_1").await;
+    course.assert().is_active().was_tried([Pending]).await;
+    world.advance_to("2026-02-25").await;
+    (ana, course)
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_accepted_debit_that_staff_sees_paid_pays(#[values(Sqlite, Postgres)] engine: Engine) {
+    let world = World::on(engine, "2026-01-31").await;
+    let (_, course) = accepted_and_never_told(&world).await;
+    let attempt = course.payment().await.attempts.remove(0);
+    assert_eq!(listed(&world).await.len(), 1);
+
+    world.staff_says(&attempt, charged(&attempt.gateway_reference)).await.unwrap();
+    world.settle().await;
+    course.assert().is_active().has_invoices([Paid]).was_tried([Succeeded]).await;
+    assert_eq!(listed(&world).await, []);
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_accepted_debit_that_staff_sees_failed_is_declined(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let (_, course) = accepted_and_never_told(&world).await;
+    let attempt = course.payment().await.attempts.remove(0);
+
+    world.staff_says(&attempt, not_charged()).await.unwrap();
+    world.settle().await;
+    course.assert().is_past_due().was_tried([Declined]).await;
+    assert_eq!(listed(&world).await, []);
 }
 
 #[rstest]

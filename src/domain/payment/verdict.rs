@@ -107,8 +107,6 @@ impl fmt::Display for Note {
 pub enum NotForStaff {
     /// It is over.
     Settled(AttemptState),
-    /// The gateway has it, and tells by itself what becomes of it.
-    Accepted(AttemptState),
     /// A worker is busy with it until then, or the next one takes it up.
     Held {
         /// When the lease ends or ended, in the world's time.
@@ -134,10 +132,10 @@ impl Attempt {
             | AttemptState::Declined
             | AttemptState::Rejected
             | AttemptState::NotExecuted => return Err(NotForStaff::Settled(self.state)),
-            AttemptState::Pending | AttemptState::ActionRequired => {
-                return Err(NotForStaff::Accepted(self.state));
-            }
-            AttemptState::InFlight | AttemptState::Unknown => {}
+            AttemptState::InFlight
+            | AttemptState::Pending
+            | AttemptState::ActionRequired
+            | AttemptState::Unknown => {}
         }
         if let Some(until) = self.leased_until.filter(|until| world < *until + TAKEN_UP_WITHIN) {
             return Err(NotForStaff::Held { until });
@@ -199,13 +197,11 @@ mod tests {
         Err(NotForStaff::Asked { at: at("2026-02-08T09:00:00Z") })
     )]
     #[case::accepted(
-        Attempt { state: AttemptState::Pending, ..left() },
-        Err(NotForStaff::Accepted(AttemptState::Pending))
+        Attempt { state: AttemptState::Pending, probe_at: Some(at("2026-02-08T09:00:00Z")), ..left() },
+        Err(NotForStaff::Asked { at: at("2026-02-08T09:00:00Z") })
     )]
-    #[case::with_the_customer(
-        Attempt { state: AttemptState::ActionRequired, ..left() },
-        Err(NotForStaff::Accepted(AttemptState::ActionRequired))
-    )]
+    #[case::accepted_and_never_told(Attempt { state: AttemptState::Pending, ..left() }, Ok(()))]
+    #[case::left_by_the_customer(Attempt { state: AttemptState::ActionRequired, ..left() }, Ok(()))]
     #[case::over(
         Attempt { state: AttemptState::Succeeded, ..left() },
         Err(NotForStaff::Settled(AttemptState::Succeeded))

@@ -165,14 +165,14 @@ async fn each_bad_word_of_staffs_is_told_so(#[values(Sqlite, Postgres)] engine: 
         state(
             method,
             &about(&pending),
-            "ATTEMPT_UNDER_WAY",
-            "the gateway has accepted the attempt; wait until the gateway tells what becomes of it",
+            "ATTEMPT_STILL_ASKED",
+            "the gateway may still tell, and is asked again at 2026-02-20T13:00:00+00:00; wait until `rondo stuck` lists the attempt",
         ),
         state(
             method,
             &about(&asked),
-            "ATTEMPT_UNDER_WAY",
-            "the attempt waits for the customer; wait until the gateway tells what becomes of it",
+            "ATTEMPT_STILL_ASKED",
+            "the gateway may still tell, and is asked again at 2026-02-21T12:00:00+00:00; wait until `rondo stuck` lists the attempt",
         ),
     ];
     check(&portal, SERVICE, rows).await;

@@ -7,7 +7,8 @@ use crate::domain::{
     event::EventKind,
     ids::Mint,
     payment::{
-        attempt::News,
+        attempt::{AttemptState, News},
+        decline::{Decline, DeclineClass},
         outcome::Paid,
         verdict::{Note, Verdict},
     },
@@ -23,6 +24,8 @@ pub fn by_staff(
     now: DateTime<Utc>,
     mint: &Mint,
 ) -> Settled {
+    let was_accepted =
+        matches!(standing.attempt.state, AttemptState::Pending | AttemptState::ActionRequired);
     let news = match verdict {
         Verdict::Charged(reference) => News::Paid(Paid {
             reference: reference.to_string(),
@@ -31,6 +34,10 @@ pub fn by_staff(
             network_advice: None,
             method: None,
         }),
+        // The network has seen it, so it was a try.
+        Verdict::NotCharged if was_accepted => {
+            News::Declined { reference: None, decline: Decline::of(DeclineClass::Generic) }
+        }
         Verdict::NotCharged => News::NeverHappened,
     };
     let reason = Some(format!("{}: {note}", verdict.name()));
@@ -51,8 +58,7 @@ mod tests {
         invoice::InvoiceState,
         payment::{
             PaymentState,
-            attempt::{Attempt, AttemptState},
-            decline::DeclineClass,
+            attempt::Attempt,
             settle::given::{START, at, balances, declined, eur, mint, paid, renewal},
         },
     };

@@ -293,12 +293,10 @@ fn ask_later(mut attempt: Attempt, now: DateTime<Utc>) -> Settled {
 /// What staff is told of an attempt that nobody asks after any more.
 fn undecided(attempt: &Attempt) -> String {
     let Attempt { id, probes, .. } = attempt;
-    let told = format!("{id} was asked after {probes} times and is still undecided");
-    if attempt.state == AttemptState::Unknown {
-        format!("{told}; look for it at the gateway, then settle it with `rondo stuck settle`")
-    } else {
-        told
-    }
+    format!(
+        "{id} was asked after {probes} times and is still undecided; look for it at the gateway, then \
+         settle it with `rondo stuck settle`"
+    )
 }
 
 fn waiting(mut s: Standing, state: AttemptState, now: DateTime<Utc>, mint: &Mint) -> Settled {

@@ -1,0 +1,67 @@
+//! The merchant's staff: once a day they look at what is set aside, and say what became of charges that
+//! nobody else can decide, by what they see in the provider's dashboard.
+
+use chrono::{DateTime, Utc};
+
+use super::{gateway::SimGateway, world::World};
+use crate::{
+    app::settle_attempt::settle_attempt,
+    domain::{
+        ids::{Id, kind},
+        payment::{
+            attempt::Attempt,
+            verdict::{Note, Verdict},
+        },
+    },
+    gateway::{Outcome, Sighting},
+};
+
+/// Of a thousand, how many of the other things that are set aside they try again on one day.
+const TRIED_AGAIN: u32 = 60;
+
+impl World {
+    /// A day's look at what is set aside.
+    pub(super) async fn look_after_stuck(&mut self) -> anyhow::Result<()> {
+        let merchant = self.merchant().clone();
+        let mut repo = self.rondo.store.begin().await?;
+        let stuck = repo.stuck(Some(merchant.id), 1_000).await?;
+        let mut undecided = Vec::new();
+        for one in &stuck {
+            self.stage.note(format_args!("stuck: {} {}", one.object, one.reason));
+            if let Ok(attempt) = one.object.parse::<Id<kind::Attempt>>() {
+                undecided.push(attempt);
+            }
+            if self.stage.dice.says(TRIED_AGAIN) {
+                repo.put_back(&one.object, self.rondo.clock.now()).await?;
+            }
+        }
+        let undecided = repo.attempts(merchant.id, &undecided).await?;
+        repo.commit().await?;
+        let note: Note = "seen in the dashboard".parse()?;
+        for attempt in undecided.iter().filter(|known| known.state.is_open()) {
+            let gateway = self.gateways.iter().find(|known| known.name() == attempt.gateway);
+            let Some(verdict) = gateway.and_then(|known| seen(known, attempt)) else { continue };
+            let said = settle_attempt(&self.rondo, &merchant, attempt.id, &verdict, &note).await;
+            let (id, verdict) = (attempt.id, verdict.name());
+            match said {
+                Ok(_) => self.stage.note(format_args!("staff says of {id}: {verdict}")),
+                Err(error) => {
+                    self.stage
+                        .note(format_args!("staff says of {id}: {verdict}, and hears {error}"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the dashboard shows of an attempt, if it shows how it ended. They wait for no payer for whom nobody
+/// waits any more: should that one confirm yet, it is a late success.
+fn seen(gateway: &SimGateway, attempt: &Attempt) -> Option<Verdict> {
+    match gateway.provider().find(attempt.id, DateTime::<Utc>::MAX_UTC).ok()? {
+        Sighting::Found(Outcome::Paid(paid)) => paid.reference.parse().ok().map(Verdict::Charged),
+        Sighting::Found(Outcome::Declined { .. } | Outcome::ActionRequired { .. })
+        | Sighting::NotFound => Some(Verdict::NotCharged),
+        Sighting::Found(Outcome::Pending { .. }) => None,
+    }
+}
