@@ -172,8 +172,10 @@ statements! {
                 where merchant_id = $1 and due_at <= $2 and tries = 0
             ) as is_busy";
 
+    /// One row for each merchant on the world's time, at least one; the inbox is everybody's.
     OLDEST_DUE = "
         select
+            inbox.at as inbox,
             (select min(due_at) from subscription
              where subscription.merchant_id = merchant.merchant_id
                and subscription.due_at is not null) as renew,
@@ -203,8 +205,8 @@ statements! {
             (select min(due_at) from webhook_endpoint
              where webhook_endpoint.merchant_id = merchant.merchant_id
                and webhook_endpoint.due_at is not null) as deliver_events
-        from merchant
-        where clock_now is null";
+        from (select min(due_at) as at from webhook_inbox) as inbox
+        left join merchant on merchant.clock_now is null";
 
     OLDEST_IN_INBOX = "
         select min(due_at) as resolve
@@ -267,7 +269,8 @@ pub async fn is_busy(
 }
 
 /// The columns of [`OLDEST_DUE`], and whose work each is.
-const OLDEST: [(&str, Work); 9] = [
+const OLDEST: [(&str, Work); 10] = [
+    ("inbox", Work::Resolve),
     ("renew", Work::Renew),
     ("collect", Work::Collect),
     ("refund", Work::Collect),
@@ -283,15 +286,13 @@ pub async fn oldest(
     connection: &mut Connection,
     world: DateTime<Utc>,
 ) -> Result<Vec<(Work, DateTime<Utc>)>> {
-    let merchants = sqlx::query(OLDEST_DUE.text());
-    let merchants = merchants.fetch_all(&mut *connection).await.map_err(fault)?;
+    let rows = sqlx::query(OLDEST_DUE.text()).fetch_all(connection).await.map_err(fault)?;
     let mut due = Vec::new();
-    for row in &merchants {
+    for row in &rows {
         for (column, work) in OLDEST {
             due.push((work, row.try_get::<Option<Ts>, _>(column).map_err(fault)?));
         }
     }
-    due.push((Work::Resolve, next_in_inbox(connection).await?.map(Ts)));
 
     let oldest = |work: Work| {
         let of_work = due.iter().filter(|(of, _)| *of == work);
