@@ -41,13 +41,16 @@ use clap::{CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 
 use crate::{app::whole_reason, security::tls};
 
+/// The version, and of an optimised program the commit that it was built of.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("RONDO_REVISION"));
+
 /// The command line was wrong.
 const USAGE: u8 = 2;
 
 #[derive(Debug, Parser)]
 #[command(
     name = "rondo",
-    version,
+    version = VERSION,
     about = "Recurring billing: plans, cycles, dunning and e-mails over gRPC, on SQLite or Postgres",
     after_help = "Examples:\n  \
                   rondo demo                            a year of billing, to look at\n  \

@@ -229,7 +229,7 @@ fn told(outcome: &Outcome) -> String {
     let mut lines = vec![format!(
         "seed {} of rondo {}, trace {}",
         outcome.seed,
-        env!("CARGO_PKG_VERSION"),
+        super::VERSION,
         &outcome.digest[..16]
     )];
     lines.extend(outcome.story.iter().map(|line| format!("  {line}")));
