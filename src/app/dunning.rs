@@ -32,8 +32,9 @@ pub(super) async fn owed(act: &mut Act<'_>, payment: Id<kind::Payment>) -> Resul
 pub(super) fn refused<K: Kind>(subject: Id<K>, refusal: Refusal) -> AppError {
     let reason = match refusal {
         Refusal::Over => "DUNNING_OVER",
-        Refusal::NotDue => "DUNNING_STEP_NOT_DUE",
         Refusal::AttemptInFlight => "PAYMENT_UNDER_WAY",
+        // These two are answers to the engine alone, which takes turns and hears outcomes; no call does.
+        Refusal::NotDue => "DUNNING_STEP_NOT_DUE",
         Refusal::NoAttempt => "NO_ATTEMPT",
         Refusal::WaitsForStaff => "DUNNING_WAITS_FOR_STAFF",
         Refusal::NotHeld => "DUNNING_NOT_HELD",

@@ -67,8 +67,13 @@ pub async fn request(
     let left_of = |attempt: &Attempt| attempt.left_owed(&refunds).minor();
     let fullest = attempts.into_iter().rev().max_by_key(left_of);
     let Some(attempt) = fullest.filter(|attempt| left_of(attempt) > 0) else {
-        let message = "no charge of this payment is known";
-        return Err(AppError::precondition("NO_CHARGE", payment.id, message));
+        // What is left of a payment is what is left of its charges: the books are wrong.
+        return Err(AppError::Store(StoreError::Corrupt {
+            table: "payment",
+            column: "refunded_minor",
+            id: payment.id.to_string(),
+            reason: format!("{left} is left of it, and nothing of its charges"),
+        }));
     };
     // A payment that was taken back in part came in several charges, each of which is given back alone.
     let most = attempt.left_owed(&refunds);

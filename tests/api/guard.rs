@@ -4,14 +4,19 @@ use chrono::TimeDelta;
 use rondo::{
     app::api_keys::{self, NewApiKey},
     domain::api_key::Role,
-    grpc::proto::v1,
+    grpc::{convert::time::timestamp, proto::v1},
 };
 use rstest::rstest;
-use tonic::{Code, Request};
+use tonic::{Code, Request, codec::CompressionEncoding};
+use tonic_types::StatusExt as _;
 
 use crate::{
+    bad_input::{once, told},
     portal::{Portal, key, monthly, reason, with_key},
-    support::Engine::{self, Postgres, Sqlite},
+    support::{
+        Engine::{self, Postgres, Sqlite},
+        api::instant,
+    },
 };
 
 const REQUEST_ID: &str = "8f3b1c52-6d0a-4e7f-9b21-5c4d3e2f1a00";
@@ -79,6 +84,67 @@ async fn a_revoked_key_is_refused_and_a_secret_is_shown_once(
     keys.revoke_api_key(portal.ask(revoke)).await.unwrap();
     let refused = keys.list_api_keys(with_key(list, &made.secret)).await.unwrap_err();
     assert_eq!(reason(&refused), "API_KEY_REVOKED");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_key_is_good_until_it_expires(#[values(Sqlite, Postgres)] engine: Engine) {
+    let portal = Portal::on(engine).await;
+    let expiry = portal.world.rondo.clock.now() + TimeDelta::hours(1);
+    let request = v1::CreateApiKeyRequest {
+        api_key: Some(v1::ApiKey {
+            display_name: "for an hour".to_owned(),
+            role: v1::api_key::Role::ReadOnly.into(),
+            expire_time: Some(timestamp(expiry)),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let made = portal.keys().create_api_key(portal.ask(request)).await.unwrap().into_inner();
+    assert_eq!(instant(made.api_key.unwrap().expire_time), expiry);
+    let list = || with_key(v1::ListPlansRequest::default(), &made.secret);
+    portal.world.time_passes(TimeDelta::minutes(59));
+    portal.plans().list_plans(list()).await.unwrap();
+    portal.world.time_passes(TimeDelta::minutes(1));
+    let refused = portal.plans().list_plans(list()).await.unwrap_err();
+    assert_eq!(told(&refused), "Unauthenticated API_KEY_EXPIRED: this API key has expired ");
+}
+
+/// Stolen cards would be tried on set-ups. Each customer has so many in an hour; others have theirs.
+#[rstest]
+#[tokio::test]
+async fn an_eleventh_card_set_up_within_an_hour_is_refused(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let portal = Portal::on(engine).await;
+    let ana = portal.world.customer("Ana").create().await.name;
+    let bo = portal.world.customer("Bo").create().await.name;
+    let open = async |customer: &str| {
+        let request = v1::CreateSetupSessionRequest {
+            customer: customer.to_owned(),
+            return_url: "https://academy.example/back".to_owned(),
+            request_id: once(),
+            ..Default::default()
+        };
+        portal.methods().create_setup_session(portal.ask(request)).await
+    };
+    for _ in 0..10 {
+        open(&ana).await.unwrap();
+    }
+    let refused = open(&ana).await.unwrap_err();
+    let wait = refused.get_details_retry_info().unwrap().retry_delay.unwrap();
+    let sentence = format!("too many calls; wait {} ms ", wait.as_millis());
+    assert_eq!(told(&refused), format!("ResourceExhausted RATE_LIMITED: {sentence}"));
+    open(&bo).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_compressed_request_is_not_read() {
+    let portal = Portal::on(Sqlite).await;
+    let mut plans = portal.plans().send_compressed(CompressionEncoding::Gzip);
+    let refused = plans.list_plans(portal.ask(v1::ListPlansRequest::default())).await.unwrap_err();
+    let sentence = "the request must not be compressed; there is no such encoding here ";
+    assert_eq!(told(&refused), format!("Unimplemented ENCODING_UNSUPPORTED: {sentence}"));
 }
 
 #[rstest]

@@ -12,6 +12,7 @@ mod deadlines;
 mod deleted_plans;
 mod dunning;
 mod etags;
+mod faults;
 mod gateways;
 mod given;
 mod guard;

@@ -59,15 +59,23 @@ impl Browser {
 
     /// The member chooses a card and closes the tab before they are sent back.
     pub async fn choose_and_leave(&self, gateway_page: &str, card: &str) {
-        let alone = reqwest::Client::builder().no_proxy().redirect(redirect::Policy::none());
-        let form = alone.build().unwrap().post(gateway_page).form(&[("card", card)]);
-        form.send().await.unwrap();
+        self.send_and_leave(gateway_page, &[("card", card)]).await;
     }
 
     /// The member leaves the gateway's page without paying.
     pub async fn give_up(&self, gateway_page: &str) -> Page {
         let form = self.client.post(gateway_page).form(&[("answer", "give_up")]);
         Page::of(form.send().await.unwrap()).await
+    }
+
+    /// The member leaves the gateway's page without storing a card, and closes the tab.
+    pub async fn give_up_and_leave(&self, gateway_page: &str) {
+        self.send_and_leave(gateway_page, &[("answer", "give_up")]).await;
+    }
+
+    async fn send_and_leave(&self, page: &str, fields: &[(&str, &str)]) {
+        let alone = reqwest::Client::builder().no_proxy().redirect(redirect::Policy::none());
+        alone.build().unwrap().post(page).form(fields).send().await.unwrap();
     }
 
     /// The address with its host.

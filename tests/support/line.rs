@@ -57,6 +57,7 @@ pub struct Line {
 struct Trouble {
     made: Vec<Call>,
     refused: Vec<Call>,
+    failing: Option<(Call, fn() -> GatewayError)>,
     stuck: Option<(Call, Place)>,
 }
 
@@ -82,6 +83,11 @@ impl Line {
         self.trouble().refused = calls.to_vec();
     }
 
+    /// From now on such a call fails in this way, before it leaves.
+    pub fn fails(&self, call: Call, how: fn() -> GatewayError) {
+        self.trouble().failing = Some((call, how));
+    }
+
     /// The next such call gets stuck there.
     pub fn gets_stuck(&self, call: Call, place: Place) {
         self.trouble().stuck = Some((call, place));
@@ -102,11 +108,15 @@ impl Line {
     }
 
     /// Notes the call and waits if it is to get stuck before it leaves. Who answers it.
-    async fn leave(&self, call: Call) -> &dyn Gateway {
+    async fn leave(&self, call: Call) -> Result<&dyn Gateway, GatewayError> {
         self.trouble().made.push(call);
         self.wait(call, Place::OnTheWayThere).await;
-        let is_refused = self.trouble().refused.contains(&call);
-        if is_refused { self.with_wrong_key.as_ref() } else { self.gateway.as_ref() }
+        let trouble = self.trouble();
+        match trouble.failing {
+            Some((failing, how)) if failing == call => Err(how()),
+            Some(_) | None if trouble.refused.contains(&call) => Ok(self.with_wrong_key.as_ref()),
+            Some(_) | None => Ok(self.gateway.as_ref()),
+        }
     }
 
     async fn wait(&self, call: Call, place: Place) {
@@ -129,23 +139,23 @@ impl Gateway for Line {
     }
 
     async fn charge(&self, order: &ChargeOrder) -> Result<Outcome, GatewayError> {
-        let answer = self.leave(Call::Charge).await.charge(order).await;
+        let answer = self.leave(Call::Charge).await?.charge(order).await;
         self.wait(Call::Charge, Place::OnTheWayBack).await;
         answer
     }
 
     async fn checkout(&self, order: &CheckoutOrder) -> Result<HostedPage, GatewayError> {
-        let answer = self.leave(Call::Checkout).await.checkout(order).await;
+        let answer = self.leave(Call::Checkout).await?.checkout(order).await;
         self.wait(Call::Checkout, Place::OnTheWayBack).await;
         answer
     }
 
     async fn find_charge(&self, trace: &ChargeTrace) -> Result<Sighting, GatewayError> {
-        self.leave(Call::FindCharge).await.find_charge(trace).await
+        self.leave(Call::FindCharge).await?.find_charge(trace).await
     }
 
     async fn cancel_charge(&self, trace: &ChargeTrace) -> Result<Sighting, GatewayError> {
-        self.leave(Call::CancelCharge).await.cancel_charge(trace).await
+        self.leave(Call::CancelCharge).await?.cancel_charge(trace).await
     }
 
     async fn statement(
@@ -165,21 +175,21 @@ impl Gateway for Line {
     }
 
     async fn refund(&self, order: &RefundOrder) -> Result<RefundOutcome, GatewayError> {
-        let answer = self.leave(Call::Refund).await.refund(order).await;
+        let answer = self.leave(Call::Refund).await?.refund(order).await;
         self.wait(Call::Refund, Place::OnTheWayBack).await;
         answer
     }
 
     async fn find_refund(&self, order: &RefundOrder) -> Result<RefundSighting, GatewayError> {
-        self.leave(Call::FindRefund).await.find_refund(order).await
+        self.leave(Call::FindRefund).await?.find_refund(order).await
     }
 
     async fn setup(&self, order: &SetupOrder) -> Result<HostedPage, GatewayError> {
-        self.leave(Call::Setup).await.setup(order).await
+        self.leave(Call::Setup).await?.setup(order).await
     }
 
     async fn find_setup(&self, reference: &str) -> Result<SetupState, GatewayError> {
-        self.leave(Call::FindSetup).await.find_setup(reference).await
+        self.leave(Call::FindSetup).await?.find_setup(reference).await
     }
 
     async fn parse_webhook(

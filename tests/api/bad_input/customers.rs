@@ -157,6 +157,15 @@ async fn each_bad_input_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) {
         ),
         state(
             "DeleteCustomer",
+            &v1::DeleteCustomerRequest { name: names.other_customer.clone(), ..Default::default() },
+            "INVOICE_OPEN",
+            &format!(
+                "{} is open; void it first, or wait for its payment",
+                &names.open_invoice["invoices/".len()..]
+            ),
+        ),
+        state(
+            "DeleteCustomer",
             &v1::DeleteCustomerRequest { name: deleted.name.clone(), ..Default::default() },
             "CUSTOMER_DELETED",
             "the customer is deleted; undelete them first",

@@ -315,6 +315,23 @@ async fn each_bad_move_of_a_case_is_told_so(#[values(Sqlite, Postgres)] engine: 
     ];
     check(&portal, SERVICE, rows).await;
 
+    // Declined because of how the merchant's own account is set up.
+    let cem = portal.world.member("Cem", "tok_visa_invalid_merchant").await;
+    given::course(&portal, &cem).await;
+    portal.world.settle().await;
+    let list = v1::ListDunningCasesRequest { customer: cem.name, ..Default::default() };
+    let mut dunning = v1::dunning_service_client::DunningServiceClient::new(portal.channel.clone());
+    let cases = dunning.list_dunning_cases(portal.ask(list)).await.unwrap().into_inner();
+    let waiting = cases.dunning_cases[0].name.clone();
+    let hold_it = with(&hold(instant("2026-07-01T00:00:00Z")), |r| r.name = waiting);
+    let rows = vec![state(
+        "HoldDunningCase",
+        &hold_it,
+        "DUNNING_WAITS_FOR_STAFF",
+        "the case waits for staff already; ask for a retry when the set-up is mended",
+    )];
+    check(&portal, SERVICE, rows).await;
+
     portal.world.advance_to("2026-06-01").await;
     let over = ["DUNNING_OVER", "the case is over"];
     let rows = vec![

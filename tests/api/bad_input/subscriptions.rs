@@ -1,6 +1,9 @@
 //! `SubscriptionsService`.
 
-use rondo::grpc::proto::v1::{self, cancel_subscription_request::When};
+use rondo::{
+    domain::{changes::Changes, merchant::TestClock},
+    grpc::proto::v1::{self, cancel_subscription_request::When},
+};
 use rstest::rstest;
 
 use super::{
@@ -10,7 +13,10 @@ use super::{
 use crate::{
     given,
     portal::{Portal, monthly},
-    support::Engine::{self, Postgres, Sqlite},
+    support::{
+        Engine::{self, Postgres, Sqlite},
+        cards,
+    },
 };
 
 const SERVICE: &str = "SubscriptionsService";
@@ -279,5 +285,57 @@ async fn each_bad_move_of_a_subscription_is_told_so(#[values(Sqlite, Postgres)] 
         ),
         state("UndoCancelSubscription", &undo_cancel, over[0], over[1]),
     ];
+    check(&portal, SERVICE, rows).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn each_move_that_debts_forbid_is_told_so(#[values(Sqlite, Postgres)] engine: Engine) {
+    let portal = Portal::on(engine).await;
+    let ana = portal.world.member("Ana", cards::EMPTY_AFTER_ONE).await;
+    let late = portal.world.subscription(&ana).monthly("20.00 EUR").create().await.name;
+    let bo = portal.world.member("Bo", cards::EMPTY).await;
+    let unpaid = portal.world.subscription(&bo).monthly("20.00 EUR").create().await.name;
+    let pause =
+        |name: &str| v1::PauseSubscriptionRequest { name: name.to_owned(), ..Default::default() };
+    let begin = "the subscription has not begun: its first payment is still open";
+    let rows = vec![state("PauseSubscription", &pause(&unpaid), "SUBSCRIPTION_NOT_BEGUN", begin)];
+    check(&portal, SERVICE, rows).await;
+
+    portal.world.advance_to("2026-03-01").await;
+    let owes = "an overdue invoice must be paid first";
+    let rows = vec![state("PauseSubscription", &pause(&late), "SUBSCRIPTION_OVERDUE", owes)];
+    check(&portal, SERVICE, rows).await;
+}
+
+/// A test clock may have been sent on, ten years at a time, to where the calendar ends.
+#[rstest]
+#[tokio::test]
+async fn no_cycle_begins_that_the_calendar_does_not_hold(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let portal = Portal::on(engine).await;
+    let ana = portal.world.member("Ana", cards::GOOD).await;
+    let course = portal.world.subscription(&ana).monthly("20.00 EUR").create().await;
+    let pause = v1::PauseSubscriptionRequest { name: course.name.clone(), ..Default::default() };
+    let mut subscriptions =
+        v1::subscriptions_service_client::SubscriptionsServiceClient::new(portal.channel.clone());
+    subscriptions.pause_subscription(portal.ask(pause)).await.unwrap();
+
+    let mut repo = portal.world.rondo.store.begin().await.unwrap();
+    let mut merchant = repo.merchant(portal.world.merchant_id).await.unwrap().unwrap();
+    let end = "9999-12-15T12:00:00Z".parse().unwrap();
+    merchant.test_clock =
+        merchant.test_clock.map(|clock| TestClock { now: end, target: end, ..clock });
+    repo.write(Changes { merchants: vec![merchant], ..Changes::default() }).await.unwrap();
+    repo.commit().await.unwrap();
+
+    let resume = v1::ResumeSubscriptionRequest {
+        name: course.name,
+        request_id: once(),
+        ..Default::default()
+    };
+    let beyond = "its next cycle lies beyond the calendar";
+    let rows = vec![state("ResumeSubscription", &resume, "BEYOND_CALENDAR", beyond)];
     check(&portal, SERVICE, rows).await;
 }
