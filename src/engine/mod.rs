@@ -8,4 +8,4 @@ mod round;
 mod runner;
 
 pub use round::{round, run_until_idle};
-pub use runner::{Engine, EngineError, Settings};
+pub use runner::{Engine, EngineError, Settings, audit_all};

@@ -458,3 +458,55 @@ fn told(error: &dyn DatabaseError) -> Told {
         passes: matches!(code & 0xff, 5 | 6 | 7 | 9 | 10 | 13 | 14),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    async fn number(pool: &SqlitePool, pragma: &'static str) -> i64 {
+        sqlx::query_scalar(pragma).fetch_one(pool).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_engines_connections_keep_what_was_committed() {
+        let folder = TempDir::new().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("rondo.db").display());
+        let opened = Sqlite::open(&url, OpenOptions::default(), Luck::GOOD).await.unwrap();
+        for connections in [&opened.writer, &opened.readers] {
+            let mode = sqlx::query_scalar("pragma journal_mode");
+            let mode: String = mode.fetch_one(connections).await.unwrap();
+            assert_eq!(mode, "wal");
+            assert_eq!(number(connections, "pragma synchronous").await, 2, "FULL");
+            assert_eq!(number(connections, "pragma foreign_keys").await, 1);
+            assert!(number(connections, "pragma busy_timeout").await >= 5_000);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_weaker_connection_is_refused() {
+        let folder = TempDir::new().unwrap();
+        let file = SqliteConnectOptions::new()
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_TIMEOUT);
+        let rows = [
+            (file.clone(), None),
+            (file.clone().journal_mode(SqliteJournalMode::Delete), Some("a write-ahead log")),
+            (file.clone().synchronous(SqliteSynchronous::Normal), Some("synchronous = FULL")),
+            (file.clone().foreign_keys(false), Some("foreign keys")),
+            (file.busy_timeout(Duration::from_secs(1)), Some("a busy timeout of 5 seconds")),
+        ];
+        for (place, (options, lacks)) in rows.into_iter().enumerate() {
+            let options = options.filename(folder.path().join(format!("{place}.db")));
+            let opened = pool(1).connect_with(options).await.unwrap();
+            let told = refuse_weaker(&opened, "it").await.err().map(|error| error.to_string());
+            let expected = lacks.map(|lacks| format!("it cannot be opened with {lacks}, "));
+            assert_eq!(told.is_some(), expected.is_some(), "{told:?}");
+            assert!(told.unwrap_or_default().starts_with(&expected.unwrap_or_default()));
+        }
+    }
+}

@@ -14,6 +14,7 @@ mod consent;
 mod dead_workers;
 mod downtime;
 mod dunning_mails;
+mod figures;
 mod first_payments;
 mod ladders_end;
 mod misbehaviour;
