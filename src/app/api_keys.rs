@@ -83,7 +83,8 @@ pub async fn revoke_api_key(
     api_key(repo, merchant, id).await
 }
 
-async fn api_key(
+/// A key of the merchant, or of the administrators, or that there is none.
+pub async fn api_key(
     repo: &mut dyn Repository,
     merchant: Option<MerchantId>,
     id: Id<kind::ApiKey>,

@@ -9,9 +9,12 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{Result, Rondo};
+use super::{Act, AppError, Result, Rondo};
 use crate::{
-    domain::event::Event,
+    domain::{
+        event::Event,
+        ids::{Id, kind},
+    },
     store::{EventFilter, MerchantId, Work},
 };
 
@@ -19,6 +22,12 @@ use crate::{
 const BATCH: usize = 500;
 /// How long a reader waits for a wake-up, which may never come, before it looks again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// An event, or that there is none.
+pub async fn event(act: &mut Act<'_>, id: Id<kind::Event>) -> Result<Event> {
+    let found = act.repo.events(act.merchant.id, &[id]).await?;
+    found.into_iter().next().ok_or_else(|| AppError::not_found(id))
+}
 
 /// A reader of one merchant's events, from one place on.
 #[derive(Debug)]

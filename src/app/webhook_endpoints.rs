@@ -78,7 +78,8 @@ pub async fn delete(
     Ok(())
 }
 
-async fn endpoint(act: &mut Act<'_>, id: Id<kind::WebhookEndpoint>) -> Result<WebhookEndpoint> {
+/// An endpoint, deleted or not, or that there is none.
+pub async fn endpoint(act: &mut Act<'_>, id: Id<kind::WebhookEndpoint>) -> Result<WebhookEndpoint> {
     let found = act.repo.webhook_endpoints(act.merchant.id).await?;
     found.into_iter().find(|known| known.id == id).ok_or_else(|| AppError::not_found(id))
 }

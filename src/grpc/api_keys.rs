@@ -43,6 +43,17 @@ impl ApiKeysService for Api {
         .await
     }
 
+    async fn get_api_key(
+        &self,
+        request: Request<v1::GetApiKeyRequest>,
+    ) -> Result<Response<v1::ApiKey>, Status> {
+        let (caller, request) = admitted(request)?;
+        let id = names::id("name", &request.name)?;
+        let mut repo = self.store().snapshot().await.map_err(ApiError::from)?;
+        let key = api_keys::api_key(repo.as_mut(), caller.merchant, id).await?;
+        Ok(Response::new(convert::api_key(&key)))
+    }
+
     async fn list_api_keys(
         &self,
         request: Request<v1::ListApiKeysRequest>,

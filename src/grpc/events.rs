@@ -11,10 +11,14 @@ use super::{
     auth::admitted,
     convert::events as convert,
     deadlines::Deadline,
+    names,
     proto::v1::{self, events_service_server::EventsService},
 };
 use crate::{
-    app::{AppError, Result as AppResult, events::EventReader},
+    app::{
+        Act, AppError, Result as AppResult,
+        events::{self, EventReader},
+    },
     security::links::Purpose,
     store::MerchantId,
 };
@@ -48,6 +52,18 @@ impl Api {
 
 #[tonic::async_trait]
 impl EventsService for Api {
+    async fn get_event(
+        &self,
+        request: Request<v1::GetEventRequest>,
+    ) -> Result<Response<v1::Event>, Status> {
+        let (caller, request) = admitted(request)?;
+        let id = names::id("name", &request.name)?;
+        let (mut repo, merchant) = self.read(&caller).await?;
+        let mut act = Act::new(repo.as_mut(), &merchant, self.now(), self.mint());
+        let found = events::event(&mut act, id).await?;
+        Ok(Response::new(convert::event(&found)))
+    }
+
     async fn list_events(
         &self,
         request: Request<v1::ListEventsRequest>,

@@ -18,7 +18,15 @@ use Permission::{Administer, Read, Write};
 
 /// Each service with its methods and what they need.
 const TABLE: &[(&str, &[(&str, Permission)])] = &[
-    ("ApiKeysService", &[("CreateApiKey", Write), ("ListApiKeys", Read), ("RevokeApiKey", Write)]),
+    (
+        "ApiKeysService",
+        &[
+            ("CreateApiKey", Write),
+            ("GetApiKey", Read),
+            ("ListApiKeys", Read),
+            ("RevokeApiKey", Write),
+        ],
+    ),
     (
         "CustomersService",
         &[
@@ -46,7 +54,7 @@ const TABLE: &[(&str, &[(&str, Permission)])] = &[
             ("UpdateDunningPolicy", Write),
         ],
     ),
-    ("EventsService", &[("ListEvents", Read), ("StreamEvents", Read)]),
+    ("EventsService", &[("GetEvent", Read), ("ListEvents", Read), ("StreamEvents", Read)]),
     (
         "InvoicesService",
         &[
@@ -132,6 +140,7 @@ const TABLE: &[(&str, &[(&str, Permission)])] = &[
         &[
             ("CreateWebhookEndpoint", Write),
             ("DeleteWebhookEndpoint", Write),
+            ("GetWebhookEndpoint", Read),
             ("ListWebhookEndpoints", Read),
         ],
     ),

@@ -46,6 +46,18 @@ impl WebhookEndpointsService for Api {
         .await
     }
 
+    async fn get_webhook_endpoint(
+        &self,
+        request: Request<v1::GetWebhookEndpointRequest>,
+    ) -> Result<Response<v1::WebhookEndpoint>, Status> {
+        let (caller, request) = admitted(request)?;
+        let id = names::id("name", &request.name)?;
+        let (mut repo, merchant) = self.read(&caller).await?;
+        let mut act = Act::new(repo.as_mut(), &merchant, self.now(), self.mint());
+        let found = webhook_endpoints::endpoint(&mut act, id).await?;
+        Ok(Response::new(convert::webhook_endpoint(&found)))
+    }
+
     async fn list_webhook_endpoints(
         &self,
         request: Request<v1::ListWebhookEndpointsRequest>,

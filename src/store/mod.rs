@@ -481,6 +481,10 @@ pub trait Repository: Lists {
         plan: Id<kind::Plan>,
     ) -> Result<Vec<PlanVersion>>;
 
+    /// Events of a merchant, in no particular order.
+    async fn events(&mut self, merchant: MerchantId, ids: &[Id<kind::Event>])
+    -> Result<Vec<Event>>;
+
     /// Events of a merchant after a place in their order.
     async fn events_after(
         &mut self,

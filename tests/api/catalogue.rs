@@ -319,4 +319,8 @@ async fn a_broken_stream_of_events_goes_on_after_its_token(
     let page = events.list_events(portal.ask(request)).await.unwrap().into_inner();
     assert_eq!(page.events.len(), 2);
     assert!(!page.next_page_token.is_empty());
+    for event in page.events {
+        let get = v1::GetEventRequest { name: event.name.clone() };
+        assert_eq!(events.get_event(portal.ask(get)).await.unwrap().into_inner(), event);
+    }
 }

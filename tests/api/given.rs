@@ -45,11 +45,13 @@ pub struct Names {
     pub api_key: String,
     pub webhook_endpoint: String,
     pub test_clock: String,
+    /// The first of all.
+    pub event: String,
 }
 
 impl Names {
     /// All of them.
-    pub fn all(&self) -> [&str; 16] {
+    pub fn all(&self) -> [&str; 17] {
         [
             &self.customer,
             &self.payment_method,
@@ -67,12 +69,13 @@ impl Names {
             &self.api_key,
             &self.webhook_endpoint,
             &self.test_clock,
+            &self.event,
         ]
     }
 
     /// Of the object that a method names in `name`.
     pub fn of_method(&self, method: &str) -> &str {
-        let kinds: [(&str, &str); 15] = [
+        let kinds: [(&str, &str); 16] = [
             ("Attempt", &self.attempt),
             ("PaymentMethod", &self.payment_method),
             ("PlanVersion", &self.plan),
@@ -87,6 +90,7 @@ impl Names {
             ("ApiKey", &self.api_key),
             ("WebhookEndpoint", &self.webhook_endpoint),
             ("TestClock", &self.test_clock),
+            ("Event", &self.event),
             ("Customer", &self.customer),
         ];
         let name = kinds.iter().find(|(kind, _)| method.contains(kind)).map(|(_, name)| *name);
@@ -212,6 +216,8 @@ pub async fn one_of_each(portal: &Portal) -> Names {
         let found = portal.methods().list_payment_methods(portal.ask(list)).await.unwrap();
         found.into_inner().payment_methods[0].name.clone()
     };
+    let events = portal.events().list_events(portal.ask(v1::ListEventsRequest::default())).await;
+    let events = events.unwrap();
     Names {
         payment_method: method_of(&customer).await,
         other_method: method_of(&other_customer).await,
@@ -229,6 +235,7 @@ pub async fn one_of_each(portal: &Portal) -> Names {
         api_key: made.api_key.unwrap().name,
         webhook_endpoint: endpoint.into_inner().webhook_endpoint.unwrap().name,
         test_clock: merchant(portal).await.test_clock,
+        event: events.into_inner().events[0].name.clone(),
     }
 }
 

@@ -77,13 +77,42 @@ async fn a_revoked_key_is_refused_and_a_secret_is_shown_once(
 
     let list = v1::ListApiKeysRequest::default();
     let listed = keys.list_api_keys(with_key(list.clone(), &made.secret)).await.unwrap();
-    assert_eq!(listed.into_inner().api_keys.len(), 2);
+    let listed = listed.into_inner();
+    assert_eq!(listed.api_keys.len(), 2);
 
     let name = made.api_key.unwrap().name;
+    let get = v1::GetApiKeyRequest { name: name.clone() };
+    let shown = keys.get_api_key(portal.ask(get.clone())).await.unwrap().into_inner();
+    assert_eq!(shown, listed.api_keys[1]);
+    assert!(!format!("{shown:?}").contains(&made.secret), "{shown:?}");
     let revoke = v1::RevokeApiKeyRequest { name, ..Default::default() };
-    keys.revoke_api_key(portal.ask(revoke)).await.unwrap();
+    let revoked = keys.revoke_api_key(portal.ask(revoke)).await.unwrap().into_inner();
+    assert_eq!(keys.get_api_key(portal.ask(get)).await.unwrap().into_inner(), revoked);
     let refused = keys.list_api_keys(with_key(list, &made.secret)).await.unwrap_err();
     assert_eq!(reason(&refused), "API_KEY_REVOKED");
+}
+
+/// Those of administrators are no merchant's, and those of a merchant no administrator's who names none.
+#[rstest]
+#[tokio::test]
+async fn a_key_is_shown_to_its_own_side_alone(#[values(Sqlite, Postgres)] engine: Engine) {
+    let portal = Portal::on(engine).await;
+    let admin = key(&portal.world, Role::Admin, None).await;
+    let mut keys = portal.keys();
+    let list = v1::ListApiKeysRequest::default();
+    let of_admins = keys.list_api_keys(with_key(list.clone(), &admin)).await.unwrap().into_inner();
+    let of_merchant = keys.list_api_keys(portal.ask(list)).await.unwrap().into_inner();
+    for (own, foreign, asked_with) in
+        [(&of_admins, &of_merchant, &admin), (&of_merchant, &of_admins, &portal.key)]
+    {
+        let get = |key: &v1::ApiKey| {
+            with_key(v1::GetApiKeyRequest { name: key.name.clone() }, asked_with)
+        };
+        let shown = keys.get_api_key(get(&own.api_keys[0])).await.unwrap().into_inner();
+        assert_eq!(shown, own.api_keys[0]);
+        let refused = keys.get_api_key(get(&foreign.api_keys[0])).await.unwrap_err();
+        assert_eq!(reason(&refused), "RESOURCE_NOT_FOUND");
+    }
 }
 
 #[rstest]

@@ -49,4 +49,9 @@ async fn an_endpoint_hears_what_happens_from_then_on_and_its_secret_is_told_once
     let listed = client.list_webhook_endpoints(portal.ask(list)).await.unwrap().into_inner();
     let states: Vec<_> = listed.webhook_endpoints.iter().map(|e| (&e.name, e.state())).collect();
     assert_eq!(states, [(&endpoint.name, State::Disabled)]);
+
+    let get = v1::GetWebhookEndpointRequest { name: endpoint.name.clone() };
+    let answer = client.get_webhook_endpoint(portal.ask(get)).await.unwrap().into_inner();
+    assert_eq!(answer, listed.webhook_endpoints[0]);
+    assert!(!format!("{answer:?}").contains(&made.secret), "{answer:?}");
 }

@@ -12,6 +12,7 @@ use rstest::rstest;
 
 use crate::support::{
     Engine::{self, Postgres, Sqlite},
+    api::bare,
     line::{
         Call,
         Place::{self, OnTheWayBack, OnTheWayThere},
@@ -62,11 +63,12 @@ async fn a_charge_that_staff_puts_back_is_looked_up_first(
     world.line.gets_stuck(Call::Charge, OnTheWayBack);
     world.send_clock_to("2026-03-01").await;
     world.worker_dies_on_the_line().await;
-    let attempt = course.payment().await.attempts.pop().unwrap().uid;
-    world.set_aside(Work::Resolve, &attempt).await;
+    let attempt = course.payment().await.attempts.pop().unwrap();
+    let attempt = bare(&attempt.name);
+    world.set_aside(Work::Resolve, attempt).await;
     world.line.calls();
 
-    world.put_back(&attempt).await;
+    world.put_back(attempt).await;
     world.arrive().await;
     assert_eq!(world.line.calls(), [Call::FindCharge]);
     course.assert().is_active().has_invoices([Paid, Paid]).was_tried([Succeeded]).await;

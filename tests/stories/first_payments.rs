@@ -16,6 +16,7 @@ use crate::{
     sorted,
     support::{
         Engine::{self, Postgres, Sqlite},
+        api::bare,
         cards,
         offer::monthly,
         world::World,
@@ -126,8 +127,8 @@ async fn a_first_payment_whose_success_is_told_after_the_end_is_given_back(
     world.advance_to("2026-02-07").await;
     course.assert().is(Expired).has_invoices([Void]).was_tried([Declined]).await;
 
-    let attempt = course.payment().await.attempts.remove(0).uid;
-    let found = world.told(&format!("/v1/lookup?reference={attempt}")).await;
+    let attempt = course.payment().await.attempts.remove(0).name;
+    let found = world.told(&format!("/v1/lookup?reference={}", bare(&attempt))).await;
     let charge = &found["charges"][0];
     let news = json!({ "id": "evt_1", "type": "charge.changed", "object": charge });
     assert_eq!(world.hook(&news.to_string(), 0).await.status(), 200);

@@ -9,6 +9,7 @@ use rstest::rstest;
 
 use crate::support::{
     Engine::{self, Postgres, Sqlite},
+    api::bare,
     cards,
     world::World,
 };
@@ -69,7 +70,7 @@ async fn a_webhook_that_is_older_than_what_we_know_asks_nobody_to_act(
     // They had been asked to confirm it, and have: the bank has accepted it since.
     let reference = attempt.gateway_reference;
     let outcome = Outcome::ActionRequired { reference: reference.clone(), url: None };
-    let news = vec![News::Charge { attempt: attempt.uid.parse().ok(), reference, outcome }];
+    let news = vec![News::Charge { attempt: bare(&attempt.name).parse().ok(), reference, outcome }];
     let world_now = world.rondo.clock.now();
     let item = InboxItem {
         gateway: attempt.gateway,

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Engine::{self, Postgres, Sqlite},
+    api::bare,
     cards,
     world::World,
 };
@@ -52,8 +53,8 @@ async fn money_whose_news_was_lost_is_recorded(#[values(Sqlite, Postgres)] engin
     let ana = world.member("Ana", "tok_visa_late_success_after_0").await;
     let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
     course.assert().has_invoices([Open]).was_tried([Declined]).await;
-    let attempt = course.payment().await.attempts.remove(0).uid;
-    world.told(&format!("/v1/lookup?reference={attempt}")).await;
+    let attempt = course.payment().await.attempts.remove(0).name;
+    world.told(&format!("/v1/lookup?reference={}", bare(&attempt))).await;
 
     assert_eq!(differences(&world).await, ["not_heard"]);
     course.assert().is_active().has_invoices([Paid]).was_tried([Succeeded]).await;
@@ -70,7 +71,7 @@ async fn what_bears_no_name_that_we_know_is_told_to_staff(
     let ana = world.member("Ana", cards::GOOD).await;
     let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
     let attempt = course.payment().await.attempts.remove(0);
-    let taken = world.told(&format!("/v1/lookup?reference={}", attempt.uid)).await;
+    let taken = world.told(&format!("/v1/lookup?reference={}", bare(&attempt.name))).await;
     let known = taken["charges"][0]["id"].as_str().unwrap().to_owned();
 
     let foreign = world.is_ordered("/v1/charges", "by hand", &charge("by hand")).await;
@@ -83,7 +84,7 @@ async fn what_bears_no_name_that_we_know_is_told_to_staff(
     let told = world.stuck().await;
     let objects: Vec<_> = told.iter().map(|task| task.object.as_str()).collect();
     assert!(objects.contains(&foreign["id"].as_str().unwrap()), "{objects:?}");
-    assert!(objects.contains(&attempt.uid.as_str()), "{objects:?}");
+    assert!(objects.contains(&bare(&attempt.name)), "{objects:?}");
     course.assert().is_active().has_invoices([Paid]).was_tried([Succeeded]).await;
 }
 
@@ -95,9 +96,10 @@ async fn what_was_taken_a_second_time_for_one_attempt_goes_back(
     let world = World::on(engine, "2026-01-31").without_test_clock().await;
     let ana = world.member("Ana", cards::GOOD).await;
     let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
-    let attempt = course.payment().await.attempts.remove(0).uid;
+    let attempt = course.payment().await.attempts.remove(0);
+    let attempt = bare(&attempt.name);
 
-    let second = world.is_ordered("/v1/charges", "another key", &charge(&attempt)).await;
+    let second = world.is_ordered("/v1/charges", "another key", &charge(attempt)).await;
     let id = second["id"].as_str().unwrap();
     // Its webhook alone might speak of the first charge by another name.
     world.hears(&second).await;

@@ -105,7 +105,7 @@ async fn a_refused_resending_leaves_open_what_became_of_the_first_sending(
     course.assert().is_active().has_invoices([Paid, Open]).was_tried([Unknown]).await;
     let stuck = world.stuck().await;
     let [told] = &stuck[..] else { panic!("staff is told once: {stuck:?}") };
-    assert_eq!(told.object, course.payment().await.attempts[0].uid);
+    assert_eq!(told.object, bare(&course.payment().await.attempts[0].name));
     assert!(told.reason.contains("when it was sent again"), "{}", told.reason);
 
     world.put_back(&told.object).await;

@@ -21,7 +21,7 @@ use crate::{
     sorted,
     support::{
         Engine::{self, Postgres, Sqlite},
-        api::{money, shown},
+        api::{bare, money, shown},
         cards,
         course::Course,
         line::Call,
@@ -40,7 +40,8 @@ async fn paid(world: &World, token: &str) -> (Member, Course) {
 
 /// The attempts at the latest invoice: their ids, which the gateway knows them by.
 async fn charges(course: &Course) -> Vec<String> {
-    course.payment().await.attempts.into_iter().map(|attempt| attempt.uid).collect()
+    let attempts = course.payment().await.attempts;
+    attempts.iter().map(|attempt| bare(&attempt.name).to_owned()).collect()
 }
 
 /// The latest charge is taken back for this reason, and a webhook tells of it.
@@ -193,7 +194,7 @@ async fn what_was_bought_once_is_closed_until_it_is_paid_again(
     world.settle().await;
     let get = v1::GetPaymentRequest { name: course.payment.clone() };
     let payment = world.api.payments().get_payment(get).await.unwrap().into_inner();
-    let wish = json!({ "charge": payment.attempts[0].uid });
+    let wish = json!({ "charge": bare(&payment.attempts[0].name) });
     let reversal = world.at_the_gateway("take-back", wish).await;
     world.hears(&reversal).await;
 

@@ -27,7 +27,7 @@ use tonic::Code;
 
 use crate::support::{
     Engine::{self, Postgres, Sqlite},
-    api::reason,
+    api::{bare, id_of, reason},
     course::Course,
     line::{Call, Place::OnTheWayBack},
     member::Member,
@@ -46,7 +46,8 @@ async fn what_nobody_can_decide_waits_for_staff(#[values(Sqlite, Postgres)] engi
     let world = World::on(engine, "2026-01-31").await;
     let (_, course) = world.undecided("Ana", "tok_visa_reply_lost").await;
     course.assert().is_active().has_invoices([Open]).was_tried([Unknown]).await;
-    let attempt = course.payment().await.attempts.remove(0).uid;
+    let attempt = course.payment().await.attempts.remove(0);
+    let attempt = bare(&attempt.name).to_owned();
     let told = format!(
         "{attempt} was asked after 12 times and is still undecided; look for it at the gateway, then \
          settle it with `rondo stuck settle`"
@@ -174,7 +175,7 @@ async fn money_that_staff_had_denied_pays_if_it_is_heard_of_in_time(
     world.hears(&world.charge_of(&attempt).await).await;
     course.assert().is_active().has_invoices([Paid]).was_tried([Succeeded, Declined]).await;
     let [(object, reason)] = &listed(&world).await[..] else { panic!("staff is told once") };
-    assert_eq!(*object, attempt.uid);
+    assert_eq!(*object, bare(&attempt.name));
     assert!(reason.contains("money came after the attempt was closed"), "{reason}");
     world.assert_charged(&ana, "20.00 EUR", 1).await;
 }
@@ -211,7 +212,7 @@ async fn a_gateway_that_denies_what_staff_has_said_is_for_staff(
 
     world.hears(&world.charge_of(&attempt).await).await;
     let [(object, reason)] = &listed(&world).await[..] else { panic!("staff is told once") };
-    assert_eq!(*object, attempt.uid);
+    assert_eq!(*object, bare(&attempt.name));
     assert!(reason.contains("the gateway now says that it was not"), "{reason}");
     // Nobody is charged again, nor shut out, before a person has looked.
     course.assert().is_active().has_invoices([Paid]).was_tried([Succeeded]).await;
@@ -344,7 +345,7 @@ async fn a_page_that_staff_says_was_paid_on_and_was_not_is_for_staff(
     let (_, course) = world.undecided("Ana", "tok_visa_reply_lost_insufficient_funds").await;
     let attempt = course.payment().await.attempts.remove(0);
     let mut repo = world.rondo.store.snapshot().await.unwrap();
-    let known = repo.attempt_by_id(attempt.uid.parse().unwrap()).await.unwrap().unwrap();
+    let known = repo.attempt_by_id(id_of(&attempt.name)).await.unwrap().unwrap();
     drop(repo);
     let page = Attempt { method: None, initiator: Initiator::Customer, ..known };
     world.write(Changes { attempts: vec![page], ..Changes::default() }).await;
@@ -354,7 +355,7 @@ async fn a_page_that_staff_says_was_paid_on_and_was_not_is_for_staff(
     world.look_ups_work();
     world.hears(&world.charge_of(&attempt).await).await;
     let [(object, _)] = &listed(&world).await[..] else { panic!("staff is told once") };
-    assert_eq!(*object, attempt.uid);
+    assert_eq!(*object, bare(&attempt.name));
 }
 
 #[rstest]
@@ -364,7 +365,7 @@ async fn what_a_bank_took_back_had_been_taken(#[values(Sqlite, Postgres)] engine
     let (_, course) = world.undecided("Ana", "tok_visa_reply_lost").await;
     let attempt = course.payment().await.attempts.remove(0);
     let reference = world.charge_of(&attempt).await["id"].as_str().unwrap().to_owned();
-    let wish = json!({ "charge": attempt.uid, "reason": "chargeback" });
+    let wish = json!({ "charge": bare(&attempt.name), "reason": "chargeback" });
     let reversal = world.at_the_gateway("take-back", wish).await;
     world.hears(&reversal).await;
 
@@ -407,7 +408,7 @@ async fn whoever_plays_staff_settles_without_the_api(#[values(Sqlite, Postgres)]
     let world = World::on(engine, "2026-01-31").await;
     let (_, course) = world.undecided("Ana", "tok_visa_request_lost_x1_then_ok").await;
     let attempt = course.payment().await.attempts.remove(0);
-    let id: Id<kind::Attempt> = attempt.uid.parse().unwrap();
+    let id: Id<kind::Attempt> = id_of(&attempt.name);
     let (merchant, note) = (world.merchant().await, NOTE.parse().unwrap());
     let settled = settle_attempt(&world.rondo, &merchant, id, &Verdict::NotCharged, &note).await;
     assert_eq!(settled.unwrap().attempts[0].id, id);

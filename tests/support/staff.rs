@@ -6,7 +6,7 @@ use rondo::grpc::proto::v1::{
 };
 use tonic::Status;
 
-use super::{course::Course, line::Call, member::Member, world::World};
+use super::{api::bare, course::Course, line::Call, member::Member, world::World};
 
 /// Why staff says so.
 pub const NOTE: &str = "Eva looked in the gateway's dashboard";
@@ -40,7 +40,8 @@ impl World {
 
     /// What the gateway knows of the charge of this attempt.
     pub async fn charge_of(&self, attempt: &v1::Attempt) -> serde_json::Value {
-        self.told(&format!("/v1/lookup?reference={}", attempt.uid)).await["charges"][0].clone()
+        let reference = bare(&attempt.name);
+        self.told(&format!("/v1/lookup?reference={reference}")).await["charges"][0].clone()
     }
 
     /// Staff says what became of an attempt.

@@ -132,7 +132,7 @@ fn attempt(known: &Attempt) -> v1::Attempt {
     };
     v1::Attempt {
         name: names::name(known.id),
-        uid: known.id.to_string(),
+        uid: known.id.uuid().to_string(),
         payment_method: names::optional_name(known.method),
         gateway: known.gateway.clone(),
         gateway_reference: known.reference.clone().unwrap_or_default(),

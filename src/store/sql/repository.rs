@@ -488,6 +488,14 @@ impl Repository for Transaction {
         catalog::versions_of_plan(&mut self.inner, merchant, plan).await
     }
 
+    async fn events(
+        &mut self,
+        merchant: MerchantId,
+        ids: &[Id<kind::Event>],
+    ) -> Result<Vec<Event>> {
+        row::by_ids(&mut self.inner, merchant, ids).await
+    }
+
     async fn events_after(
         &mut self,
         merchant: MerchantId,

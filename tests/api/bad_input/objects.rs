@@ -171,7 +171,7 @@ async fn another_merchants_object_is_as_one_that_is_nowhere(
         assert!(told.starts_with("NotFound RESOURCE_NOT_FOUND: there is no ID"), "{path}: {told}");
         compared += 1;
     }
-    assert_eq!(compared, 47);
+    assert_eq!(compared, 50);
 }
 
 #[rstest]
