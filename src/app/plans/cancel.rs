@@ -13,6 +13,7 @@ use crate::{
         event::EventKind,
         ids::{Id, kind},
         invoice::closing,
+        money::Money,
         notice::{Facts, Notice},
         subscription::{CancellationCause, Subscription, lifecycle::EndWhen},
         version::Version,
@@ -134,6 +135,7 @@ async fn end(
     let now = act.now();
     let mut treated = Vec::new();
     let mut over = Vec::new();
+    let mut owing = Vec::new();
     for subscription in &running.subscriptions {
         let is_leaving = subscription.cancellation.is_some() && when == EndWhen::AtPeriodEnd;
         let is_taken_back = subscription.end_takes_back(when);
@@ -152,6 +154,8 @@ async fn end(
         };
         if treatment == Treatment::EndedNow && is_taken_back {
             over.push(subscription.id);
+        } else if treatment != Treatment::AlreadyLeaving {
+            owing.push(subscription.id);
         }
         treated.push((treatment, subscription));
     }
@@ -161,14 +165,21 @@ async fn end(
     for open in renew::open_of_subscriptions(act.repo, act.merchant, &over).await? {
         voided.append(closing::void(open, now, act.mint));
     }
+    // What is overdue stays owed, and the farewell says so.
+    let owed = renew::open_of_subscriptions(act.repo, act.merchant, &owing).await?;
+    let owed_by =
+        |id| closing::still_owed(owed.iter().filter(|open| open.invoice.subscription == Some(id)));
     let treated = treated
         .into_iter()
         .map(|(treatment, subscription)| match treatment {
             Treatment::EndedNow => {
-                ended(act, treatment, subscription, EventKind::SubscriptionCanceled)
+                let owed = owed_by(subscription.id);
+                ended(act, treatment, subscription, owed, EventKind::SubscriptionCanceled)
             }
             Treatment::EndsAtPeriodEnd => {
-                ended(act, treatment, subscription, EventKind::SubscriptionCancellationScheduled)
+                let owed = owed_by(subscription.id);
+                let kind = EventKind::SubscriptionCancellationScheduled;
+                ended(act, treatment, subscription, owed, kind)
             }
             Treatment::AlreadyLeaving
             | Treatment::Kept
@@ -186,23 +197,28 @@ fn ended(
     act: &Act<'_>,
     treatment: Treatment,
     subscription: Subscription,
+    owed: Option<Money>,
     kind: EventKind,
 ) -> Treated {
     Treated {
         treatment,
         terms_after: None,
-        notice: farewell(act, &subscription),
+        notice: farewell(act, &subscription, owed),
         changed: Some((subscription, kind)),
     }
 }
 
-/// Tells the payer that it ends, and when.
-fn farewell(act: &Act<'_>, subscription: &Subscription) -> Option<Notice> {
+/// Tells the payer that it ends, when, and what stays owed.
+fn farewell(
+    act: &Act<'_>,
+    subscription: &Subscription,
+    open_amount: Option<Money>,
+) -> Option<Notice> {
     let planned = subscription.cancellation.as_ref()?;
     let facts = Facts::Cancelled {
         requested_at: planned.requested_at,
         ends_at: planned.ends_at,
-        open_amount: None,
+        open_amount,
         can_undo: false,
         cause: planned.cause,
     };

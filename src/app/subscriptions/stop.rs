@@ -10,7 +10,7 @@ use crate::{
         changes::Changes,
         event::EventKind,
         ids::{Id, kind},
-        invoice::closing::{self, OpenInvoice},
+        invoice::closing,
         money::Money,
         notice::{Facts, Notice, reminder},
         subscription::{CancellationCause, Subscription, lifecycle::EndWhen},
@@ -48,7 +48,7 @@ pub async fn cancel(
         }
         None
     } else {
-        still_owed(&open)
+        closing::still_owed(&open)
     };
     let kind = if subscription.state.is_over() {
         EventKind::SubscriptionCanceled
@@ -102,14 +102,6 @@ pub async fn resume(
     let expiry = card_expiry(act, &subscription).await?;
     reminder::plan(&mut subscription, expiry, act.now());
     write(act, subscription, EventKind::SubscriptionResumed, None, Changes::default()).await
-}
-
-/// What an end leaves to be paid, if anything.
-fn still_owed(open: &[OpenInvoice]) -> Option<Money> {
-    open.iter()
-        .map(|open| open.invoice.open_amount())
-        .reduce(|sum, amount| sum.plus(amount).expect("a subscription has one currency"))
-        .filter(|owed| owed.is_positive())
 }
 
 /// Tells the payer that it ends, and when (RULES CAN-1).

@@ -9,6 +9,7 @@ use crate::domain::{
     event::EventKind,
     ids::Mint,
     ledger::{Heading, Journal},
+    money::Money,
     payment::{Payment, PaymentState},
 };
 
@@ -21,6 +22,14 @@ pub struct OpenInvoice {
     pub payment: Option<Payment>,
     /// Its dunning case, while one is open.
     pub case: Option<DunningCase>,
+}
+
+/// What these leave to be paid, if anything. They are one subscription's, and so of one currency.
+pub fn still_owed<'a>(open: impl IntoIterator<Item = &'a OpenInvoice>) -> Option<Money> {
+    open.into_iter()
+        .map(|open| open.invoice.open_amount())
+        .reduce(|sum, amount| sum.plus(amount).expect("a subscription has one currency"))
+        .filter(|owed| owed.is_positive())
 }
 
 impl OpenInvoice {
