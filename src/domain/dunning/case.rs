@@ -118,12 +118,10 @@ pub enum RecoveredBy {
     Retry,
     /// The backup method.
     BackupMethod,
-    /// A method that the customer stored anew.
+    /// A method that the customer stored after the case had begun.
     NewMethod,
     /// The customer's own payment, by link, portal or any other channel.
     Customer,
-    /// Money that came outside Rondo, as staff told.
-    Outside,
     /// Money that had been taken back and came again.
     Reinstatement,
 }

@@ -155,7 +155,11 @@ fn settle_invoice(
     let paid_with = paid_with.or_else(on_page);
     let mut was_told_of_trouble = false;
     if let Some(case) = s.owed.case.take() {
-        let by = if paid.is_some() { recovered_by(s) } else { RecoveredBy::Reinstatement };
+        let by = if paid.is_some() {
+            recovered_by(s, case.case.opened_at())
+        } else {
+            RecoveredBy::Reinstatement
+        };
         let decision = case.case.clone().paid(by, now);
         was_told_of_trouble = decision.mail.is_some();
         let recovered = case.moved(decision.case, now);
@@ -182,12 +186,14 @@ fn settle_invoice(
     changes.invoices.push(s.owed.invoice.clone());
 }
 
-fn recovered_by(s: &Standing) -> RecoveredBy {
+fn recovered_by(s: &Standing, opened_at: DateTime<Utc>) -> RecoveredBy {
     let is_backup = s.owed.customer.backup_method.is_some()
         && s.attempt.method == s.owed.customer.backup_method;
+    let is_new = s.owed.charged.as_ref().is_some_and(|method| method.created_at > opened_at);
     match s.attempt.initiator {
         Initiator::Customer => RecoveredBy::Customer,
         Initiator::Merchant if is_backup => RecoveredBy::BackupMethod,
+        Initiator::Merchant if is_new => RecoveredBy::NewMethod,
         Initiator::Merchant => RecoveredBy::Retry,
     }
 }

@@ -94,6 +94,10 @@ fn money_closes_invoice_and_payment_and_balances_the_ledger() {
     { let mut s = retried(); s.owed.customer.backup_method = s.attempt.method; s },
     RecoveredBy::BackupMethod
 )]
+#[case::a_card_stored_since_then_paid(
+    { let mut s = retried(); s.owed.charged.as_mut().unwrap().created_at = s.attempt.sent_at; s },
+    RecoveredBy::NewMethod
+)]
 fn money_for_an_overdue_invoice_closes_its_case_too(
     #[case] standing: Standing,
     #[case] by: RecoveredBy,
