@@ -56,6 +56,8 @@ const PARTS: &[Part] = &[
     Part { membership: Membership::Team, ..pays(Script::Does("ok")) },
     // Is charged while the answer is lost.
     pays(Script::Does("ok_x1_then_reply_lost_x1_then_ok")),
+    // Is charged while nobody waits for the answer any more.
+    pays(Script::Does("ok_x1_then_slow_3000_x1_then_ok")),
     // Has a card that expires.
     Part { mends_after_days: Some(4), ..pays(Script::ExpiresIn(2)) },
     // Changes to the year.

@@ -164,7 +164,8 @@ fn configuration(url: String, listen: SocketAddr, gateway: &str, smtp: SocketAdd
             ..Smtp::default()
         },
         gateways: BTreeMap::from([(GATEWAY.to_owned(), account(gateway))]),
-        engine: Engine { tick_seconds: 1, ..Engine::default() },
+        // One card answers a second later than this, after it was charged.
+        engine: Engine { tick_seconds: 1, call_seconds: 2, ..Engine::default() },
         log: Log { filter: "info".to_owned(), ..Log::default() },
         reflection: true,
         // A year in a minute takes more calls than a portal makes.
