@@ -17,7 +17,7 @@ use crate::{
         notice::{Facts, Notice},
         subscription::Subscription,
     },
-    mail::{Address, Envelope, Locale, MailError, Recipient, Sender, format::Symbols},
+    mail::{Address, Conventions, Envelope, MailError, Recipient, Sender, format::Symbols},
     store::{Repository, StoreError},
 };
 
@@ -123,7 +123,7 @@ impl Papers {
             to: Recipient {
                 name: Some(customer.name.clone()).filter(|name| !name.is_empty()),
                 address: customer.email.parse::<Address>()?,
-                locale: Locale::negotiate(wishes),
+                conventions: Conventions::negotiate(wishes),
                 zone: customer.zone.unwrap_or(merchant.zone).tz(),
             },
             test_clock: merchant.test_clock.map(|clock| clock.now),

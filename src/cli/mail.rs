@@ -10,7 +10,7 @@ use anyhow::Context;
 use clap::{ArgGroup, Args as ClapArgs, Subcommand};
 
 use super::{output::say, settings};
-use crate::mail::{self, Locale, MessageKind, Overrides, Rendered, words};
+use crate::mail::{self, Conventions, Locale, MessageKind, Overrides, Rendered, words};
 
 /// Shows the mails that members get.
 #[derive(Debug, ClapArgs)]
@@ -44,9 +44,9 @@ struct Preview {
     #[arg(value_name = "KIND", value_parser = kinds())]
     kind: Option<MessageKind>,
 
-    /// The language: en, de or es.
+    /// The language: en, de or es; dates and amounts are a region's, if one follows, as in en-US.
     #[arg(long, value_name = "TAG", default_value = "en", value_parser = locale)]
-    locale: Locale,
+    locale: Conventions,
 
     /// Which of the kind's made-up cases, from 1: other declines, long names, nothing optional.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = settings::whole(1_usize..=100), conflicts_with = "all")]
@@ -119,8 +119,8 @@ fn kinds() -> impl clap::builder::TypedValueParser<Value = MessageKind> {
         .map(|name| name.parse().expect("the parser lets only kinds through"))
 }
 
-fn locale(tag: &str) -> Result<Locale, String> {
-    Locale::from_tag(tag).ok_or_else(|| {
+fn locale(tag: &str) -> Result<Conventions, String> {
+    Conventions::from_tag(tag).ok_or_else(|| {
         let known: Vec<_> = Locale::ALL.iter().map(|locale| locale.tag()).collect();
         format!("mails are written in {}", known.join(", "))
     })

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use super::{address::Address, format::Symbols, locale::Locale};
+use super::{address::Address, format::Symbols, locale::Conventions};
 
 /// The merchant in whose name a mail is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,8 +29,8 @@ pub struct Recipient {
     pub name: Option<String>,
     /// Where the mail goes.
     pub address: Address,
-    /// The language to write in.
-    pub locale: Locale,
+    /// The language to write in, and how the reader writes dates and amounts.
+    pub conventions: Conventions,
     /// The time zone that dates are told in.
     pub zone: Tz,
 }
@@ -50,7 +50,7 @@ pub struct Envelope {
 
 impl Envelope {
     /// A made-up envelope: what previews and tests are addressed with.
-    pub fn sample(locale: Locale) -> Self {
+    pub fn sample(conventions: impl Into<Conventions>) -> Self {
         let address = |text: &str| text.parse().expect("samples are written with care");
         Self {
             from: Sender {
@@ -66,7 +66,7 @@ impl Envelope {
             to: Recipient {
                 name: Some("Ana Silva".into()),
                 address: address("ana@example.org"),
-                locale,
+                conventions: conventions.into(),
                 zone: Tz::Europe__Lisbon,
             },
             test_clock: None,

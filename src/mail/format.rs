@@ -7,13 +7,13 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, Timelike, Utc};
 use chrono_tz::Tz;
 use icu_datetime::{
     DateTimeFormatter, NoCalendarFormatter,
-    fieldsets::{MD, YM, YMD, zone::ExemplarCity},
-    input::{Date, TimeZone},
+    fieldsets::{MD, T, YM, YMD, zone::ExemplarCity},
+    input::{Date, Time, TimeZone},
 };
 use icu_decimal::{DecimalFormatter, input::Decimal, options::DecimalFormatterOptions};
 use serde::{Deserialize, Serialize};
 
-use super::locale::Locale;
+use super::locale::{Conventions, Locale};
 use crate::domain::{
     money::{Currency, Money},
     payment::method::Expiry,
@@ -34,25 +34,45 @@ pub enum Symbols {
 const NO_BREAK: char = '\u{a0}';
 const MINUS: char = '\u{2212}';
 
-/// The formats of one language, for one reader's time zone.
+/// Where the sign of a currency stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// `€20.00`, and a word apart: `CHF 20.00`.
+    Before,
+    /// `€ 20,00`.
+    BeforeApart,
+    /// `20,00 €`.
+    After,
+}
+
+/// The formats of one language and region, for one reader's time zone.
 pub struct Formats {
-    locale: Locale,
+    place: Place,
+    groups_by_dot: bool,
     zone: Tz,
     symbols: Symbols,
     digits: DecimalFormatter,
     day: DateTimeFormatter<YMD>,
     day_of_year: DateTimeFormatter<MD>,
     month: DateTimeFormatter<YM>,
+    time: NoCalendarFormatter<T>,
     city: NoCalendarFormatter<ExemplarCity>,
 }
 
 impl Formats {
-    /// The formats of `locale` for someone who lives by `zone`.
-    pub fn new(locale: Locale, zone: Tz, symbols: Symbols) -> Self {
-        const COMPILED_IN: &str = "the data of every locale of ours is compiled in";
-        let conventions = locale.conventions();
+    /// The formats of `conventions` for someone who lives by `zone`.
+    pub fn new(conventions: impl Into<Conventions>, zone: Tz, symbols: Symbols) -> Self {
+        const COMPILED_IN: &str = "the data of every locale is compiled in";
+        let conventions = conventions.into();
+        let place = place(conventions);
+        let (language, region) = (conventions.language, conventions.region());
+        // Austria parts the thousands of plain numbers by a space, and those of amounts by a dot; the
+        // formatter of numbers knows the former only.
+        let groups_by_dot = (language, region) == (Locale::De, Some("AT"));
+        let conventions = conventions.locale();
         Self {
-            locale,
+            place,
+            groups_by_dot,
             zone,
             symbols,
             digits: DecimalFormatter::try_new(
@@ -66,6 +86,8 @@ impl Formats {
                 .expect(COMPILED_IN),
             month: DateTimeFormatter::try_new(conventions.clone().into(), YM::long())
                 .expect(COMPILED_IN),
+            time: NoCalendarFormatter::try_new(conventions.clone().into(), T::hm())
+                .expect(COMPILED_IN),
             city: NoCalendarFormatter::try_new(conventions.into(), ExemplarCity)
                 .expect(COMPILED_IN),
         }
@@ -76,16 +98,18 @@ impl Formats {
         let currency = amount.currency();
         let mut number = Decimal::from(amount.minor().unsigned_abs());
         number.multiply_pow10(-i16::from(currency.exponent()));
-        let digits = self.digits.format(&number);
+        let mut digits = self.digits.format(&number).to_string();
+        if self.groups_by_dot {
+            digits = digits.replace(NO_BREAK, ".");
+        }
         let sign = if amount.minor() < 0 { String::from(MINUS) } else { String::new() };
         let symbol = symbol(currency, self.symbols);
-        match self.locale {
-            // A word (CHF, KWD) keeps its distance from the digits; a sign does not.
-            Locale::En if symbol.chars().all(|letter| letter.is_ascii_uppercase()) => {
-                format!("{sign}{symbol}{NO_BREAK}{digits}")
-            }
-            Locale::En => format!("{sign}{symbol}{digits}"),
-            Locale::De | Locale::Es => format!("{sign}{digits}{NO_BREAK}{symbol}"),
+        // A word (CHF, KWD) keeps its distance from the digits; a sign does not.
+        let is_word = symbol.chars().all(|letter| letter.is_ascii_uppercase());
+        match self.place {
+            Place::Before if !is_word => format!("{sign}{symbol}{digits}"),
+            Place::Before | Place::BeforeApart => format!("{sign}{symbol}{NO_BREAK}{digits}"),
+            Place::After => format!("{sign}{digits}{NO_BREAK}{symbol}"),
         }
     }
 
@@ -117,13 +141,10 @@ impl Formats {
         format!("{} – {}", self.civil_day(first), self.civil_day(last))
     }
 
-    /// `14:02`.
+    /// `14:02`, `2:02 PM`.
     pub fn time(&self, at: DateTime<Utc>) -> String {
         let local = at.with_timezone(&self.zone);
-        match self.locale {
-            Locale::En | Locale::De => format!("{:02}:{:02}", local.hour(), local.minute()),
-            Locale::Es => format!("{}:{:02}", local.hour(), local.minute()),
-        }
+        self.time.format(&clock_time(local.hour(), local.minute())).to_string()
     }
 
     /// The city that names the reader's zone, in the reader's language: `Lisbon`, `Lissabon`. A zone
@@ -157,6 +178,26 @@ fn calendar_date(date: NaiveDate) -> Date<icu_calendar::Iso> {
     let [month, day] = [date.month(), date.day()]
         .map(|part| u8::try_from(part).expect("months and days are below 32"));
     Date::try_new_iso(date.year(), month, day).expect("every civil date is one of this calendar")
+}
+
+fn clock_time(hour: u32, minute: u32) -> Time {
+    let [hour, minute] =
+        [hour, minute].map(|part| u8::try_from(part).expect("hours and minutes are below 60"));
+    Time::try_new(hour, minute, 0, 0).expect("a time of day is one")
+}
+
+/// Where the sign stands, by CLDR's patterns for amounts. A region that is not named here writes as most
+/// of its language do: in Spanish, those of America.
+fn place(conventions: Conventions) -> Place {
+    match (conventions.language, conventions.region()) {
+        (Locale::En, Some("AT" | "CH" | "NL"))
+        | (Locale::De, Some("AT" | "CH" | "LI"))
+        | (Locale::Es, Some("AR" | "CO" | "PE" | "PY" | "UY")) => Place::BeforeApart,
+        (Locale::En, Some("BE" | "DE" | "DK" | "FI" | "SE" | "SI"))
+        | (Locale::De, _)
+        | (Locale::Es, None | Some("ES" | "EA" | "IC")) => Place::After,
+        (Locale::En | Locale::Es, _) => Place::Before,
+    }
 }
 
 /// The sign of `currency`, or its code where no sign is widely known.
@@ -226,6 +267,34 @@ mod tests {
                 assert_eq!(formats(locale).money(amount).replace(NO_BREAK, " "), expected);
             }
         }
+    }
+
+    #[test]
+    fn a_region_writes_dates_times_and_amounts_as_it_is_used_to() {
+        let at = "2027-03-31T13:02:00Z".parse().unwrap();
+        for (tag, amount, negative, day, short, time) in [
+            ("en-US", "$1,234.50", "−$5.00", "March 31, 2027", "March 31", "2:02 PM"),
+            ("en-GB", "$1,234.50", "−$5.00", "31 March 2027", "31 March", "14:02"),
+            ("en-DE", "1.234,50 $", "−5,00 $", "31 March 2027", "31 March", "14:02"),
+            ("es-MX", "$1,234.50", "−$5.00", "31 de marzo de 2027", "31 de marzo", "14:02"),
+            ("es-AR", "$ 1.234,50", "−$ 5,00", "31 de marzo de 2027", "31 de marzo", "14:02"),
+            ("es-ES", "1234,50 $", "−5,00 $", "31 de marzo de 2027", "31 de marzo", "14:02"),
+            ("de-AT", "$ 1.234,50", "−$ 5,00", "31. März 2027", "31. März", "14:02"),
+            ("de-CH", "$ 1’234.50", "−$ 5.00", "31. März 2027", "31. März", "14:02"),
+            ("de-DE", "1.234,50 $", "−5,00 $", "31. März 2027", "31. März", "14:02"),
+        ] {
+            let conventions = Conventions::from_tag(tag).unwrap();
+            let formats = Formats::new(conventions, chrono_tz::Europe::Lisbon, Symbols::Short);
+            let plain = |text: String| text.replace([NO_BREAK, '\u{202f}'], " ");
+            assert_eq!(plain(formats.money(money(123_450, "USD"))), amount, "{tag}");
+            assert_eq!(plain(formats.money(money(-500, "USD"))), negative, "{tag}");
+            assert_eq!(formats.day(at), day, "{tag}");
+            assert_eq!(formats.day_of_year(at), short, "{tag}");
+            assert_eq!(plain(formats.time(at)), time, "{tag}");
+        }
+        let swiss = Conventions::from_tag("de-CH").unwrap();
+        let swiss = Formats::new(swiss, chrono_tz::Europe::Zurich, Symbols::Short);
+        assert_eq!(swiss.money(money(2_000, "CHF")), "CHF\u{a0}20.00");
     }
 
     #[test]

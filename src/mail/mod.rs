@@ -28,7 +28,7 @@ pub use address::Address;
 pub use backoff::backoff;
 pub use envelope::{Envelope, Recipient, Sender};
 pub use error::{Fate, MailError, Remedy};
-pub use locale::Locale;
+pub use locale::{Conventions, Locale, UnknownLanguage};
 pub use message::{Message, MessageKind};
 pub use outgoing::Outgoing;
 pub use overrides::{Block, Overrides};

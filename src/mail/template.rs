@@ -91,7 +91,7 @@ pub fn render(
     overrides: &Overrides,
 ) -> Result<Rendered, MailError> {
     let kind = message.kind();
-    let locale = envelope.to.locale;
+    let locale = envelope.to.conventions.language;
     let voice = Voice::to(envelope);
     let letter = Letter::of(message, &voice);
     let args = around(&letter, envelope);

@@ -6,7 +6,7 @@ mod dunning;
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 
 use super::{
     envelope::Envelope,
@@ -52,9 +52,9 @@ pub struct Voice {
 impl Voice {
     /// The voice for the reader on `envelope`.
     pub fn to(envelope: &Envelope) -> Self {
-        let locale = envelope.to.locale;
-        let formats = Formats::new(locale, envelope.to.zone, envelope.from.symbols);
-        Self { locale, formats }
+        let conventions = envelope.to.conventions;
+        let formats = Formats::new(conventions, envelope.to.zone, envelope.from.symbols);
+        Self { locale: conventions.language, formats }
     }
 
     /// The message `id`, filled with `args`.
@@ -205,11 +205,6 @@ impl<'a> Letter<'a> {
 
     fn maybe_day(self, name: &'static str, at: Option<DateTime<Utc>>) -> Self {
         let text = at.map(|at| self.voice.formats.day(at));
-        self.maybe(name, text)
-    }
-
-    fn maybe_civil_day(self, name: &'static str, date: Option<NaiveDate>) -> Self {
-        let text = date.map(|date| self.voice.formats.civil_day(date));
         self.maybe(name, text)
     }
 

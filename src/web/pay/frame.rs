@@ -10,7 +10,7 @@ use crate::{
         payment::method::Shown,
     },
     mail::{
-        Locale,
+        Conventions, Locale,
         format::{Formats, Symbols},
     },
 };
@@ -30,9 +30,11 @@ pub(super) struct Amount {
 }
 
 impl Voice {
-    /// The voice for someone who reads `locale` and lives by `zone`.
-    pub(super) fn new(locale: Locale, zone: Zone) -> Self {
-        Self { locale, formats: Formats::new(locale, zone.tz(), Symbols::Short) }
+    /// The voice for someone who reads by `conventions` and lives by `zone`.
+    pub(super) fn new(conventions: impl Into<Conventions>, zone: Zone) -> Self {
+        let conventions = conventions.into();
+        let formats = Formats::new(conventions, zone.tz(), Symbols::Short);
+        Self { locale: conventions.language, formats }
     }
 
     pub(super) fn say(&self, id: &str, args: Args<'_>) -> String {
@@ -113,8 +115,8 @@ pub(super) struct House {
 
 impl Frame {
     /// A page of `merchant`'s, for a reader who lives by `zone`.
-    pub(super) fn of(merchant: &Merchant, locale: Locale, zone: Zone) -> Self {
-        let voice = Voice::new(locale, zone);
+    pub(super) fn of(merchant: &Merchant, conventions: Conventions, zone: Zone) -> Self {
+        let voice = Voice::new(conventions, zone);
         let name = [("merchant", Some(merchant.name.as_str()))];
         let house = House {
             name: merchant.name.clone(),
@@ -134,8 +136,8 @@ impl Frame {
     }
 
     /// A page of which nothing may be told: not even whose it is.
-    pub(super) fn of_nobody(locale: Locale) -> Self {
-        let voice = Voice::new(locale, Zone::UTC);
+    pub(super) fn of_nobody(conventions: Conventions) -> Self {
+        let voice = Voice::new(conventions, Zone::UTC);
         Self { voice, house: None, band: None, zone: None }
     }
 

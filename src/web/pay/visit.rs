@@ -10,7 +10,7 @@ use axum::{
 use crate::{
     app::{Rondo, pay::PayLink},
     domain::{customer::Customer, merchant::Merchant},
-    mail::Locale,
+    mail::{Conventions, Locale},
 };
 
 use super::{Desk, frame::Frame, page::Note};
@@ -75,17 +75,18 @@ impl Visit {
         }
     }
 
-    /// The link's language, else the customer's, the browser's, the merchant's.
+    /// The link's language, else the customer's, the browser's, the merchant's; and the region of who
+    /// asks for this language.
     pub(super) fn locale(
         &self,
         merchant: Option<&Merchant>,
         customer: Option<&Customer>,
-    ) -> Locale {
+    ) -> Conventions {
         let link = self.link.map(Locale::tag);
         let customer = customer.and_then(|customer| customer.locale.as_deref());
         let browser = self.browser.iter().map(String::as_str);
         let merchant = merchant.map(|merchant| merchant.locale.as_str());
-        Locale::negotiate(link.into_iter().chain(customer).chain(browser).chain(merchant))
+        Conventions::negotiate(link.into_iter().chain(customer).chain(browser).chain(merchant))
     }
 
     pub(super) fn frame(&self, merchant: &Merchant, customer: Option<&Customer>) -> Frame {
