@@ -47,10 +47,12 @@ pub(super) fn write(
             access_until,
             tried,
             taken_back,
+            is_final,
         } => Message::PaymentFailed(message::PaymentFailed {
             amount,
             failed_at,
             taken_back,
+            is_final,
             advice: class.into(),
             next_try_at,
             access_until,
@@ -82,7 +84,6 @@ pub(super) fn write(
                 amount,
                 tries,
                 since: closed_since,
-                reopen_by: None,
                 invoice: letter.number(),
                 pay_url: letter.invoice_url(),
                 manage_url: letter.leave_url(),
@@ -94,9 +95,7 @@ pub(super) fn write(
                 by: canceller(cause),
                 received_at: requested_at,
                 ends_at,
-                last_charge: None,
                 open: open_amount,
-                refund: None,
                 undo_url: letter.manage_url.clone().filter(|_| can_undo),
                 manage_url: letter.manage_url,
                 plan: letter.plan,
@@ -112,13 +111,12 @@ pub(super) fn write(
                 plan: letter.plan,
             })
         }
-        Facts::Refund { amount, refunded_at, to } => Message::Refund(message::Refund {
+        Facts::Refund { amount, refunded_at, to, reference } => Message::Refund(message::Refund {
             amount,
             sent_at: refunded_at,
             instrument: to.as_ref().map(instrument),
             invoice: letter.number(),
-            credit_note: None,
-            reference: None,
+            reference,
             document_url: letter.invoice_url(),
             plan: letter.plan,
         }),
@@ -197,7 +195,6 @@ impl<'a> Letter<'a> {
             paid,
             next_charge,
             instrument: self.usual,
-            withdraw_until: None,
             open_url: self.manage_url.clone(),
             manage_url: self.manage_url,
         })
@@ -243,7 +240,6 @@ impl<'a> Letter<'a> {
         let period = self.invoice.and_then(|invoice| invoice.period);
         Message::Receipt(message::Receipt {
             amount,
-            tax: None,
             paid_at,
             instrument: paid_with.map(instrument),
             invoice: self.number(),

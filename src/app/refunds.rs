@@ -312,7 +312,12 @@ pub(super) async fn succeeded(
     };
     let heading = Heading { id: act.id(), at: now, invoice: &invoice };
     let journal = heading.went_back(&refund, &attempt.gateway);
-    let facts = Facts::Refund { amount: refund.amount, refunded_at: now, to };
+    let facts = Facts::Refund {
+        amount: refund.amount,
+        refunded_at: now,
+        to,
+        reference: refund.reference.clone(),
+    };
     let key = format!("refund:{}", refund.id);
     let notice = Notice::new(refund.merchant, refund.customer, facts, key, now, act.mint)
         .about_invoice(&invoice);

@@ -370,6 +370,24 @@ mod tests {
     }
 
     #[test]
+    fn values_that_no_mail_has_are_refused() {
+        for (kind, name) in [
+            (MessageKind::Welcome, "withdraw_until"),
+            (MessageKind::Receipt, "tax"),
+            (MessageKind::Suspended, "reopen_by"),
+            (MessageKind::Cancelled, "refund"),
+            (MessageKind::Refund, "credit_note"),
+        ] {
+            let mut overrides = Overrides::default();
+            let text = format!("{{% if {name} %}}{{{{ {name} }}}}{{% endif %}} as agreed");
+            overrides.set(kind, Locale::De, Block::Body, text);
+            let faults = overrides.check().unwrap_err();
+            let told = faults[0].to_string();
+            assert!(told.contains(&format!("there is no value {name}; known are")), "{told}");
+        }
+    }
+
+    #[test]
     fn words_that_cannot_be_filled_give_way_to_ours() {
         let message = &Message::samples(MessageKind::PaymentFailed)[0];
         let overrides = with(Block::Subject, "{{ no_such }}");

@@ -46,13 +46,11 @@ fact-amount = Betrag
 fact-cancel-by = Ändern oder kündigen bis
 fact-card = Karte
 fact-confirm-by = Bestätigen bis
-fact-credit-note = Gutschrift
 fact-ends = Endet
 fact-expires = Läuft ab
 fact-first-charge = Erste Abbuchung
 fact-instrument = Zahlungsart
 fact-invoice = Rechnung
-fact-last-charge = Letzte Abbuchung
 fact-new-plan = Neuer Tarif
 fact-new-price = Neuer Preis
 fact-next-charge = Nächste Abbuchung
@@ -64,11 +62,7 @@ fact-plan = Für
 fact-price = Preis
 fact-received = Eingegangen
 fact-reference = Referenz
-fact-refund = Erstattung
-fact-reopen-by = Wieder zu öffnen bis
 fact-since = Ruht seit
-fact-tax = Enthaltene Steuer
-fact-withdraw-until = Widerrufsrecht bis
 
 ## Ein Abonnement hat begonnen
 
@@ -171,38 +165,56 @@ receipt-second = { "" }
 ## Eine Abbuchung wurde abgelehnt
 
 payment_failed-subject =
-    { $what ->
-        [taken_back] Ihre Bank hat { $amount } für { $plan } zurückgeholt
-       *[declined] { $amount } für { $plan } nicht abgebucht
+    { $final ->
+        [yes] { $access_until ->
+            [none] Letzte Erinnerung: { $amount } für { $plan } offen
+           *[other] Letzte Erinnerung: Zugang endet am { $access_until_short }
+        }
+       *[no] { $what ->
+            [taken_back] Ihre Bank hat { $amount } für { $plan } zurückgeholt
+           *[declined] { $amount } für { $plan } nicht abgebucht
+        }
     }
 payment_failed-preheader =
-    { $advice ->
-        [new_card] Bitte zahlen Sie oder ändern Sie die Karte; es dauert eine Minute.
-       *[other] { $next_try ->
-            [none] Bitte zahlen Sie oder ändern Sie die Karte; es dauert eine Minute.
-           *[other] Am { $next_try_short } versuchen wir es noch einmal; Sie können auch jetzt zahlen.
+    { $final ->
+        [yes] Bitte zahlen Sie { $amount } oder ändern Sie die Karte; es dauert eine Minute.
+       *[no] { $advice ->
+            [new_card] Bitte zahlen Sie oder ändern Sie die Karte; es dauert eine Minute.
+           *[other] { $next_try ->
+                [none] Bitte zahlen Sie oder ändern Sie die Karte; es dauert eine Minute.
+               *[other] Am { $next_try_short } versuchen wir es noch einmal; Sie können auch jetzt zahlen.
+            }
         }
     }
 payment_failed-heading =
-    { $what ->
-        [taken_back] Eine Zahlung wurde zurückgeholt
-       *[declined] Eine Zahlung ist nicht gelungen
+    { $final ->
+        [yes] Letzte Erinnerung
+       *[no] { $what ->
+            [taken_back] Eine Zahlung wurde zurückgeholt
+           *[declined] Eine Zahlung ist nicht gelungen
+        }
     }
 payment_failed-first =
-    { $what ->
-        [taken_back] { $advice ->
-            [not_enough_money] Ihre Bank hat { $amount } für { $plan } am { $date } zurückgeholt, weil das Konto nicht gedeckt war.
-           *[other] Sie hatten { $amount } für { $plan } bezahlt, und Ihre Bank hat den Betrag am { $date } zurückgeholt. Die Rechnung ist wieder offen.
+    { $final ->
+        [yes] { $access_until ->
+            [none] Dies ist unsere letzte Erinnerung: { $amount } für { $plan } sind noch offen, und ohne Zahlung endet Ihr Zugang.
+           *[other] Dies ist unsere letzte Erinnerung: { $amount } für { $plan } sind noch offen, und ohne Zahlung endet Ihr Zugang am { $access_until }.
         }
-       *[declined] { $advice ->
-            [not_enough_money] Ihre Bank hat { $amount } für { $plan } am { $date } abgelehnt, weil das Konto nicht gedeckt war.
-            [ask_your_bank] Ihre Bank hat { $amount } für { $plan } am { $date } abgelehnt, weil sie erst von Ihnen hören möchte.
-            [new_card] { $instrument ->
-                [none] Wir konnten { $amount } für { $plan } am { $date } nicht abbuchen, weil uns keine gültige Karte von Ihnen vorliegt.
-               *[other] Wir konnten { $amount } für { $plan } am { $date } nicht abbuchen, weil { $instrument } nicht mehr verwendet werden kann.
+       *[no] { $what ->
+            [taken_back] { $advice ->
+                [not_enough_money] Ihre Bank hat { $amount } für { $plan } am { $date } zurückgeholt, weil das Konto nicht gedeckt war.
+               *[other] Sie hatten { $amount } für { $plan } bezahlt, und Ihre Bank hat den Betrag am { $date } zurückgeholt. Die Rechnung ist wieder offen.
             }
-            [technical] Wir konnten { $amount } für { $plan } am { $date } nicht abbuchen, weil die Verbindung zu Ihrer Bank gestört war.
-           *[bank_did_not_say] Ihre Bank hat { $amount } für { $plan } am { $date } abgelehnt und nicht gesagt, warum.
+           *[declined] { $advice ->
+                [not_enough_money] Ihre Bank hat { $amount } für { $plan } am { $date } abgelehnt, weil das Konto nicht gedeckt war.
+                [ask_your_bank] Ihre Bank hat { $amount } für { $plan } am { $date } abgelehnt, weil sie erst von Ihnen hören möchte.
+                [new_card] { $instrument ->
+                    [none] Wir konnten { $amount } für { $plan } am { $date } nicht abbuchen, weil uns keine gültige Karte von Ihnen vorliegt.
+                   *[other] Wir konnten { $amount } für { $plan } am { $date } nicht abbuchen, weil { $instrument } nicht mehr verwendet werden kann.
+                }
+                [technical] Wir konnten { $amount } für { $plan } am { $date } nicht abbuchen, weil die Verbindung zu Ihrer Bank gestört war.
+               *[bank_did_not_say] Ihre Bank hat { $amount } für { $plan } am { $date } abgelehnt und nicht gesagt, warum.
+            }
         }
     }
 payment_failed-body =
@@ -216,9 +228,12 @@ payment_failed-body =
                *[other] Bitte hinterlegen Sie eine neue Karte. Mit der alten versuchen wir es nicht mehr.
             }
         }
-        [technical] { $next_try ->
-            [none] Es lag nicht an Ihnen. Bitte zahlen Sie unten; es dauert etwa eine Minute.
-           *[other] Es lag nicht an Ihnen, und Sie müssen nichts tun. Wenn Sie möchten, können Sie jetzt zahlen.
+        [technical] { $final ->
+            [yes] Es lag nicht an Ihnen. Bitte zahlen Sie unten; es dauert etwa eine Minute.
+           *[no] { $next_try ->
+                [none] Es lag nicht an Ihnen. Bitte zahlen Sie unten; es dauert etwa eine Minute.
+               *[other] Es lag nicht an Ihnen, und Sie müssen nichts tun. Wenn Sie möchten, können Sie jetzt zahlen.
+            }
         }
        *[bank_did_not_say] Bitte fragen Sie bei Ihrer Bank nach, oder zahlen Sie mit einer anderen Karte.
     }
@@ -283,11 +298,7 @@ recovered-second = { "" }
 ## Der Zugang ruht, bis etwas bezahlt ist
 
 suspended-subject = { $plan } ruht: { $amount } sind offen
-suspended-preheader =
-    { $reopen_by ->
-        [none] Zahlen Sie { $amount }, und es öffnet sich sofort wieder.
-       *[other] Zahlen Sie { $amount } bis { $reopen_by_short }, und es öffnet sich sofort wieder.
-    }
+suspended-preheader = Zahlen Sie { $amount }, und es öffnet sich sofort wieder.
 suspended-heading = Ihr Zugang ruht
 suspended-first =
     { $tries ->
@@ -295,11 +306,7 @@ suspended-first =
         [one] Wir konnten { $amount } für { $plan } nicht abbuchen; deshalb ruht der Zugang seit { $since }.
        *[other] Wir konnten { $amount } für { $plan } in { $tries } Versuchen nicht abbuchen; deshalb ruht der Zugang seit { $since }.
     }
-suspended-body =
-    { $reopen_by ->
-        [none] Sobald es bezahlt ist, öffnet sich alles wieder.
-       *[other] Sobald es bezahlt ist, öffnet sich alles wieder. Das geht bis { $reopen_by }.
-    }
+suspended-body = Sobald es bezahlt ist, öffnet sich alles wieder.
 suspended-button = Zahlen und wieder öffnen
 suspended-second = Abonnement kündigen
 
@@ -339,12 +346,9 @@ cancelled-first =
         }
     }
 cancelled-body =
-    { $refund ->
-        [none] { $open ->
-            [none] Es wird nichts mehr abgebucht.
-           *[other] Nichts Neues wird abgebucht; { $open } einer früheren Rechnung sind noch offen.
-        }
-       *[other] Es wird nichts mehr abgebucht, und wir erstatten Ihnen { $refund }.
+    { $open ->
+        [none] Es wird nichts mehr abgebucht.
+       *[other] Nichts Neues wird abgebucht; { $open } einer früheren Rechnung sind noch offen.
     }
 cancelled-button =
     { $undo ->
@@ -383,15 +387,9 @@ plan_changing-second = { "" }
 
 refund-subject = { $amount } sind auf dem Weg zurück zu Ihnen
 refund-preheader =
-    { $credit_note ->
-        [none] { $instrument ->
-            [none] Für { $plan }, auf Ihrem damaligen Zahlungsweg.
-           *[other] Auf { $instrument }, für { $plan }.
-        }
-       *[other] { $instrument ->
-            [none] Gutschrift { $credit_note }, auf Ihrem damaligen Zahlungsweg.
-           *[other] Gutschrift { $credit_note }, auf { $instrument }.
-        }
+    { $instrument ->
+        [none] Für { $plan }, auf Ihrem damaligen Zahlungsweg.
+       *[other] Auf { $instrument }, für { $plan }.
     }
 refund-heading = Ihre Erstattung
 refund-first =
@@ -400,9 +398,5 @@ refund-first =
        *[other] Wir haben { $amount } am { $date } auf { $instrument } zurückgesandt; Banken zeigen es nach 5 bis 10 Tagen.
     }
 refund-body = Der Betrag gehört zu { $plan }, Rechnung { $invoice }. Es ist nichts zu tun.
-refund-button =
-    { $credit_note ->
-        [none] Rechnung ansehen
-       *[other] Gutschrift ansehen
-    }
+refund-button = Rechnung ansehen
 refund-second = { "" }

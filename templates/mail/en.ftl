@@ -48,13 +48,11 @@ fact-amount = Amount
 fact-cancel-by = Change or cancel by
 fact-card = Card
 fact-confirm-by = Confirm by
-fact-credit-note = Credit note
 fact-ends = Ends
 fact-expires = Expires
 fact-first-charge = First charge
 fact-instrument = Payment method
 fact-invoice = Invoice
-fact-last-charge = Last charge
 fact-new-plan = New plan
 fact-new-price = New price
 fact-next-charge = Next charge
@@ -66,11 +64,7 @@ fact-plan = For
 fact-price = Price
 fact-received = Received
 fact-reference = Reference
-fact-refund = Refund
-fact-reopen-by = Can be reopened until
 fact-since = On hold since
-fact-tax = Tax included
-fact-withdraw-until = Right of withdrawal until
 
 ## A subscription has started
 
@@ -173,38 +167,56 @@ receipt-second = { "" }
 ## A charge was declined
 
 payment_failed-subject =
-    { $what ->
-        [taken_back] Your bank took back { $amount } for { $plan }
-       *[declined] We could not take { $amount } for { $plan }
+    { $final ->
+        [yes] { $access_until ->
+            [none] Last reminder: { $amount } for { $plan } is open
+           *[other] Last reminder: access ends on { $access_until_short }
+        }
+       *[no] { $what ->
+            [taken_back] Your bank took back { $amount } for { $plan }
+           *[declined] We could not take { $amount } for { $plan }
+        }
     }
 payment_failed-preheader =
-    { $advice ->
-        [new_card] Please pay or change the card; it takes about a minute.
-       *[other] { $next_try ->
-            [none] Please pay or change the card; it takes about a minute.
-           *[other] We try again on { $next_try_short }; you can also pay now.
+    { $final ->
+        [yes] Please pay { $amount } or change the card; it takes about a minute.
+       *[no] { $advice ->
+            [new_card] Please pay or change the card; it takes about a minute.
+           *[other] { $next_try ->
+                [none] Please pay or change the card; it takes about a minute.
+               *[other] We try again on { $next_try_short }; you can also pay now.
+            }
         }
     }
 payment_failed-heading =
-    { $what ->
-        [taken_back] A payment was taken back
-       *[declined] A payment did not go through
+    { $final ->
+        [yes] Last reminder
+       *[no] { $what ->
+            [taken_back] A payment was taken back
+           *[declined] A payment did not go through
+        }
     }
 payment_failed-first =
-    { $what ->
-        [taken_back] { $advice ->
-            [not_enough_money] Your bank took back { $amount } for { $plan } on { $date } because there was not enough money.
-           *[other] You had paid { $amount } for { $plan }, and your bank took it back on { $date }. The invoice is open again.
+    { $final ->
+        [yes] { $access_until ->
+            [none] This is our last reminder: { $amount } for { $plan } is still open, and your access ends if it is not paid.
+           *[other] This is our last reminder: { $amount } for { $plan } is still open, and your access ends on { $access_until } if it is not paid.
         }
-       *[declined] { $advice ->
-            [not_enough_money] Your bank declined { $amount } for { $plan } on { $date } because there was not enough money.
-            [ask_your_bank] Your bank declined { $amount } for { $plan } on { $date } because it wants to hear from you first.
-            [new_card] { $instrument ->
-                [none] We could not take { $amount } for { $plan } on { $date } because we have no card of yours that works.
-               *[other] We could not take { $amount } for { $plan } on { $date } because { $instrument } can no longer be used.
+       *[no] { $what ->
+            [taken_back] { $advice ->
+                [not_enough_money] Your bank took back { $amount } for { $plan } on { $date } because there was not enough money.
+               *[other] You had paid { $amount } for { $plan }, and your bank took it back on { $date }. The invoice is open again.
             }
-            [technical] We could not take { $amount } for { $plan } on { $date } because of a fault between us and your bank.
-           *[bank_did_not_say] Your bank declined { $amount } for { $plan } on { $date } and did not say why.
+           *[declined] { $advice ->
+                [not_enough_money] Your bank declined { $amount } for { $plan } on { $date } because there was not enough money.
+                [ask_your_bank] Your bank declined { $amount } for { $plan } on { $date } because it wants to hear from you first.
+                [new_card] { $instrument ->
+                    [none] We could not take { $amount } for { $plan } on { $date } because we have no card of yours that works.
+                   *[other] We could not take { $amount } for { $plan } on { $date } because { $instrument } can no longer be used.
+                }
+                [technical] We could not take { $amount } for { $plan } on { $date } because of a fault between us and your bank.
+               *[bank_did_not_say] Your bank declined { $amount } for { $plan } on { $date } and did not say why.
+            }
         }
     }
 payment_failed-body =
@@ -218,9 +230,12 @@ payment_failed-body =
                *[other] Please add a new card. The old one is not tried again.
             }
         }
-        [technical] { $next_try ->
-            [none] It was not your doing. Please pay below; it takes about a minute.
-           *[other] It was not your doing, and there is nothing that you must do. If you like, you can pay now.
+        [technical] { $final ->
+            [yes] It was not your doing. Please pay below; it takes about a minute.
+           *[no] { $next_try ->
+                [none] It was not your doing. Please pay below; it takes about a minute.
+               *[other] It was not your doing, and there is nothing that you must do. If you like, you can pay now.
+            }
         }
        *[bank_did_not_say] Please ask your bank about it, or pay with another card.
     }
@@ -285,11 +300,7 @@ recovered-second = { "" }
 ## Access is closed until something is paid
 
 suspended-subject = { $plan } is on hold: { $amount } is open
-suspended-preheader =
-    { $reopen_by ->
-        [none] Pay { $amount } and it opens again at once, as it was.
-       *[other] Pay { $amount } by { $reopen_by_short } and it opens again at once.
-    }
+suspended-preheader = Pay { $amount } and it opens again at once, as it was.
 suspended-heading = On hold
 suspended-first =
     { $tries ->
@@ -297,11 +308,7 @@ suspended-first =
         [one] We could not take { $amount } for { $plan }, so it has been closed since { $since }.
        *[other] We could not take { $amount } for { $plan } in { $tries } tries, so it has been closed since { $since }.
     }
-suspended-body =
-    { $reopen_by ->
-        [none] As soon as it is paid, it opens again.
-       *[other] As soon as it is paid, it opens again. That works until { $reopen_by }.
-    }
+suspended-body = As soon as it is paid, it opens again.
 suspended-button = Pay and reopen
 suspended-second = Cancel the subscription
 
@@ -341,12 +348,9 @@ cancelled-first =
         }
     }
 cancelled-body =
-    { $refund ->
-        [none] { $open ->
-            [none] Nothing more is charged.
-           *[other] Nothing new is charged; { $open } of an earlier invoice is still open.
-        }
-       *[other] Nothing more is charged, and we send { $refund } back to you.
+    { $open ->
+        [none] Nothing more is charged.
+       *[other] Nothing new is charged; { $open } of an earlier invoice is still open.
     }
 cancelled-button =
     { $undo ->
@@ -385,15 +389,9 @@ plan_changing-second = { "" }
 
 refund-subject = { $amount } is on its way back
 refund-preheader =
-    { $credit_note ->
-        [none] { $instrument ->
-            [none] For { $plan }, to what you paid with.
-           *[other] To { $instrument }, for { $plan }.
-        }
-       *[other] { $instrument ->
-            [none] Credit note { $credit_note }, to what you paid with.
-           *[other] Credit note { $credit_note }, to { $instrument }.
-        }
+    { $instrument ->
+        [none] For { $plan }, to what you paid with.
+       *[other] To { $instrument }, for { $plan }.
     }
 refund-heading = Your refund
 refund-first =
@@ -402,9 +400,5 @@ refund-first =
        *[other] We sent { $amount } back to { $instrument } on { $date }; banks show it within 5 to 10 days.
     }
 refund-body = It was paid for { $plan } on invoice { $invoice }. There is nothing to do.
-refund-button =
-    { $credit_note ->
-        [none] See the invoice
-       *[other] See the credit note
-    }
+refund-button = See the invoice
 refund-second = { "" }

@@ -46,13 +46,11 @@ fact-amount = Importe
 fact-cancel-by = Cambiar o cancelar hasta
 fact-card = Tarjeta
 fact-confirm-by = Confirmar hasta
-fact-credit-note = Nota de abono
 fact-ends = Termina
 fact-expires = Caduca
 fact-first-charge = Primer cobro
 fact-instrument = Forma de pago
 fact-invoice = Factura
-fact-last-charge = Último cobro
 fact-new-plan = Plan nuevo
 fact-new-price = Precio nuevo
 fact-next-charge = Próximo cobro
@@ -64,11 +62,7 @@ fact-plan = Concepto
 fact-price = Precio
 fact-received = Recibida
 fact-reference = Referencia
-fact-refund = Devolución
-fact-reopen-by = Se puede reabrir hasta
 fact-since = En pausa desde
-fact-tax = Impuesto incluido
-fact-withdraw-until = Derecho de desistimiento hasta
 
 ## Ha empezado una suscripción
 
@@ -171,38 +165,56 @@ receipt-second = { "" }
 ## Se ha rechazado un cobro
 
 payment_failed-subject =
-    { $what ->
-        [taken_back] Su banco retiró { $amount } por { $plan }
-       *[declined] No pudimos cobrar { $amount } por { $plan }
+    { $final ->
+        [yes] { $access_until ->
+            [none] Último aviso: { $amount } por { $plan } pendientes
+           *[other] Último aviso: el acceso termina el { $access_until_short }
+        }
+       *[no] { $what ->
+            [taken_back] Su banco retiró { $amount } por { $plan }
+           *[declined] No pudimos cobrar { $amount } por { $plan }
+        }
     }
 payment_failed-preheader =
-    { $advice ->
-        [new_card] Pague o cambie la tarjeta, por favor; se tarda un minuto.
-       *[other] { $next_try ->
-            [none] Pague o cambie la tarjeta, por favor; se tarda un minuto.
-           *[other] Lo intentaremos de nuevo el { $next_try_short }; también puede pagar ahora.
+    { $final ->
+        [yes] Pague { $amount } o cambie la tarjeta, por favor; se tarda un minuto.
+       *[no] { $advice ->
+            [new_card] Pague o cambie la tarjeta, por favor; se tarda un minuto.
+           *[other] { $next_try ->
+                [none] Pague o cambie la tarjeta, por favor; se tarda un minuto.
+               *[other] Lo intentaremos de nuevo el { $next_try_short }; también puede pagar ahora.
+            }
         }
     }
 payment_failed-heading =
-    { $what ->
-        [taken_back] Se ha devuelto un pago
-       *[declined] Un pago no se ha completado
+    { $final ->
+        [yes] Último aviso
+       *[no] { $what ->
+            [taken_back] Se ha devuelto un pago
+           *[declined] Un pago no se ha completado
+        }
     }
 payment_failed-first =
-    { $what ->
-        [taken_back] { $advice ->
-            [not_enough_money] Su banco retiró { $amount } por { $plan } el { $date } porque no había dinero suficiente.
-           *[other] Había pagado { $amount } por { $plan } y su banco lo retiró el { $date }. La factura vuelve a estar abierta.
+    { $final ->
+        [yes] { $access_until ->
+            [none] Este es nuestro último aviso: { $amount } por { $plan } siguen pendientes y, si no se pagan, su acceso termina.
+           *[other] Este es nuestro último aviso: { $amount } por { $plan } siguen pendientes y, si no se pagan, su acceso termina el { $access_until }.
         }
-       *[declined] { $advice ->
-            [not_enough_money] Su banco rechazó { $amount } por { $plan } el { $date } porque no había dinero suficiente.
-            [ask_your_bank] Su banco rechazó { $amount } por { $plan } el { $date } porque antes quiere hablar con usted.
-            [new_card] { $instrument ->
-                [none] No pudimos cobrar { $amount } por { $plan } el { $date } porque no tenemos ninguna tarjeta suya que funcione.
-               *[other] No pudimos cobrar { $amount } por { $plan } el { $date } porque { $instrument } ya no se puede usar.
+       *[no] { $what ->
+            [taken_back] { $advice ->
+                [not_enough_money] Su banco retiró { $amount } por { $plan } el { $date } porque no había dinero suficiente.
+               *[other] Había pagado { $amount } por { $plan } y su banco lo retiró el { $date }. La factura vuelve a estar abierta.
             }
-            [technical] No pudimos cobrar { $amount } por { $plan } el { $date } porque falló la conexión con su banco.
-           *[bank_did_not_say] Su banco rechazó { $amount } por { $plan } el { $date } y no dijo por qué.
+           *[declined] { $advice ->
+                [not_enough_money] Su banco rechazó { $amount } por { $plan } el { $date } porque no había dinero suficiente.
+                [ask_your_bank] Su banco rechazó { $amount } por { $plan } el { $date } porque antes quiere hablar con usted.
+                [new_card] { $instrument ->
+                    [none] No pudimos cobrar { $amount } por { $plan } el { $date } porque no tenemos ninguna tarjeta suya que funcione.
+                   *[other] No pudimos cobrar { $amount } por { $plan } el { $date } porque { $instrument } ya no se puede usar.
+                }
+                [technical] No pudimos cobrar { $amount } por { $plan } el { $date } porque falló la conexión con su banco.
+               *[bank_did_not_say] Su banco rechazó { $amount } por { $plan } el { $date } y no dijo por qué.
+            }
         }
     }
 payment_failed-body =
@@ -216,9 +228,12 @@ payment_failed-body =
                *[other] Añada una tarjeta nueva, por favor. Con la antigua no lo intentaremos más.
             }
         }
-        [technical] { $next_try ->
-            [none] No ha sido culpa suya. Pague abajo, por favor; se tarda más o menos un minuto.
-           *[other] No ha sido culpa suya y no tiene que hacer nada. Si lo desea, puede pagar ahora.
+        [technical] { $final ->
+            [yes] No ha sido culpa suya. Pague abajo, por favor; se tarda más o menos un minuto.
+           *[no] { $next_try ->
+                [none] No ha sido culpa suya. Pague abajo, por favor; se tarda más o menos un minuto.
+               *[other] No ha sido culpa suya y no tiene que hacer nada. Si lo desea, puede pagar ahora.
+            }
         }
        *[bank_did_not_say] Pregunte a su banco o pague con otra tarjeta, por favor.
     }
@@ -283,11 +298,7 @@ recovered-second = { "" }
 ## El acceso está cerrado hasta que se pague
 
 suspended-subject = { $plan } está en pausa: { $amount } pendientes
-suspended-preheader =
-    { $reopen_by ->
-        [none] Pague { $amount } y se abrirá de nuevo al instante.
-       *[other] Pague { $amount } a más tardar el { $reopen_by_short } y se abrirá al instante.
-    }
+suspended-preheader = Pague { $amount } y se abrirá de nuevo al instante.
 suspended-heading = Su acceso está en pausa
 suspended-first =
     { $tries ->
@@ -295,11 +306,7 @@ suspended-first =
         [one] No pudimos cobrar { $amount } por { $plan }; por eso está cerrado desde el { $since }.
        *[other] No pudimos cobrar { $amount } por { $plan } en { $tries } intentos; por eso está cerrado desde el { $since }.
     }
-suspended-body =
-    { $reopen_by ->
-        [none] En cuanto se pague, se abrirá de nuevo.
-       *[other] En cuanto se pague, se abrirá de nuevo. Eso es posible hasta el { $reopen_by }.
-    }
+suspended-body = En cuanto se pague, se abrirá de nuevo.
 suspended-button = Pagar y reabrir
 suspended-second = Cancelar la suscripción
 
@@ -339,12 +346,9 @@ cancelled-first =
         }
     }
 cancelled-body =
-    { $refund ->
-        [none] { $open ->
-            [none] No se cobra nada más.
-           *[other] No se cobra nada nuevo; quedan pendientes { $open } de una factura anterior.
-        }
-       *[other] No se cobra nada más y le devolvemos { $refund }.
+    { $open ->
+        [none] No se cobra nada más.
+       *[other] No se cobra nada nuevo; quedan pendientes { $open } de una factura anterior.
     }
 cancelled-button =
     { $undo ->
@@ -383,15 +387,9 @@ plan_changing-second = { "" }
 
 refund-subject = Le devolvemos { $amount }: ya están en camino
 refund-preheader =
-    { $credit_note ->
-        [none] { $instrument ->
-            [none] Por { $plan }, por el mismo medio con el que pagó.
-           *[other] A { $instrument }, por { $plan }.
-        }
-       *[other] { $instrument ->
-            [none] Nota de abono { $credit_note }, por el mismo medio con el que pagó.
-           *[other] Nota de abono { $credit_note }, a { $instrument }.
-        }
+    { $instrument ->
+        [none] Por { $plan }, por el mismo medio con el que pagó.
+       *[other] A { $instrument }, por { $plan }.
     }
 refund-heading = Su devolución
 refund-first =
@@ -400,9 +398,5 @@ refund-first =
        *[other] Devolvimos { $amount } a { $instrument } el { $date }; los bancos lo muestran en 5 a 10 días.
     }
 refund-body = Se pagó por { $plan } en la factura { $invoice }. No hay que hacer nada.
-refund-button =
-    { $credit_note ->
-        [none] Ver la factura
-       *[other] Ver la nota de abono
-    }
+refund-button = Ver la factura
 refund-second = { "" }

@@ -7,3 +7,4 @@ mod support;
 
 mod members;
 mod smtp;
+mod values;

@@ -490,6 +490,7 @@ async fn notices_in_every_state(#[values(Sqlite, Postgres)] engine: Engine) {
             thread: Some(shop.id()),
             facts: Facts::PaymentFailed {
                 taken_back: true,
+                is_final: true,
                 amount: euro(2000),
                 failed_at: at("2026-01-01"),
                 class: DeclineClass::WaitFunds,

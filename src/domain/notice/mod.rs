@@ -187,6 +187,9 @@ pub enum Facts {
         /// Whether the money had come and the payer's bank took it back.
         #[serde(default)]
         taken_back: bool,
+        /// Whether it is the last word before access ends.
+        #[serde(default)]
+        is_final: bool,
     },
     /// The customer must authenticate.
     AuthenticationNeeded {
@@ -260,6 +263,9 @@ pub enum Facts {
         refunded_at: DateTime<Utc>,
         /// The method it goes back to, as shown.
         to: Option<Shown>,
+        /// The gateway's reference of it, once told.
+        #[serde(default)]
+        reference: Option<String>,
     },
 }
 

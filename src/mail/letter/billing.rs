@@ -41,13 +41,11 @@ impl Welcome {
             .maybe_day("next_charge", self.next_charge.map(|charge| charge.at))
             .maybe_charge("next_charge_row", self.next_charge)
             .instrument(self.instrument.as_ref())
-            .maybe_civil_day("withdraw_until", self.withdraw_until)
             .rows([
                 ("fact-plan", "plan"),
                 ("fact-price", "price"),
                 ("fact-next-charge", "next_charge_row"),
                 ("fact-instrument", "instrument"),
-                ("fact-withdraw-until", "withdraw_until"),
             ])
     }
 }
@@ -103,7 +101,6 @@ impl Receipt {
         Letter::new(voice, Some(&self.invoice_url))
             .text("plan", &self.plan)
             .money("amount", self.amount)
-            .maybe_money("tax", self.tax)
             .day("date", self.paid_at)
             .short_day("date_short", Some(self.paid_at))
             .instrument(self.instrument.as_ref())
@@ -115,7 +112,6 @@ impl Receipt {
                 ("fact-plan", "plan"),
                 ("fact-period", "period"),
                 ("fact-amount", "amount"),
-                ("fact-tax", "tax"),
                 ("fact-next-charge", "next_charge"),
             ])
     }
@@ -139,16 +135,12 @@ impl Cancelled {
             .moment("received", self.received_at)
             .day("ends", last_moment)
             .short_day("ends_short", Some(last_moment))
-            .maybe_charge("last_charge", self.last_charge)
             .maybe_money("open", self.open)
-            .maybe_money("refund", self.refund)
             .rows([
                 ("fact-plan", "plan"),
                 ("fact-received", "received"),
                 ("fact-ends", "ends"),
-                ("fact-last-charge", "last_charge"),
                 ("fact-open", "open"),
-                ("fact-refund", "refund"),
             ]);
         match self.by {
             CancelledBy::Customer => letter,
@@ -187,13 +179,11 @@ impl Refund {
             .day("date", self.sent_at)
             .instrument(self.instrument.as_ref())
             .text("invoice", &self.invoice)
-            .maybe("credit_note", self.credit_note.clone())
             .maybe("reference", self.reference.clone())
             .rows([
                 ("fact-amount", "amount"),
                 ("fact-plan", "plan"),
                 ("fact-invoice", "invoice"),
-                ("fact-credit-note", "credit_note"),
                 ("fact-reference", "reference"),
             ])
     }

@@ -17,7 +17,9 @@ impl PaymentFailed {
             .text("what", if self.taken_back { "taken_back" } else { "declined" })
             .maybe_day("next_try", self.next_try_at)
             .short_day("next_try_short", self.next_try_at)
+            .text("final", if self.is_final { "yes" } else { "no" })
             .maybe_day("access_until", self.access_until)
+            .short_day("access_until_short", self.access_until)
             .text("invoice", &self.invoice)
             .rows([
                 ("fact-amount", "amount"),
@@ -93,15 +95,12 @@ impl Suspended {
             .money("amount", self.amount)
             .count("tries", self.tries)
             .day("since", self.since)
-            .maybe_day("reopen_by", self.reopen_by)
-            .short_day("reopen_by_short", self.reopen_by)
             .text("invoice", &self.invoice)
             .rows([
                 ("fact-open", "amount"),
                 ("fact-plan", "plan"),
                 ("fact-invoice", "invoice"),
                 ("fact-since", "since"),
-                ("fact-reopen-by", "reopen_by"),
             ])
     }
 }

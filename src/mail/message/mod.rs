@@ -9,7 +9,7 @@ mod facts;
 mod kind;
 mod samples;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use facts::{Advice, CancelledBy, Charge, Cycle, CycleUnit, Instrument, Period, Price};
@@ -69,8 +69,6 @@ pub struct Welcome {
     pub next_charge: Option<Charge>,
     /// What pays it, if the customer has stored something.
     pub instrument: Option<Instrument>,
-    /// The last day of the right of withdrawal, where the law grants one.
-    pub withdraw_until: Option<NaiveDate>,
     /// Where the bought thing is, if the merchant has a portal.
     pub open_url: Option<String>,
     /// Where to change or cancel, if the merchant has a portal.
@@ -124,8 +122,6 @@ pub struct Receipt {
     pub plan: String,
     /// What was taken, taxes included.
     pub amount: Money,
-    /// The tax within `amount`, if any was charged.
-    pub tax: Option<Money>,
     /// When it was taken.
     pub paid_at: DateTime<Utc>,
     /// What paid, if the gateway told.
@@ -153,6 +149,8 @@ pub struct PaymentFailed {
     pub failed_at: DateTime<Utc>,
     /// Whether it had been paid and the customer's bank took it back.
     pub taken_back: bool,
+    /// Whether it is the last word before access ends.
+    pub is_final: bool,
     /// What helps.
     pub advice: Advice,
     /// When we try again by ourselves, if we may.
@@ -231,8 +229,6 @@ pub struct Suspended {
     pub tries: u32,
     /// Since when it is closed.
     pub since: DateTime<Utc>,
-    /// Until when paying opens it again, if that ever ends.
-    pub reopen_by: Option<DateTime<Utc>>,
     /// The number of the open invoice.
     pub invoice: String,
     /// Where to pay.
@@ -252,12 +248,8 @@ pub struct Cancelled {
     pub received_at: DateTime<Utc>,
     /// When access ends; not after `received_at` if it ended at once.
     pub ends_at: DateTime<Utc>,
-    /// The last charge that was taken, if any.
-    pub last_charge: Option<Charge>,
     /// What is still owed, if anything.
     pub open: Option<Money>,
-    /// What goes back, if anything.
-    pub refund: Option<Money>,
     /// Where to undo it, while that works.
     pub undo_url: Option<String>,
     /// Where invoices stay reachable, if the merchant has a portal.
@@ -294,11 +286,9 @@ pub struct Refund {
     pub instrument: Option<Instrument>,
     /// The number of the invoice that it was paid on.
     pub invoice: String,
-    /// The number of the credit note, if there is one.
-    pub credit_note: Option<String>,
-    /// What the customer's bank can trace it by, if known.
+    /// What the gateway finds it by, once it told.
     pub reference: Option<String>,
-    /// Where the credit note or the invoice is.
+    /// Where the invoice is.
     pub document_url: String,
 }
 

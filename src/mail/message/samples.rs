@@ -3,7 +3,7 @@
 //! The first of each kind is the plain case; the others have what is most likely to break a text:
 //! nothing optional, a long or hostile name, a currency without minor digits or with three.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 
 use super::{
     Advice, AuthenticationNeeded, Cancelled, CancelledBy, CardExpiring, Charge, Cycle, CycleUnit,
@@ -82,11 +82,10 @@ fn welcome() -> [Welcome; 4] {
         paid: Some(euros(2_000)),
         next_charge: Some(next_charge()),
         instrument: Some(visa()),
-        withdraw_until: NaiveDate::from_ymd_opt(2027, 2, 14),
         open_url: Some(url("courses/1")),
         manage_url: Some(url("home")),
     };
-    let on_trial = Welcome { paid: None, withdraw_until: None, ..plain.clone() };
+    let on_trial = Welcome { paid: None, ..plain.clone() };
     let hostile = Welcome {
         plan: HOSTILE_PLAN.into(),
         price: Price {
@@ -168,7 +167,6 @@ fn receipt() -> [Receipt; 3] {
     let plain = Receipt {
         plan: PLAN.into(),
         amount: euros(2_000),
-        tax: Some(euros(374)),
         paid_at: at("2027-01-31T09:00:00Z"),
         instrument: Some(visa()),
         invoice: INVOICE.into(),
@@ -178,7 +176,6 @@ fn receipt() -> [Receipt; 3] {
     };
     let once = Receipt {
         plan: "Watercolour for beginners".into(),
-        tax: None,
         period: None,
         next_charge: None,
         instrument: Some(wallet()),
@@ -187,7 +184,6 @@ fn receipt() -> [Receipt; 3] {
     let long = Receipt {
         plan: LONG_PLAN.into(),
         amount: money(20_000, "KWD"),
-        tax: None,
         instrument: None,
         ..plain.clone()
     };
@@ -201,6 +197,7 @@ fn payment_failed() -> impl Iterator<Item = PaymentFailed> {
         instrument: Some(visa()),
         failed_at: at("2027-02-28T09:00:00Z"),
         taken_back: false,
+        is_final: false,
         advice: Advice::NotEnoughMoney,
         next_try_at: Some(at("2027-03-03T09:00:00Z")),
         access_until: Some(at("2027-03-21T00:00:00Z")),
@@ -228,6 +225,14 @@ fn payment_failed() -> impl Iterator<Item = PaymentFailed> {
     let no_use = PaymentFailed { next_try_at: None, ..by_backup.clone() };
     let gone = PaymentFailed { taken_back: true, ..no_use.clone() };
     let returned = PaymentFailed { taken_back: true, ..plain.clone() };
+    let last = PaymentFailed { is_final: true, ..plain.clone() };
+    let last_of_all = PaymentFailed { is_final: true, ..long.clone() };
+    let last_by_fault = PaymentFailed {
+        is_final: true,
+        advice: Advice::Technical,
+        access_until: None,
+        ..plain.clone()
+    };
     let of_advice = move |advice| match advice {
         Advice::NewCard => no_use.clone(),
         Advice::NotEnoughMoney
@@ -235,7 +240,16 @@ fn payment_failed() -> impl Iterator<Item = PaymentFailed> {
         | Advice::BankDidNotSay
         | Advice::Technical => PaymentFailed { advice, ..plain.clone() },
     };
-    Advice::ALL.into_iter().map(of_advice).chain([by_backup, gone, returned, hostile, long])
+    Advice::ALL.into_iter().map(of_advice).chain([
+        by_backup,
+        gone,
+        returned,
+        hostile,
+        long,
+        last,
+        last_of_all,
+        last_by_fault,
+    ])
 }
 
 fn authentication_needed() -> [AuthenticationNeeded; 2] {
@@ -296,18 +310,11 @@ fn suspended() -> [Suspended; 3] {
         amount: euros(2_000),
         tries: 5,
         since: at("2027-03-21T00:00:00Z"),
-        reopen_by: Some(at("2027-04-20T00:00:00Z")),
         invoice: INVOICE.into(),
         pay_url: url("u/fix"),
         manage_url: Some(url("home")),
     };
-    let long = Suspended {
-        plan: LONG_PLAN.into(),
-        tries: 1,
-        reopen_by: None,
-        manage_url: None,
-        ..plain.clone()
-    };
+    let long = Suspended { plan: LONG_PLAN.into(), tries: 1, manage_url: None, ..plain.clone() };
     let never_tried = Suspended { tries: 0, ..plain.clone() };
     [plain, long, never_tried]
 }
@@ -318,22 +325,14 @@ fn cancelled() -> [Cancelled; 4] {
         by: CancelledBy::Customer,
         received_at: at("2027-03-10T14:02:00Z"),
         ends_at: at("2027-03-30T23:00:00Z"),
-        last_charge: Some(next_charge()),
         open: None,
-        refund: None,
         undo_url: Some(url("undo")),
         manage_url: Some(url("home")),
     };
-    let at_once = Cancelled {
-        ends_at: plain.received_at,
-        refund: Some(euros(1_355)),
-        undo_url: None,
-        ..plain.clone()
-    };
+    let at_once = Cancelled { ends_at: plain.received_at, undo_url: None, ..plain.clone() };
     let unpaid = Cancelled {
         by: CancelledBy::Dunning,
         ends_at: plain.received_at,
-        last_charge: None,
         open: Some(euros(2_000)),
         undo_url: None,
         ..plain.clone()
@@ -377,14 +376,12 @@ fn refund() -> [Refund; 3] {
         sent_at: at("2027-03-10T09:00:00Z"),
         instrument: Some(visa()),
         invoice: INVOICE.into(),
-        credit_note: Some("CN-2027-0003".into()),
-        reference: Some("74537604221222131013451".into()),
-        document_url: url("i/1/credit-note"),
+        reference: Some("re_3MmlLrLkdIwHu7ix0uke3Ezy".into()),
+        document_url: url("i/1"),
     };
     let bare = Refund {
         plan: LONG_PLAN.into(),
         instrument: Some(wallet()),
-        credit_note: None,
         reference: None,
         ..plain.clone()
     };

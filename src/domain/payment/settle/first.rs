@@ -95,6 +95,7 @@ fn notice(
             access_until: None,
             tried,
             taken_back: false,
+            is_final: false,
         }
     };
     // The same attempt may have asked for a confirmation before, in a mail of its own.
