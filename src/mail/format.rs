@@ -276,11 +276,11 @@ mod tests {
             ("en-US", "$1,234.50", "−$5.00", "March 31, 2027", "March 31", "2:02 PM"),
             ("en-GB", "$1,234.50", "−$5.00", "31 March 2027", "31 March", "14:02"),
             ("en-DE", "1.234,50 $", "−5,00 $", "31 March 2027", "31 March", "14:02"),
-            ("es-MX", "$1,234.50", "−$5.00", "31 de marzo de 2027", "31 de marzo", "14:02"),
+            ("es-MX", "$1,234.50", "−$5.00", "31 de marzo de 2027", "31 de marzo", "02:02 p.m."),
             ("es-AR", "$ 1.234,50", "−$ 5,00", "31 de marzo de 2027", "31 de marzo", "14:02"),
             ("es-ES", "1234,50 $", "−5,00 $", "31 de marzo de 2027", "31 de marzo", "14:02"),
             ("de-AT", "$ 1.234,50", "−$ 5,00", "31. März 2027", "31. März", "14:02"),
-            ("de-CH", "$ 1’234.50", "−$ 5.00", "31. März 2027", "31. März", "14:02"),
+            ("de-CH", "$ 1'234.50", "−$ 5.00", "31. März 2027", "31. März", "14:02"),
             ("de-DE", "1.234,50 $", "−5,00 $", "31. März 2027", "31. März", "14:02"),
         ] {
             let conventions = Conventions::from_tag(tag).unwrap();
@@ -315,7 +315,7 @@ mod tests {
         for (locale, day, short, time, city) in [
             (Locale::En, "31 March 2027", "31 March", "00:30", "Lisbon"),
             (Locale::De, "31. März 2027", "31. März", "00:30", "Lissabon"),
-            (Locale::Es, "31 de marzo de 2027", "31 de marzo", "0:30", "Lisboa"),
+            (Locale::Es, "31 de marzo de 2027", "31 de marzo", "00:30", "Lisboa"),
         ] {
             let formats = formats(locale);
             assert_eq!(formats.day(at), day);

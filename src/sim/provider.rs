@@ -554,7 +554,7 @@ fn paid(charge: &Charge) -> Paid {
         amount: charge.amount,
         network_transaction: Some(format!("nt_{}", charge.reference)),
         network_advice: None,
-        method: charge.method.clone(),
+        method: charge.method.clone().map(Box::new),
     }
 }
 

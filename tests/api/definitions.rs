@@ -128,21 +128,19 @@ fn within(outer: &str, name: &str) -> String {
 
 /// Whether a name is one of this case: `LikeThis`, `like_this` or `LIKE_THIS`.
 fn is_named_as(kind: Kind, name: &str) -> bool {
-    let (first, others): (fn(&u8) -> bool, fn(u8) -> bool) = match kind {
-        Kind::Service | Kind::Method | Kind::Message | Kind::Enum => {
-            (u8::is_ascii_uppercase, |byte| byte.is_ascii_alphanumeric())
-        }
-        Kind::Field | Kind::Choice => (u8::is_ascii_lowercase, |byte| {
-            byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'
-        }),
-        Kind::Value => (u8::is_ascii_uppercase, |byte| {
-            byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_'
-        }),
+    let is_word = |own: fn(&u8) -> bool| {
+        let fits = |byte: u8| own(&byte) || byte.is_ascii_digit() || byte == b'_';
+        name.as_bytes().first().is_some_and(own) && name.bytes().all(fits)
     };
-    name.as_bytes().first().is_some_and(first)
-        && name.bytes().all(others)
-        && !name.contains("__")
-        && !name.ends_with('_')
+    let is_of_case = match kind {
+        Kind::Service | Kind::Method | Kind::Message | Kind::Enum => {
+            name.starts_with(|first: char| first.is_ascii_uppercase())
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        }
+        Kind::Field | Kind::Choice => is_word(u8::is_ascii_lowercase),
+        Kind::Value => is_word(u8::is_ascii_uppercase),
+    };
+    is_of_case && !name.contains("__") && !name.ends_with('_')
 }
 
 /// `DeclineClass` as its values begin: `DECLINE_CLASS_`.
@@ -190,7 +188,8 @@ fn everything_is_named_by_the_rules() {
         }
         for listed in enums {
             let prefix = prefix(listed.name());
-            let numbers: BTreeSet<_> = listed.value.iter().map(|value| value.number()).collect();
+            let numbers: BTreeSet<_> =
+                listed.value.iter().map(prost_types::EnumValueDescriptorProto::number).collect();
             let first = &listed.value[0];
             let is_right = listed.value.iter().all(|value| value.name().starts_with(&prefix))
                 && (first.name(), first.number()) == (&format!("{prefix}UNSPECIFIED"), 0)

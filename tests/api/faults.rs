@@ -31,7 +31,6 @@ fn page_for(member: &Member) -> v1::CreateSetupSessionRequest {
         customer: member.name.clone(),
         return_url: "https://academy.example/back".to_owned(),
         request_id: once(),
-        ..Default::default()
     }
 }
 
@@ -46,8 +45,11 @@ fn lost() -> Box<dyn std::error::Error + Send + Sync> {
     "connection reset by gateway.example".into()
 }
 
-/// The ways in which a gateway fails, with all that is told of each, and when to try again.
-fn failures() -> [(fn() -> GatewayError, Code, &'static str, &'static str, Option<Duration>); 7] {
+/// A way in which a gateway fails, all that is told of it, and when to try again.
+type Failure = (fn() -> GatewayError, Code, &'static str, &'static str, Option<Duration>);
+
+/// The ways in which a gateway fails.
+fn failures() -> [Failure; 7] {
     let later = Code::Unavailable;
     let never = Code::FailedPrecondition;
     [

@@ -153,7 +153,6 @@ async fn an_eleventh_card_set_up_within_an_hour_is_refused(
             customer: customer.to_owned(),
             return_url: "https://academy.example/back".to_owned(),
             request_id: once(),
-            ..Default::default()
         };
         portal.methods().create_setup_session(portal.ask(request)).await
     };

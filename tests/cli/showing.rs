@@ -8,7 +8,7 @@ use super::program::{Room, get};
 fn a_mail_is_shown_as_text_or_html_in_its_language() {
     let room = Room::new();
     let text = room.run(&["mail", "preview", "payment_failed", "--locale", "de-AT"]).well().out;
-    assert!(text.starts_with("Subject: 20,00"), "{text}");
+    assert!(text.starts_with("Subject: €\u{a0}20,00"), "{text}");
     let html = room.run(&["mail", "preview", "payment_failed", "--html"]).well().out;
     assert!(html.contains("<html lang=\"en\""), "{html}");
 

@@ -46,7 +46,8 @@ pub(crate) fn text_of(mail: &CaughtMail) -> String {
 pub(crate) fn says(mail: &CaughtMail, sentence: &str) {
     let (text, html) = (text_of(mail), mail.html().unwrap().replace('\u{a0}', " "));
     assert!(text.contains(sentence), "{sentence}\n{text}");
-    assert!(html.contains(&sentence.replace('/', "&#x2f;")), "{sentence}\n{html}");
+    let escaped = sentence.replace('/', "&#x2f;").replace('\'', "&#x27;");
+    assert!(html.contains(&escaped), "{sentence}\n{html}");
 }
 
 /// The token of the one hosted page that a mail asks its reader to open.
@@ -140,7 +141,7 @@ async fn each_fact_of_a_year_is_told_once_in_the_members_language(
     says(&told, "Monthly becomes Yearly and costs €180.00 a year instead of €20.00 a month");
     says(&mail_to(&world, "Ana", "refund"), "We sent €5.00 back to Visa ending 4242");
     let failed = mail_to(&world, "Bo", "payment_failed");
-    says(&failed, "Ihre Bank hat 20,00 € für Trial am 14. Februar 2026 abgelehnt");
+    says(&failed, "Ihre Bank hat € 20,00 für Trial am 14. Februar 2026 abgelehnt");
     says(&failed, "bis 28. Februar 2026 bleibt alles offen");
     let asks_eva = mail_to(&world, "Eva", "payment_failed");
     says(

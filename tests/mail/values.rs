@@ -183,7 +183,7 @@ async fn a_mail_is_in_the_formats_of_the_readers_region() {
             "Hemos recibido $1,234.50 mediante Visa terminada en 4242 el 31 de enero de 2026.",
         ),
         ("Dirk", "de-AT", "Wir haben $ 1.234,50 von Visa"),
-        ("Edi", "de-CH", "Wir haben $ 1’234.50 von Visa"),
+        ("Edi", "de-CH", "Wir haben $ 1'234.50 von Visa"),
     ] {
         let member = reader(&world, name, cards::GOOD, locale).await;
         world.subscribe(&member, &monthly).await;

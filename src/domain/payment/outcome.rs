@@ -44,5 +44,5 @@ pub struct Paid {
     #[serde(default)]
     pub network_advice: Option<String>,
     /// The method that paid, if the customer chose it on the gateway's page.
-    pub method: Option<StoredMethod>,
+    pub method: Option<Box<StoredMethod>>,
 }

@@ -268,7 +268,7 @@ fn outcome(charge: wire::Charge) -> Result<Outcome, GatewayError> {
             amount: Money::new(charge.amount, charge.currency),
             network_transaction: charge.network_transaction,
             network_advice: charge.network_advice,
-            method: charge.method.map(stored),
+            method: charge.method.map(stored).map(Box::new),
         })),
         (wire::ChargeStatus::Pending, _) => Ok(Outcome::Pending { reference }),
         (wire::ChargeStatus::ActionRequired, _) => {

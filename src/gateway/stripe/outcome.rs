@@ -215,7 +215,7 @@ fn paid(intent: &wire::PaymentIntent) -> Result<Paid, GatewayError> {
         amount,
         network_transaction: card.and_then(|card| card.network_transaction_id.clone()),
         network_advice: said.and_then(|said| said.network_advice_code.clone()),
-        method: method.filter(|_| stores_its_method(intent)).map(method::stored),
+        method: method.filter(|_| stores_its_method(intent)).map(method::stored).map(Box::new),
     })
 }
 

@@ -105,7 +105,6 @@ fn welcome() -> [Welcome; 4] {
         instrument: None,
         open_url: None,
         manage_url: None,
-        ..plain.clone()
     };
     [plain, on_trial, hostile, bare]
 }

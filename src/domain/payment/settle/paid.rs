@@ -151,7 +151,7 @@ fn settle_invoice(
     }
     // What the customer chose on the gateway's page and did not store is known from there alone.
     let paid_with = s.owed.charged.as_ref().map(PaymentMethod::shown);
-    let on_page = || paid.and_then(|paid| paid.method.as_ref()).map(StoredMethod::shown);
+    let on_page = || paid.and_then(|paid| paid.method.as_deref()).map(StoredMethod::shown);
     let paid_with = paid_with.or_else(on_page);
     let mut was_told_of_trouble = false;
     if let Some(case) = s.owed.case.take() {
@@ -260,7 +260,7 @@ fn remember_method(
     now: DateTime<Utc>,
     mint: &Mint,
 ) {
-    if let Some(stored) = paid.method.as_ref().filter(|_| s.attempt.store_method) {
+    if let Some(stored) = paid.method.as_deref().filter(|_| s.attempt.store_method) {
         let mut method = PaymentMethod::from_stored(
             s.owed.customer.merchant,
             mint.id(now),

@@ -548,7 +548,7 @@ fn a_card_that_the_customer_ticked_on_the_page_is_charged_from_then_on() {
         amount: eur(2_000),
         network_transaction: Some("nti_1".to_owned()),
         network_advice: None,
-        method: Some(stored("tok_new", Expiry { year: 2031, month: 1 })),
+        method: Some(Box::new(stored("tok_new", Expiry { year: 2031, month: 1 }))),
     });
     let mut unticked = standing.clone();
     unticked.attempt.store_method = false;
