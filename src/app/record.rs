@@ -125,21 +125,9 @@ async fn record_once(
         let before = standing.attempt.clone();
         outcomes.add(&before, decide(standing, heard.word.clone(), times, &rondo.mint));
     }
-    let Outcomes { mut changes, told } = outcomes;
-    let more = given_up_with(repo.as_mut(), merchant, &changes, times.now, &rondo.mint).await?;
-    changes.append(more);
-    observe(&changes);
-    let objects: Vec<_> = ids.iter().map(ToString::to_string).collect();
-    let poisoned = |error: StoreError| TurnError::of(objects.clone(), error.into());
-    let stored = who_stored_a_card(&changes);
-    repo.write(changes).await.map_err(poisoned)?;
-    for customer in stored {
-        // A card that was kept on a page pays their other debts too.
-        let mut act = Act { repo: repo.as_mut(), merchant, times, mint: &rondo.mint };
-        let told = dunning::method_replaced(&mut act, customer).await;
-        told.map_err(|error| TurnError::of(objects.clone(), error))?;
-    }
-    told.write(repo.as_mut(), merchant, times).await.map_err(poisoned)?;
+    let objects = ids.iter().map(ToString::to_string).collect();
+    let mut act = Act { repo: repo.as_mut(), merchant, times, mint: &rondo.mint };
+    outcomes.write(&mut act).await.map_err(|error| TurnError::of(objects, error))?;
     repo.commit().await?;
     Ok(left)
 }
@@ -182,7 +170,7 @@ impl Outcomes {
         self.changes.append(settled.changes);
     }
 
-    /// Writes all of it within the transaction of `act`, as [`record`] does in one of its own.
+    /// Writes all of it within the transaction of `act`.
     pub(super) async fn write(self, act: &mut Act<'_>) -> Result<()> {
         let Self { mut changes, told } = self;
         let (merchant, times) = (act.merchant, act.times);
@@ -191,6 +179,7 @@ impl Outcomes {
         let stored = who_stored_a_card(&changes);
         act.write(changes).await?;
         for customer in stored {
+            // A card that was kept on a page pays their other debts too.
             dunning::method_replaced(act, customer).await?;
         }
         Ok(told.write(act.repo, merchant, times).await?)

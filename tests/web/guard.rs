@@ -81,7 +81,7 @@ async fn a_page_speaks_the_readers_language_and_tells_that_it_is_a_test() {
         (
             link.clone(),
             "de-AT,de;q=0.9,en;q=0.5",
-            "20,00\u{a0}€ sind noch offen für Membership",
+            "€\u{a0}20,00 sind noch offen für Membership",
             "Testmodus, die Uhr steht auf dem 15. Februar 2026",
         ),
         (
@@ -109,8 +109,8 @@ async fn a_page_speaks_the_readers_language_and_tells_that_it_is_a_test() {
     let reads_spanish = Customer { locale: Some("es-MX".into()), ..bo };
     site.world.write(Changes { customers: vec![reads_spanish], ..Changes::default() }).await;
     let page = site.open_in(&link, likes_german).await;
-    assert_eq!(page.title(), "Quedan 20,00\u{a0}€ por pagar de Membership");
-    let why = "1 × 20,00\u{a0}€ del 14 de febrero de 2026 al 13 de marzo de 2026.";
+    assert_eq!(page.title(), "Quedan €20.00 por pagar de Membership", "as Mexico writes it");
+    let why = "1 × €20.00 del 14 de febrero de 2026 al 13 de marzo de 2026.";
     assert!(page.says(why), "{}", page.html);
     assert!(!page.says("lang=\"en\""), "{}", page.html);
     // The language stays for the way there and back.
