@@ -111,6 +111,7 @@ pub async fn update_merchant(
 ) -> Result<Merchant> {
     let old = merchant(repo, id).await?;
     let now = rondo.times(&old).now;
+    let named_policy = update.dunning_policy;
     AppError::check_etag(id, seen, old.version)?;
     let names_accounts = update.gateway.is_some() || update.other_gateways.is_some();
     let whole = MerchantTerms {
@@ -129,7 +130,8 @@ pub async fn update_merchant(
     if names_accounts {
         accounts::check_configured(rondo, &whole.gateway, &whole.other_gateways)?;
     }
-    if let Some(policy) = whole.dunning_policy {
+    // One that is not touched is not judged by newer rules.
+    if let Some(Some(policy)) = named_policy {
         dunning::check_named(repo, id, policy, "merchant.dunning_policy", now).await?;
     }
     let merchant = Merchant {

@@ -43,12 +43,13 @@ pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<us
 }
 
 /// Asks after one open attempt at once, because someone waits for the answer: a look-up alone, never
-/// another sending. What the gateway does not know yet stays with the planned probes.
+/// another sending. What the gateway does not know yet stays with the planned probes. Tells what was heard
+/// that is new.
 pub async fn ask_now(
     rondo: &Rondo,
     merchant: &Merchant,
     attempt: Id<kind::Attempt>,
-) -> Result<(), TurnError> {
+) -> Result<Option<News>, TurnError> {
     ask(rondo, merchant, attempt, |attempt| attempt.state.is_open()).await
 }
 
@@ -58,7 +59,7 @@ pub(super) async fn ask_again(
     rondo: &Rondo,
     merchant: &Merchant,
     attempt: Id<kind::Attempt>,
-) -> Result<(), TurnError> {
+) -> Result<Option<News>, TurnError> {
     ask(rondo, merchant, attempt, |_| true).await
 }
 
@@ -67,7 +68,7 @@ async fn ask(
     merchant: &Merchant,
     attempt: Id<kind::Attempt>,
     is_asked_after: fn(&Attempt) -> bool,
-) -> Result<(), TurnError> {
+) -> Result<Option<News>, TurnError> {
     let mut repo = rondo.store.snapshot().await?;
     let mut asked = repo.attempts(merchant.id, &[attempt]).await?;
     asked.retain(is_asked_after);
@@ -75,18 +76,22 @@ async fn ask(
     let until = rondo.lease_until(times.world);
     let inquiries = load(repo.as_mut(), merchant, &asked, until).await?;
     drop(repo);
+    let mut told = None;
     for inquiry in inquiries {
         let state = inquiry.attempt.state;
         let heard = inquire(rondo, Inquiry { errand: None, ..inquiry }, times).await;
-        let is_new = match &heard.word {
-            Word::News(News::Silence) | Word::NotFound { .. } | Word::SendAgain { .. } => false,
-            Word::News(news) => state.hear(news) != Step::Nothing,
+        let news = match &heard.word {
+            Word::News(News::Silence) | Word::NotFound { .. } | Word::SendAgain { .. } => None,
+            Word::News(news) => {
+                Some(news).filter(|news| state.hear(news) != Step::Nothing).cloned()
+            }
         };
-        if is_new {
+        if news.is_some() {
             record::record(rondo, merchant, vec![heard]).await?;
+            told = news;
         }
     }
-    Ok(())
+    Ok(told)
 }
 
 /// An attempt to ask after, and how it would be sent again, if it is still wanted.

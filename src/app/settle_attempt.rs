@@ -12,7 +12,7 @@ use crate::domain::{
     ids::{Id, kind},
     merchant::Merchant,
     payment::{
-        attempt::{Attempt, AttemptState},
+        attempt::{Attempt, AttemptState, Initiator, News},
         settle,
         verdict::{NotForStaff, Note, Verdict},
     },
@@ -57,6 +57,28 @@ async fn settle_once(
     Ok(settled)
 }
 
+/// Refuses what no answer of the gateway's could make right: an attempt that is not a person's to decide,
+/// or a reference of another kind than later news comes with.
+pub async fn check(
+    rondo: &Rondo,
+    merchant: &Merchant,
+    id: Id<kind::Attempt>,
+    verdict: &Verdict,
+) -> Result<Attempt> {
+    let attempt = known(rondo, merchant, id).await?;
+    let for_staff = attempt.is_for_staff(verdict, rondo.clock.now());
+    for_staff.map_err(|refusal| refused(id, refusal))?;
+    if let Verdict::Charged(reference) = verdict {
+        let gateway = rondo.gateways.get(&attempt.gateway);
+        let prefix = gateway.map_or("", |gateway| gateway.charge_prefix());
+        if !reference.to_string().starts_with(prefix) {
+            let message = format!("must be the charge's own reference, which begins with {prefix}");
+            return Err(AppError::invalid("charged.gateway_reference", message));
+        }
+    }
+    Ok(attempt)
+}
+
 /// Asks the gateway once more before a person's word is taken, outside of any transaction. What it tells is
 /// recorded and wins; then the person's word is refused, with how the attempt stands.
 pub async fn ask_first(
@@ -65,23 +87,34 @@ pub async fn ask_first(
     id: Id<kind::Attempt>,
     verdict: &Verdict,
 ) -> Result<()> {
-    let world = rondo.clock.now();
-    let before = known(rondo, merchant, id).await?;
-    before.is_for_staff(verdict, world).map_err(|refusal| refused(id, refusal))?;
-    match resolve::ask_now(rondo, merchant, id).await {
-        Ok(()) => {}
+    let before = check(rondo, merchant, id, verdict).await?;
+    let heard = match resolve::ask_now(rondo, merchant, id).await {
+        Ok(heard) => heard,
         Err(TurnError::Later(error)) => return Err(error.into()),
         Err(TurnError::Poisoned { source, .. }) => return Err(source),
-    }
-    let state = known(rondo, merchant, id).await?.state;
-    if state == before.state {
-        return Ok(());
+    };
+    let after = known(rondo, merchant, id).await?;
+    let Some(news) = heard else {
+        let for_staff = after.is_for_staff(verdict, rondo.clock.now());
+        return for_staff.map_err(|refusal| refused(id, refusal));
+    };
+    if after.state == before.state {
+        // What it told could not be recorded: a person's word would hide it.
+        let told = match news {
+            News::Paid(paid) => format!("that it took {}", paid.amount),
+            _ => "how the charge stands".to_owned(),
+        };
+        let message = format!(
+            "the gateway told just now {told}, and that could not be recorded; see the log and \
+             `rondo stuck` for why"
+        );
+        return Err(AppError::precondition("GATEWAY_DISAGREES", id, message));
     }
     let message = format!(
         "the gateway was asked just now, and its word counts: {}; there is nothing left to say",
-        said_of(state)
+        said_of(after.state)
     );
-    Err(AppError::precondition("DECIDED_BY_GATEWAY", id, message).with("state", name(state)))
+    Err(AppError::precondition("DECIDED_BY_GATEWAY", id, message).with("state", name(after.state)))
 }
 
 async fn known(rondo: &Rondo, merchant: &Merchant, id: Id<kind::Attempt>) -> Result<Attempt> {
@@ -117,6 +150,12 @@ pub async fn settle(
 async fn check_reference(act: &mut Act<'_>, attempt: &Attempt, verdict: &Verdict) -> Result<()> {
     let Verdict::Charged(reference) = verdict else { return Ok(()) };
     let reference = reference.to_string();
+    // A page has a reference of its own, and the charge that is made there another.
+    let told = attempt.reference.as_ref().filter(|_| attempt.initiator == Initiator::Merchant);
+    if let Some(told) = told.filter(|told| **told != reference) {
+        let message = format!("must be {told}, which the gateway has told of this charge");
+        return Err(AppError::invalid("charged.gateway_reference", message));
+    }
     let known = act.repo.attempt_by_gateway(&attempt.gateway, None, &reference).await?;
     if known.is_some_and(|known| known.id != attempt.id) {
         let message = "must be the reference of this charge; it is that of another one";

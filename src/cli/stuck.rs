@@ -100,7 +100,7 @@ struct Retry {
 /// follows that would follow from its own, and portals hear the note. It may run beside a server.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  \
-    rondo stuck settle att_06ew5kkq3hx3d1qj9w2t7m8c0g --charged ch_3f9 --note 'Eva: in the dashboard, paid'\n  \
+    rondo stuck settle att_06ew5kkq3hx3d1qj9w2t7m8c0g --charged pi_3f9 --note 'Eva: in the dashboard, paid'\n  \
     rondo stuck settle att_06ew5kkq3hx3d1qj9w2t7m8c0g --not-charged --note 'support wrote: no such charge'")]
 struct Settle {
     #[command(flatten)]

@@ -42,6 +42,12 @@ pub trait Gateway: Send + Sync + fmt::Debug {
     /// What this gateway can do. The engine adapts to it and never to a gateway's name.
     fn capabilities(&self) -> &Capabilities;
 
+    /// How the references of charges begin that this gateway tells, where it has several kinds: what a person
+    /// has read there must be one by which later news finds the charge.
+    fn charge_prefix(&self) -> &'static str {
+        ""
+    }
+
     /// Whether what is charged here is real money, and not a test.
     fn moves_real_money(&self) -> bool;
 

@@ -92,11 +92,18 @@ impl PaymentsService for Api {
         let id = names::id("name", &request.name)?;
         let verdict = convert::verdict(request.verdict.as_ref())?;
         let note = convert::note(&request.note)?;
-        if !request.validate_only {
+        let (repo, merchant) = self.read(&caller).await?;
+        drop(repo);
+        let asked = if request.validate_only {
             // What the gateway tells is recorded, so nobody is asked who is only tried.
-            let (repo, merchant) = self.read(&caller).await?;
-            drop(repo);
-            settle_attempt::ask_first(self.rondo(), &merchant, id, &verdict).await?;
+            settle_attempt::check(self.rondo(), &merchant, id, &verdict).await.map(drop)
+        } else {
+            settle_attempt::ask_first(self.rondo(), &merchant, id, &verdict).await
+        };
+        if let Err(refusal) = asked {
+            // The same request, sent twice at once, may have been done by the other meanwhile.
+            let reply = self.earlier_reply(&mutation).await?.ok_or(refusal)?;
+            return Ok(Response::new(reply));
         }
         self.mutate(&mutation, |act| {
             let (verdict, note) = (verdict.clone(), note.clone());

@@ -275,6 +275,7 @@ mod tests {
         for (tag, amount, negative, day, short, time) in [
             ("en-US", "$1,234.50", "−$5.00", "March 31, 2027", "March 31", "2:02 PM"),
             ("en-GB", "$1,234.50", "−$5.00", "31 March 2027", "31 March", "14:02"),
+            ("en-TH", "$1,234.50", "−$5.00", "March 31, 2027", "March 31", "2:02 PM"),
             ("en-DE", "1.234,50 $", "−5,00 $", "31 March 2027", "31 March", "14:02"),
             ("es-MX", "$1,234.50", "−$5.00", "31 de marzo de 2027", "31 de marzo", "02:02 p.m."),
             ("es-AR", "$ 1.234,50", "−$ 5,00", "31 de marzo de 2027", "31 de marzo", "14:02"),

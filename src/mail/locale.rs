@@ -88,10 +88,11 @@ impl Conventions {
     }
 
     pub(super) fn locale(self) -> icu_locale_core::Locale {
+        // By whatever calendar a region counts, what is billed goes by this one.
         let mut locale = match self.language {
-            Locale::En => locale!("en-GB"),
-            Locale::De => locale!("de"),
-            Locale::Es => locale!("es"),
+            Locale::En => locale!("en-GB-u-ca-gregory"),
+            Locale::De => locale!("de-u-ca-gregory"),
+            Locale::Es => locale!("es-u-ca-gregory"),
         };
         locale.id.region = self.region.or(locale.id.region);
         locale

@@ -197,7 +197,7 @@ payment_failed-heading =
 payment_failed-first =
     { $final ->
         [yes] { $access_until ->
-            [none] Dies ist unsere letzte Erinnerung: { $amount } für { $plan } sind noch offen, und ohne Zahlung endet Ihr Zugang.
+            [none] Dies ist unsere letzte Erinnerung: { $amount } für { $plan } sind noch offen.
            *[other] Dies ist unsere letzte Erinnerung: { $amount } für { $plan } sind noch offen, und ohne Zahlung endet Ihr Zugang am { $access_until }.
         }
        *[no] { $what ->

@@ -199,7 +199,7 @@ payment_failed-heading =
 payment_failed-first =
     { $final ->
         [yes] { $access_until ->
-            [none] This is our last reminder: { $amount } for { $plan } is still open, and your access ends if it is not paid.
+            [none] This is our last reminder: { $amount } for { $plan } is still open.
            *[other] This is our last reminder: { $amount } for { $plan } is still open, and your access ends on { $access_until } if it is not paid.
         }
        *[no] { $what ->

@@ -197,7 +197,7 @@ payment_failed-heading =
 payment_failed-first =
     { $final ->
         [yes] { $access_until ->
-            [none] Este es nuestro último aviso: { $amount } por { $plan } siguen pendientes y, si no se pagan, su acceso termina.
+            [none] Este es nuestro último aviso: { $amount } por { $plan } siguen pendientes.
            *[other] Este es nuestro último aviso: { $amount } por { $plan } siguen pendientes y, si no se pagan, su acceso termina el { $access_until }.
         }
        *[no] { $what ->

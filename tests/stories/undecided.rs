@@ -137,10 +137,41 @@ async fn an_accepted_debit_that_staff_sees_paid_pays(#[values(Sqlite, Postgres)]
     let attempt = course.payment().await.attempts.remove(0);
     assert_eq!(listed(&world).await.len(), 1);
 
+    // What Stripe would call the payment's charge, no later news of it would find.
+    for (other, told) in [
+        ("ch_of_somebody_else", format!("must be {}, which", attempt.gateway_reference)),
+        ("py_1", "must be the charge's own reference, which begins with ch_".to_owned()),
+    ] {
+        let refused = world.staff_says(&attempt, charged(other)).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        assert!(refused.message().contains(&told), "{refused}");
+    }
     world.staff_says(&attempt, charged(&attempt.gateway_reference)).await.unwrap();
     world.settle().await;
     course.assert().is_active().has_invoices([Paid]).was_tried([Succeeded]).await;
     assert_eq!(listed(&world).await, []);
+}
+
+/// The gateway took another amount than ordered, and says so whenever it is asked.
+#[rstest]
+#[tokio::test]
+async fn staff_cannot_talk_another_amount_away(#[values(Sqlite, Postgres)] engine: Engine) {
+    let world = World::on(engine, "2026-01-31").await;
+    let (_, course) = world.undecided("Ana", "tok_visa_reply_lost_wrong_amount").await;
+    let attempt = course.payment().await.attempts.remove(0);
+    world.look_ups_work();
+
+    let reference = world.charge_of(&attempt).await["id"].as_str().unwrap().to_owned();
+    for verdict in [not_charged(), charged(&reference)] {
+        let refused = world.staff_says(&attempt, verdict).await.unwrap_err();
+        assert_eq!(
+            (refused.code(), &*reason(&refused)),
+            (Code::FailedPrecondition, "GATEWAY_DISAGREES")
+        );
+    }
+    world.settle().await;
+    course.assert().was_tried([Unknown]).await;
+    assert_eq!(listed(&world).await.len(), 1);
 }
 
 #[rstest]

@@ -134,6 +134,10 @@ impl Gateway for Line {
         self.gateway.capabilities()
     }
 
+    fn charge_prefix(&self) -> &'static str {
+        self.gateway.charge_prefix()
+    }
+
     fn moves_real_money(&self) -> bool {
         self.gateway.moves_real_money()
     }

@@ -99,6 +99,10 @@ impl Gateway for Sandbox {
         &CAPABILITIES
     }
 
+    fn charge_prefix(&self) -> &'static str {
+        "ch_"
+    }
+
     fn moves_real_money(&self) -> bool {
         false
     }

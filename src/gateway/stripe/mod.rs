@@ -63,11 +63,9 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     webhooks_cover_declines: true,
     can_cancel: true,
     has_statement: true,
-    // Stripe's own clients wait this long before they give up.
     partial_refunds: true,
     hosted_setup: true,
     hosted_checkout: true,
-    // What one value of metadata holds.
 };
 
 /// The most pages of a list that one look-up reads. A list that goes on is no proof of anything.
@@ -147,6 +145,10 @@ impl Stripe {
 impl Gateway for Stripe {
     fn capabilities(&self) -> &Capabilities {
         &CAPABILITIES
+    }
+
+    fn charge_prefix(&self) -> &'static str {
+        "pi_"
     }
 
     fn moves_real_money(&self) -> bool {

@@ -190,7 +190,11 @@ fn exhausted(
     let kind = match final_action {
         FinalAction::Cancel => Some(DunningMail::Canceled),
         FinalAction::MarkUnpaid => Some(DunningMail::Suspended),
-        FinalAction::WriteOff => step_mail.map(|mail| track.step_mail_kind(mail)),
+        // There is nothing left that a last warning could warn of.
+        FinalAction::WriteOff => step_mail.map(|mail| match mail {
+            StepMail::FinalWarning => track.step_mail_kind(StepMail::Reminder),
+            StepMail::Reminder | StepMail::Suspended => track.step_mail_kind(mail),
+        }),
     };
     match final_action {
         FinalAction::Cancel | FinalAction::MarkUnpaid => track.access = AccessLevel::None,
