@@ -132,8 +132,11 @@ async fn calls_that_are_cut_off_leave_the_books_in_order(
 ) {
     let world = World::on(engine, "2026-01-31").await;
     let bo = world.member("Bo", cards::GOOD).await;
-    let mut done = 0;
-    for n in 0..400_u64 {
+    let (mut done, mut asked) = (0, 0);
+    // Each is given a little longer than the one before, until some were in time on this machine.
+    while asked < 400 || (done == 0 && asked < 4_000) {
+        let n = asked;
+        asked += 1;
         let mut request = tonic::Request::new(v1::CreateInvoiceRequest {
             invoice: Some(v1::Invoice {
                 customer: bo.name.clone(),
@@ -151,7 +154,7 @@ async fn calls_that_are_cut_off_leave_the_books_in_order(
         done += usize::from(world.api.invoices().create_invoice(request).await.is_ok());
     }
     let listed = bo.invoices().await;
-    assert!(listed.len() >= done && done > 0 && done < 400, "{} {done}", listed.len());
+    assert!(listed.len() >= done && done > 0 && done < asked, "{} {done}", listed.len());
     bo.buys("Last", "2.00 EUR").await;
     world.settle().await;
     assert_eq!(bo.invoices().await.len(), listed.len() + 1);
