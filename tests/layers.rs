@@ -6,11 +6,10 @@
 
 #![expect(clippy::unwrap_used, reason = "tests may unwrap, in their helpers too")]
 
-use std::{
-    fmt::Write as _,
-    fs,
-    path::{Path, PathBuf},
-};
+#[path = "support/rust_files.rs"]
+mod rust_files;
+
+use std::{fmt::Write as _, fs, path::Path};
 
 /// Each layer, and whom it may import. `*` is everybody.
 const MAY_IMPORT: [(&str, &[&str]); 13] = [
@@ -173,9 +172,7 @@ impl Source {
 /// All of the product's sources: files that `#[cfg(test)] mod tests;` names are none.
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut paths = Vec::new();
-    collect(&root.join("src"), &mut paths);
-    paths.sort();
+    let paths = rust_files::below("src");
     assert!(paths.len() > 10, "the sources are found");
     paths
         .iter()
@@ -188,17 +185,6 @@ fn sources() -> Vec<Source> {
             Source::new(&name, &fs::read_to_string(path).unwrap())
         })
         .collect()
-}
-
-fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
 }
 
 fn line_of(text: &str, at: usize) -> usize {

@@ -5,11 +5,10 @@
 
 #![expect(clippy::unwrap_used, reason = "tests may unwrap, in their helpers too")]
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
+#[path = "support/rust_files.rs"]
+mod rust_files;
+
+use std::{collections::BTreeSet, fs};
 
 /// The sources that give reasons.
 const GIVEN_IN: [&str; 3] = ["src/app", "src/grpc", "src/domain/subscription"];
@@ -64,18 +63,5 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 /// The texts of all sources in a folder.
 fn texts(folder: &str) -> Vec<String> {
-    let mut paths = Vec::new();
-    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut paths);
-    paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
-}
-
-fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
+    rust_files::below(folder).iter().map(|path| fs::read_to_string(path).unwrap()).collect()
 }

@@ -100,6 +100,12 @@ impl PaymentMethod {
         self.blocked.is_none() && self.deleted_at.is_none()
     }
 
+    /// Keeps it from being charged again, for what `class` says.
+    pub fn block(&mut self, class: DeclineClass, now: DateTime<Utc>) {
+        self.blocked = Some(class);
+        self.blocked_at = Some(now);
+    }
+
     /// When its payer stopped at the bank what they had agreed to, if they did.
     pub fn stopped_at(&self) -> Option<DateTime<Utc>> {
         self.blocked_at.filter(|_| self.blocked == Some(DeclineClass::StopMandate))

@@ -26,15 +26,7 @@ const NEXT_TO_AN_ENGINE: OpenOptions = OpenOptions {
 #[tokio::test]
 async fn what_a_command_puts_back_is_done_by_the_running_server() {
     let room = Room::new();
-    let mut sandbox = room.start(&["sandbox", "--listen", "127.0.0.1:0"]);
-    let gateway = sandbox.address_in_err();
-    room.write(
-        "rondo.toml",
-        &format!(
-            "[engine]\ntick_seconds = 1\n[gateways.sandbox]\nkind = 'sandbox'\n\
-             base_url = 'http://{gateway}'\nsecret_key = 'sk_sandbox'\n"
-        ),
-    );
+    let (_sandbox, gateway) = room.with_sandbox("[engine]\ntick_seconds = 1\n");
     room.run(&["init"]).well();
     let payment = set_a_payment_aside(&room).await;
     let mut server = room.start(&["serve", "--listen", "127.0.0.1:0"]);
@@ -81,15 +73,7 @@ async fn set_a_payment_aside(room: &Room) -> String {
 #[tokio::test]
 async fn what_staff_says_of_a_charge_counts_beside_a_running_server() {
     let room = Room::new();
-    let mut sandbox = room.start(&["sandbox", "--listen", "127.0.0.1:0"]);
-    let gateway = sandbox.address_in_err();
-    room.write(
-        "rondo.toml",
-        &format!(
-            "[engine]\ntick_seconds = 1\n[gateways.sandbox]\nkind = 'sandbox'\n\
-             base_url = 'http://{gateway}'\nsecret_key = 'sk_sandbox'\n"
-        ),
-    );
+    let (_sandbox, gateway) = room.with_sandbox("[engine]\ntick_seconds = 1\n");
     room.run(&["init"]).well();
     let [paid, unpaid, early] = undecided(&room).await;
     let mut server = room.start(&["serve", "--listen", "127.0.0.1:0"]);

@@ -87,6 +87,20 @@ impl Room {
         Running::spawn(self.command(arguments))
     }
 
+    /// Starts a sandbox, and writes a configuration with its account behind these `settings`.
+    pub fn with_sandbox(&self, settings: &str) -> (Running, SocketAddr) {
+        let mut sandbox = self.start(&["sandbox", "--listen", "127.0.0.1:0"]);
+        let gateway = sandbox.address_in_err();
+        self.write(
+            "rondo.toml",
+            &format!(
+                "{settings}[gateways.sandbox]\nkind = 'sandbox'\nbase_url = 'http://{gateway}'\n\
+                 secret_key = 'sk_sandbox'\n"
+            ),
+        );
+        (sandbox, gateway)
+    }
+
     /// As [`Room::start`], under a shell's `script` that ends with [`EXEC`].
     pub fn start_under(&self, script: &str, arguments: &[&str]) -> Running {
         Running::spawn(self.command_under(script, arguments))

@@ -27,15 +27,7 @@ const SLOW_CARD: &str = "tok_visa_slow_2000.ana";
 #[tokio::test]
 async fn a_charge_that_is_in_flight_is_recorded_before_serve_ends() {
     let room = Room::new();
-    let mut sandbox = room.start(&["sandbox", "--listen", "127.0.0.1:0"]);
-    let gateway = sandbox.address_in_err();
-    room.write(
-        "rondo.toml",
-        &format!(
-            "[gateways.sandbox]\nkind = 'sandbox'\nbase_url = 'http://{gateway}'\n\
-             secret_key = 'sk_sandbox'\n"
-        ),
-    );
+    let (_sandbox, gateway) = room.with_sandbox("");
     let key = room.run(&["init"]).well().out.trim().to_owned();
     let mut server = room.start(&["serve", "--listen", "127.0.0.1:0"]);
     let merchant = subscribe(server.address_in_out(), &key).await;

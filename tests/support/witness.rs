@@ -67,7 +67,15 @@ impl World {
 
     /// The gateway's book and ours tell the same, and ours are in order.
     pub async fn assert_books_agree(&self) {
-        assert_eq!(self.captured().await, self.booked().await);
+        let (captured, booked) = (self.captured().await, self.booked().await);
+        if captured != booked {
+            let differs = |id: &&String| captured.get(*id) != booked.get(*id);
+            let odd = captured.keys().chain(booked.keys()).filter(differs);
+            let odd: Vec<_> = odd.map(|id| id.parse().unwrap()).collect();
+            let mut repo = self.rondo.store.snapshot().await.unwrap();
+            let odd = repo.attempts(self.merchant_id, &odd).await.unwrap();
+            panic!("what the gateway took and what we booked differs for {odd:#?}");
+        }
         assert_eq!(self.flaws().await, []);
     }
 

@@ -402,8 +402,7 @@ pub(super) fn block(
     };
     let is_it = |method: &&mut PaymentMethod| method.blocked.is_none() && method.mark() == card;
     if let Some(method) = owed.charged.as_mut().filter(|_| is_for_good).filter(is_it) {
-        method.blocked = Some(class);
-        method.blocked_at = Some(now);
+        method.block(class, now);
         changes.payment_methods.push(method.clone());
     }
 }

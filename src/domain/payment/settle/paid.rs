@@ -304,8 +304,7 @@ fn learn_of_card(
     let is_spent = rules.card_facts(s.attempt.network, advice).contains(&Flag::SingleUse);
     let charged = s.owed.charged.as_mut().filter(|method| is_spent && method.is_chargeable());
     if let Some(method) = charged {
-        method.blocked = Some(DeclineClass::Never);
-        method.blocked_at = Some(now);
+        method.block(DeclineClass::Never, now);
         changes.events.push(method.event(EventKind::PaymentMethodUpdated, now, mint));
         changes.payment_methods.retain(|written| written.id != method.id);
         changes.payment_methods.push(method.clone());
