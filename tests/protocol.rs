@@ -519,13 +519,7 @@ fn euro() -> Money {
 }
 
 fn paid() -> News {
-    News::Paid(Paid {
-        reference: "ch_1".to_owned(),
-        amount: euro(),
-        network_transaction: None,
-        network_advice: None,
-        method: None,
-    })
+    News::Paid(Paid::bare("ch_1".to_owned(), euro()))
 }
 
 fn declined() -> News {

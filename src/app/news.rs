@@ -111,6 +111,9 @@ async fn charge(
             resolve::ask_now(rondo, &merchant, attempt.id).await?;
         }
     } else {
+        if is_brief(&attempt, &outcome) {
+            resolve::ask_again(rondo, &merchant, attempt.id).await?;
+        }
         let heard = Heard { attempt: attempt.id, word: Word::News(outcome.into()) };
         record::record(rondo, &merchant, vec![heard]).await?;
     }
@@ -119,7 +122,15 @@ async fn charge(
 
 /// Whether the news counts as it stands, so that it may be recorded together with others.
 pub(super) fn is_plain(attempt: &Attempt, outcome: &Outcome) -> bool {
-    !returns::is_late_failure(attempt, outcome) && !must_be_asked_about(attempt, outcome)
+    !returns::is_late_failure(attempt, outcome)
+        && !must_be_asked_about(attempt, outcome)
+        && !is_brief(attempt, outcome)
+}
+
+/// Whether money is heard of for the first time, and not what the network said of the card, which later
+/// charges go by. A look-up tells that. The money counts also if nobody answers.
+fn is_brief(attempt: &Attempt, outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Paid(paid) if paid.is_brief) && !attempt.state.took_money()
 }
 
 fn must_be_asked_about(attempt: &Attempt, outcome: &Outcome) -> bool {

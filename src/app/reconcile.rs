@@ -13,7 +13,7 @@ use super::{
     news::{self, NotApplied},
     order::Word,
     record::{self, Heard},
-    standing,
+    resolve, standing,
     turn::{self, TurnError},
 };
 use crate::{
@@ -22,7 +22,6 @@ use crate::{
         money::Money,
         payment::{
             attempt::{Attempt, News as ChargeNews},
-            outcome::Paid,
             reconcile::{Difference, Taking, of_refund, of_reversal, of_taking},
             refund::{Refund, RefundState},
             settle,
@@ -297,20 +296,10 @@ async fn give_second_back(
         if second.is_some() || standing.owed.refunds.iter().any(goes_back) {
             return Ok(());
         }
-        let settled = settle::taken_twice(standing, &paid(taking), now, &rondo.mint);
+        let settled = settle::taken_twice(standing, &taking.paid(), now, &rondo.mint);
         repo.write(settled.expect("another amount is another difference").changes).await?;
     }
     repo.commit().await
-}
-
-fn paid(taking: &Taking) -> Paid {
-    Paid {
-        reference: taking.reference.clone(),
-        amount: taking.amount,
-        network_transaction: None,
-        network_advice: None,
-        method: None,
-    }
 }
 
 /// Makes up for lost news, and tells staff of the rest.
@@ -330,7 +319,9 @@ async fn follow(
     let merchant = repo.merchant(attempt.merchant).await?;
     drop(repo);
     let Some(merchant) = merchant else { return Ok(()) };
-    let word = Word::News(ChargeNews::Paid(paid(taking)));
+    // A look-up tells more of the card; the list counts also if nobody answers.
+    resolve::ask_again(rondo, &merchant, attempt.id).await?;
+    let word = Word::News(ChargeNews::Paid(taking.paid()));
     let heard = Heard { attempt: attempt.id, word };
     Ok(record::record(rondo, &merchant, vec![heard]).await?)
 }

@@ -100,7 +100,7 @@ fn show(merchants: usize, flaws: &[(MerchantId, Flaw)], late: &[Late]) -> anyhow
         for (merchant, flaw) in flaws {
             let (found, expected) = (flaw.found.to_string(), flaw.expected.to_string());
             let merchant = merchant.to_string();
-            shown.add_row([flaw.check.name(), &flaw.object, &merchant, &found, &expected]);
+            shown.add_row([flaw.check.claim(), &flaw.object, &merchant, &found, &expected]);
         }
         show_table(&shown)?;
     }

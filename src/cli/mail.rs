@@ -17,7 +17,7 @@ use crate::mail::{self, Conventions, Locale, MessageKind, Overrides, Rendered, w
 #[command(
     arg_required_else_help = true,
     after_help = "Examples:\n  \
-    rondo mail preview payment_failed --locale de\n  \
+    rondo mail preview payment_failed --locale de-CH\n  \
     rondo mail preview receipt --html > receipt.html\n  \
     rondo mail preview receipt --words mail-words/mer_06ew5kkq3hx3d1qj9w2t7m8c0g\n  \
     rondo mail preview --all --out mails"
@@ -36,7 +36,7 @@ enum Command {
 #[derive(Debug, ClapArgs)]
 #[command(group = ArgGroup::new("what").required(true).args(["kind", "all"]))]
 #[command(after_help = "Examples:\n  \
-    rondo mail preview payment_failed --locale de\n  \
+    rondo mail preview payment_failed --locale de-CH\n  \
     rondo mail preview receipt --html > receipt.html\n  \
     rondo mail preview --all --out mails")]
 struct Preview {

@@ -54,7 +54,7 @@ mutations! {
     "/rondo.v1.DunningService/CreateDunningPolicy" takes CreateDunningPolicyRequest;
     "/rondo.v1.DunningService/DeleteDunningPolicy" takes DeleteDunningPolicyRequest;
     "/rondo.v1.DunningService/HoldDunningCase" takes HoldDunningCaseRequest;
-    "/rondo.v1.DunningService/ReleaseDunningCase" takes ReleaseDunningCaseRequest;
+    "/rondo.v1.DunningService/ReleaseDunningCase" takes ReleaseDunningCaseRequest and moves money;
     "/rondo.v1.DunningService/RetryDunningCaseNow" takes RetryDunningCaseNowRequest and moves money;
     "/rondo.v1.DunningService/UpdateDunningPolicy" takes UpdateDunningPolicyRequest;
     "/rondo.v1.InvoicesService/CreateInvoice" takes CreateInvoiceRequest and moves money;

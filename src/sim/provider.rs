@@ -550,11 +550,9 @@ fn outcome(charge: &Charge) -> Outcome {
 
 fn paid(charge: &Charge) -> Paid {
     Paid {
-        reference: charge.reference.clone(),
-        amount: charge.amount,
         network_transaction: Some(format!("nt_{}", charge.reference)),
-        network_advice: None,
         method: charge.method.clone().map(Box::new),
+        ..Paid::bare(charge.reference.clone(), charge.amount)
     }
 }
 

@@ -183,7 +183,7 @@ pub struct MonthFigures {
     pub invoices: i64,
     /// Of these, settled by now.
     pub paid: i64,
-    /// Of these, those whose first attempt came to nothing.
+    /// Of these, those whose first attempt came to nothing, or that had nothing to be charged to.
     pub failed: i64,
     /// Of the failed, settled by now.
     pub recovered: i64,

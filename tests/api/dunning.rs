@@ -192,10 +192,14 @@ async fn a_case_rests_as_long_as_it_is_held(#[values(Sqlite, Postgres)] engine: 
     portal.world.advance_to("2026-05-01").await;
     assert_eq!(portal.world.mail_kinds("Bo"), ["payment_failed"]);
 
-    let release = v1::ReleaseDunningCaseRequest { name: case.name.clone(), ..Default::default() };
-    let released = client.release_dunning_case(portal.ask(release.clone())).await.unwrap();
+    let release = || v1::ReleaseDunningCaseRequest {
+        name: case.name.clone(),
+        request_id: once(),
+        ..Default::default()
+    };
+    let released = client.release_dunning_case(portal.ask(release())).await.unwrap();
     assert_eq!(released.into_inner().state(), State::Open);
-    let twice = client.release_dunning_case(portal.ask(release)).await.unwrap_err();
+    let twice = client.release_dunning_case(portal.ask(release())).await.unwrap_err();
     assert_eq!(reason(&twice), "DUNNING_NOT_HELD");
     portal.world.advance_to("2026-07-01").await;
     assert_eq!(get(&portal, &case.name).await.state(), State::Exhausted);

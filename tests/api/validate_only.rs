@@ -378,7 +378,11 @@ async fn money(all: &mut Tried) {
         ..Default::default()
     };
     let _: v1::DunningCase = all.change("DunningService/HoldDunningCase", &request).await;
-    let request = v1::ReleaseDunningCaseRequest { name: name.clone(), ..Default::default() };
+    let request = v1::ReleaseDunningCaseRequest {
+        name: name.clone(),
+        request_id: once(),
+        ..Default::default()
+    };
     let _: v1::DunningCase = all.change("DunningService/ReleaseDunningCase", &request).await;
     let request = v1::RetryDunningCaseNowRequest { name, request_id: once(), ..Default::default() };
     let _: v1::DunningCase = all.change("DunningService/RetryDunningCaseNow", &request).await;

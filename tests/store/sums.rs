@@ -3,6 +3,7 @@
 use rondo::{
     domain::{
         changes::Changes,
+        dunning::DunningCase,
         invoice::{Invoice, InvoiceState},
         ledger::Heading,
         notice::{Notice, NoticeState},
@@ -61,10 +62,12 @@ async fn months_tell_what_failed_recovered_and_was_given_up(
     let (dunned, _) =
         billed(&*store, &shop, "2026-02-01", &[NotExecuted, Declined], InvoiceState::Void).await;
     billed(&*store, &shop, "2026-02-01", &[], InvoiceState::Void).await;
+    // There was no card to charge.
+    let (cardless, _) = billed(&*store, &shop, "2026-02-01", &[], InvoiceState::Void).await;
 
     let refund = shop.refund(&paid_by[0]);
-    let mut case = shop.case(&dunned.payment);
-    case.closed_at = Some(at("2026-02-20"));
+    let closed =
+        |owed: &Owed| DunningCase { closed_at: Some(at("2026-02-20")), ..shop.case(&owed.payment) };
     let heading = |day, owed: &Owed| {
         Heading { id: shop.id(), at: at(day), invoice: &owed.invoice.clone() }.issued()
     };
@@ -77,7 +80,7 @@ async fn months_tell_what_failed_recovered_and_was_given_up(
             on("2026-02-28", &paid.invoice).went_back(&refund, "sandbox"),
         ],
         refunds: vec![refund],
-        dunning_cases: vec![case],
+        dunning_cases: vec![closed(&dunned), closed(&cardless)],
         ..Changes::default()
     };
     write(&*store, changes).await.unwrap();
@@ -100,11 +103,11 @@ async fn months_tell_what_failed_recovered_and_was_given_up(
         MonthFigures {
             month: at("2026-02-01").date_naive(),
             currency,
-            invoices: 3,
+            invoices: 4,
             paid: 0,
-            failed: 2,
+            failed: 3,
             recovered: 0,
-            given_up: 2,
+            given_up: 3,
             open: 0,
             revenue_minor: 1500,
         },

@@ -1,9 +1,12 @@
 //! Gateways that lie, as real ones do: each debt is captured once, whatever is lost on the way.
 
 use rondo::{
-    gateway::{News, Outcome},
-    grpc::proto::v1::{attempt::State::Pending, invoice::State::Paid},
-    store::InboxItem,
+    domain::money::{Currency, Money},
+    gateway::{News, Outcome, Paid as Taken},
+    grpc::proto::v1::{
+        attempt::State::{Pending, Succeeded, Unknown},
+        invoice::State::Paid,
+    },
 };
 use rstest::rstest;
 
@@ -11,6 +14,7 @@ use crate::support::{
     Engine::{self, Postgres, Sqlite},
     api::bare,
     cards,
+    line::Call,
     world::World,
 };
 
@@ -70,24 +74,41 @@ async fn a_webhook_that_is_older_than_what_we_know_asks_nobody_to_act(
     // They had been asked to confirm it, and have: the bank has accepted it since.
     let reference = attempt.gateway_reference;
     let outcome = Outcome::ActionRequired { reference: reference.clone(), url: None };
-    let news = vec![News::Charge { attempt: bare(&attempt.name).parse().ok(), reference, outcome }];
-    let world_now = world.rondo.clock.now();
-    let item = InboxItem {
-        gateway: attempt.gateway,
-        event_id: "evt_old".to_owned(),
-        body: Vec::new(),
-        news: serde_json::to_value(&news).unwrap(),
-        received_at: world_now,
-        due_at: Some(world_now),
-        tries: 0,
-        failure: None,
-    };
-    let mut repo = world.rondo.store.begin().await.unwrap();
-    repo.receive_webhook(&item).await.unwrap();
-    repo.commit().await.unwrap();
-    world.settle().await;
+    let attempt = bare(&attempt.name).parse().ok();
+    world.is_told(News::Charge { attempt, reference, outcome }).await;
     course.assert().was_tried([Pending]).await;
     assert!(!world.mail_kinds("Ana").contains(&"authentication_needed".to_owned()));
     world.advance_to("2026-02-20").await;
     course.assert().is_active().has_invoices([Paid]).await;
+}
+
+/// A number for one use is charged, and the answer is lost. A webhook tells that it was paid, and no more
+/// than that: the rest must be asked for.
+#[rstest]
+#[case::who_is_asked_answers(&[], 0)]
+#[case::nobody_answers(&[Call::FindCharge], 1)]
+#[tokio::test]
+async fn what_a_webhook_leaves_out_is_asked_for_and_the_money_counts_in_any_case(
+    #[values(Sqlite, Postgres)] engine: Engine,
+    #[case] refused: &[Call],
+    #[case] tries_next_month: usize,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let ana = world.customer("Ana").create().await;
+    ana.adds_card("tok_mastercard_reply_lost_ok_mac_41").await;
+    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
+    course.assert().was_tried([Unknown]).await;
+    let attempt = course.payment().await.attempts.remove(0);
+    let charge = world.charge_of(&attempt).await;
+
+    world.line.refuses(refused);
+    let reference = charge["id"].as_str().unwrap().to_owned();
+    let amount = Money::new(2_000, Currency::from_code("EUR").unwrap());
+    let taken = Taken { is_brief: true, ..Taken::bare(reference.clone(), amount) };
+    let attempt = bare(&attempt.name).parse().ok();
+    world.is_told(News::Charge { attempt, reference, outcome: Outcome::Paid(taken) }).await;
+    course.assert().is_active().was_tried([Succeeded]).await;
+
+    world.advance_to("2026-03-01").await;
+    assert_eq!(course.payment().await.attempts.len(), tries_next_month);
 }

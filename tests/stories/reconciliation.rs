@@ -53,8 +53,7 @@ async fn money_whose_news_was_lost_is_recorded(#[values(Sqlite, Postgres)] engin
     let ana = world.member("Ana", "tok_visa_late_success_after_0").await;
     let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
     course.assert().has_invoices([Open]).was_tried([Declined]).await;
-    let attempt = course.payment().await.attempts.remove(0).name;
-    world.told(&format!("/v1/lookup?reference={}", bare(&attempt))).await;
+    world.charge_of(&course.payment().await.attempts.remove(0)).await;
 
     assert_eq!(differences(&world).await, ["not_heard"]);
     course.assert().is_active().has_invoices([Paid]).was_tried([Succeeded]).await;
@@ -71,8 +70,8 @@ async fn what_bears_no_name_that_we_know_is_told_to_staff(
     let ana = world.member("Ana", cards::GOOD).await;
     let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
     let attempt = course.payment().await.attempts.remove(0);
-    let taken = world.told(&format!("/v1/lookup?reference={}", bare(&attempt.name))).await;
-    let known = taken["charges"][0]["id"].as_str().unwrap().to_owned();
+    let taken = world.charge_of(&attempt).await;
+    let known = taken["id"].as_str().unwrap().to_owned();
 
     let foreign = world.is_ordered("/v1/charges", "by hand", &charge("by hand")).await;
     let back = json!({

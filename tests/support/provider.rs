@@ -2,6 +2,8 @@
 
 use reqwest::{Client, Response};
 use ring::hmac;
+use rondo::{gateway::News, store::InboxItem};
+use uuid::Uuid;
 
 use super::{
     served::{HOOK_SECRET, SANDBOX_KEY},
@@ -58,6 +60,25 @@ impl World {
             "id": format!("evt_{id}_{status}"), "type": format!("{kind}.{status}"), "object": object,
         });
         assert_eq!(self.hook(&event.to_string(), 0).await.status(), 200);
+        self.settle().await;
+    }
+
+    /// The gateway has told this by a webhook, and all that follows happens.
+    pub async fn is_told(&self, news: News) {
+        let received_at = self.rondo.clock.now();
+        let item = InboxItem {
+            gateway: "sandbox".to_owned(),
+            event_id: format!("evt_{}", Uuid::new_v4()),
+            body: Vec::new(),
+            news: serde_json::to_value([news]).unwrap(),
+            received_at,
+            due_at: Some(received_at),
+            tries: 0,
+            failure: None,
+        };
+        let mut repo = self.rondo.store.begin().await.unwrap();
+        assert!(repo.receive_webhook(&item).await.unwrap(), "it had come before");
+        repo.commit().await.unwrap();
         self.settle().await;
     }
 

@@ -137,7 +137,7 @@ impl Report {
 
     /// What the columns that are not plain mean. Invoices count in the month of their issue.
     pub const LEGEND: [&str; 4] = [
-        "failed     the first charge came to nothing",
+        "failed     the first charge came to nothing, or there was nothing to charge",
         "recovered  failed at first, and paid by now: a retry or a new card did it",
         "given up   failed, and nobody asks any more: void or written off, as the ladder ends",
         "open       not paid yet: past due and still asked for, or a bank debit on its way",

@@ -307,13 +307,7 @@ mod tests {
 
     fn paid() -> News {
         let eur = Currency::from_code("EUR").unwrap();
-        News::Paid(Paid {
-            reference: "ch_1".into(),
-            amount: Money::new(2_000, eur),
-            network_transaction: None,
-            network_advice: None,
-            method: None,
-        })
+        News::Paid(Paid::bare("ch_1".into(), Money::new(2_000, eur)))
     }
 
     fn declined() -> News {

@@ -45,4 +45,21 @@ pub struct Paid {
     pub network_advice: Option<String>,
     /// The method that paid, if the customer chose it on the gateway's page.
     pub method: Option<Box<StoredMethod>>,
+    /// Whether the gateway told it in brief, without what the network said of it: a look-up tells that.
+    #[serde(default)]
+    pub is_brief: bool,
+}
+
+impl Paid {
+    /// So much was taken, and there is no more to tell.
+    pub const fn bare(reference: String, amount: Money) -> Self {
+        Self {
+            reference,
+            amount,
+            network_transaction: None,
+            network_advice: None,
+            method: None,
+            is_brief: false,
+        }
+    }
 }

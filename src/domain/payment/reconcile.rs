@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{
     attempt::Attempt,
+    outcome::Paid,
     refund::{Heard, Refund, RefundState, ToldRefund},
     reversal::Reversal,
 };
@@ -25,6 +26,13 @@ pub struct Taking {
     pub returned: Money,
     /// What the payer's bank or card scheme has taken back of it, where the gateway's list says so.
     pub taken_back: Option<Money>,
+}
+
+impl Taking {
+    /// The same as news of the charge.
+    pub fn paid(&self) -> Paid {
+        Paid::bare(self.reference.clone(), self.amount)
+    }
 }
 
 /// Where the two differ.

@@ -268,11 +268,10 @@ fn outcome(charge: wire::Charge) -> Result<Outcome, GatewayError> {
     let reference = charge.id;
     match (charge.status, charge.decline) {
         (wire::ChargeStatus::Succeeded, _) => Ok(Outcome::Paid(Paid {
-            reference,
-            amount: Money::new(charge.amount, charge.currency),
             network_transaction: charge.network_transaction,
             network_advice: charge.network_advice,
             method: charge.method.map(stored).map(Box::new),
+            ..Paid::bare(reference, Money::new(charge.amount, charge.currency))
         })),
         (wire::ChargeStatus::Pending, _) => Ok(Outcome::Pending { reference }),
         (wire::ChargeStatus::ActionRequired, _) => {

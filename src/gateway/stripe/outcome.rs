@@ -211,11 +211,11 @@ fn paid(intent: &wire::PaymentIntent) -> Result<Paid, GatewayError> {
     let said = charge.and_then(|charge| charge.outcome.as_ref());
     let method = intent.payment_method.as_ref().and_then(Expandable::object);
     Ok(Paid {
-        reference: intent.id.clone(),
-        amount,
         network_transaction: card.and_then(|card| card.network_transaction_id.clone()),
         network_advice: said.and_then(|said| said.network_advice_code.clone()),
         method: method.filter(|_| stores_its_method(intent)).map(method::stored).map(Box::new),
+        is_brief: matches!(intent.latest_charge, Some(Expandable::Id(_))),
+        ..Paid::bare(intent.id.clone(), amount)
     })
 }
 
@@ -295,13 +295,17 @@ mod tests {
         assert_eq!(
             of_intent(&paid, Mode::Test).unwrap(),
             Outcome::Paid(Paid {
-                reference: "pi_1".to_owned(),
-                amount: dollars(1500),
                 network_transaction: Some("104102978678771".to_owned()),
-                network_advice: None,
-                method: None,
+                ..Paid::bare("pi_1".to_owned(), dollars(1500))
             })
         );
+    }
+
+    #[test]
+    fn a_payment_without_its_charge_is_told_in_brief() {
+        let paid = intent(&json!({ "status": "succeeded", "latest_charge": "ch_1" }));
+        let Outcome::Paid(paid) = of_intent(&paid, Mode::Test).unwrap() else { panic!("not paid") };
+        assert!(paid.is_brief);
     }
 
     #[rstest]

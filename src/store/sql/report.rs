@@ -30,6 +30,9 @@ statements! {
             ) as attempts
             where place = 1
         ),
+        dunned as (
+            select distinct invoice_id from dunning_case where merchant_id = $1
+        ),
         issued as (
             select
                 {month invoice.issued_at} as month,
@@ -38,21 +41,18 @@ statements! {
                 case
                     when first_attempt.state in (
                         'declined', 'rejected', 'not_executed', 'reversed'
-                    ) then 1
+                    ) or dunned.invoice_id is not null then 1
                     else 0
                 end as is_failed,
                 case
                     when invoice.state = 'uncollectible' then 1
-                    when invoice.state = 'void' and exists (
-                        select 1 from dunning_case
-                        where dunning_case.merchant_id = invoice.merchant_id
-                          and dunning_case.invoice_id = invoice.invoice_id
-                    ) then 1
+                    when invoice.state = 'void' and dunned.invoice_id is not null then 1
                     else 0
                 end as is_given_up,
                 case when invoice.state = 'open' then 1 else 0 end as is_open
             from invoice
             left join first_attempt on first_attempt.invoice_id = invoice.invoice_id
+            left join dunned on dunned.invoice_id = invoice.invoice_id
             where invoice.merchant_id = $1
         ),
         figures as (

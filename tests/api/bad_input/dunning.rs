@@ -286,8 +286,11 @@ async fn each_bad_move_of_a_case_is_told_so(#[values(Sqlite, Postgres)] engine: 
         hold_until_time,
         ..Default::default()
     };
-    let release =
-        v1::ReleaseDunningCaseRequest { name: names.dunning_case.clone(), ..Default::default() };
+    let release = v1::ReleaseDunningCaseRequest {
+        name: names.dunning_case.clone(),
+        request_id: once(),
+        ..Default::default()
+    };
     let retry = v1::RetryDunningCaseNowRequest {
         name: names.dunning_case.clone(),
         request_id: once(),

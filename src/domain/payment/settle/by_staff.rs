@@ -27,13 +27,9 @@ pub fn by_staff(
     let was_accepted =
         matches!(standing.attempt.state, AttemptState::Pending | AttemptState::ActionRequired);
     let news = match verdict {
-        Verdict::Charged(reference) => News::Paid(Paid {
-            reference: reference.to_string(),
-            amount: standing.attempt.amount,
-            network_transaction: None,
-            network_advice: None,
-            method: None,
-        }),
+        Verdict::Charged(reference) => {
+            News::Paid(Paid::bare(reference.to_string(), standing.attempt.amount))
+        }
         // The network has seen it, so it was a try.
         Verdict::NotCharged if was_accepted => {
             News::Declined { reference: None, decline: Decline::of(DeclineClass::Generic) }

@@ -259,13 +259,7 @@ pub(crate) fn ladder(steps: Vec<Step>, final_action: FinalAction) -> Ladder {
 }
 
 pub(crate) fn paid(minor: i64) -> News {
-    News::Paid(Paid {
-        reference: "ch_1".to_owned(),
-        amount: eur(minor),
-        network_transaction: None,
-        network_advice: None,
-        method: None,
-    })
+    News::Paid(Paid::bare("ch_1".to_owned(), eur(minor)))
 }
 
 pub(crate) fn declined(class: DeclineClass) -> News {

@@ -200,13 +200,7 @@ impl World {
         let taken = if is_taken { amount.minor() } else { 0 };
         self.charges.push(Charge { taken, ..Charge::default() });
         let news = if is_taken {
-            News::Paid(Paid {
-                reference,
-                amount,
-                network_transaction: None,
-                network_advice: None,
-                method: None,
-            })
+            News::Paid(Paid::bare(reference, amount))
         } else {
             declined(DeclineClass::WaitFunds)
         };

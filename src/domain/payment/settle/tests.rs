@@ -544,11 +544,9 @@ fn a_card_that_the_customer_ticked_on_the_page_is_charged_from_then_on() {
     let mut standing = overdue(ByCustomer);
     standing.attempt.store_method = true;
     let news = News::Paid(Paid {
-        reference: "ch_2".to_owned(),
-        amount: eur(2_000),
         network_transaction: Some("nti_1".to_owned()),
-        network_advice: None,
         method: Some(Box::new(stored("tok_new", Expiry { year: 2031, month: 1 }))),
+        ..Paid::bare("ch_2".to_owned(), eur(2_000))
     });
     let mut unticked = standing.clone();
     unticked.attempt.store_method = false;
@@ -576,11 +574,8 @@ fn later_charges_refer_to_what_the_customer_confirmed_last(
         PaymentMethod { original_transaction: Some("nti_old".to_owned()), ..card(5, 2031, 2) };
     standing.owed.charged = Some(card);
     let news = News::Paid(Paid {
-        reference: "ch_2".to_owned(),
-        amount: eur(2_000),
         network_transaction: Some("nti_new".to_owned()),
-        network_advice: None,
-        method: None,
+        ..Paid::bare("ch_2".to_owned(), eur(2_000))
     });
     let changes = heard(standing, news).changes;
     let kept = changes.payment_methods.last().and_then(|m| m.original_transaction.clone());
