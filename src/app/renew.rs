@@ -138,9 +138,8 @@ pub(super) async fn given_up_with(
 
 /// The terms by which a subscription's next cycle is billed: those of its planned change, if any.
 pub(super) fn next_terms(subscription: &Subscription) -> (Id<kind::Plan>, VersionNumber) {
-    subscription
-        .scheduled_change
-        .map_or((subscription.plan, subscription.plan_version), |c| (c.plan, c.plan_version))
+    let coming = subscription.at_renewal();
+    (coming.plan, coming.plan_version)
 }
 
 /// Reads the terms of these versions of plans.

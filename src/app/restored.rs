@@ -52,8 +52,13 @@ pub(super) struct Asked<'a> {
 
 /// What a look-up showed before the first sending.
 pub(super) enum Looked {
-    /// It was sent before, by what the database has forgotten.
-    Found(News),
+    /// It was sent before, or another try for the invoice was, by what the database has forgotten.
+    Found {
+        /// The try that was found.
+        attempt: Id<kind::Attempt>,
+        /// How it stands.
+        news: News,
+    },
     /// It was not; or nothing can be forgotten.
     Free,
     /// The gateway could not be asked, or cannot know yet.
@@ -101,7 +106,9 @@ async fn look(
             Ok(Sighting::Found(outcome)) => outcome,
             Ok(Sighting::NotFound) => continue,
             Err(GatewayError::Unsupported(_)) if is_protected => return Ok(Looked::Free),
-            Err(GatewayError::Unsupported(_)) => return Ok(Looked::Found(News::Silence)),
+            Err(GatewayError::Unsupported(_)) => {
+                return Ok(Looked::Found { attempt, news: News::Silence });
+            }
             Err(error) => return Err(error),
         };
         let taken_as = match &outcome {
@@ -113,11 +120,11 @@ async fn look(
             }
         };
         if !is_recorded(rondo, asked.account, attempt, taken_as).await? {
-            return Ok(Looked::Found(outcome.into()));
+            return Ok(Looked::Found { attempt, news: outcome.into() });
         }
     }
     if let Some(outcome) = of_this {
-        return Ok(Looked::Found(outcome.into()));
+        return Ok(Looked::Found { attempt: asked.attempt, news: outcome.into() });
     }
     Ok(match capabilities.lookup {
         Lookup::ByReferenceEventually { lag } if !is_protected => {

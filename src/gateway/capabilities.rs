@@ -1,4 +1,5 @@
-//! What a gateway can do, as data: the engine adapts to it and never to a gateway's name.
+//! What a gateway can do, as data: the engine, the adapters' contract test and the simulator go by it, and
+//! never by a gateway's name.
 //!
 //! Says nothing of any one gateway; each adapter has its own `CAPABILITIES`.
 

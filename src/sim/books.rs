@@ -1,9 +1,10 @@
 //! The logs that a world leaves behind, as its judges read them: once, at the end, from the database.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     domain::{
+        customer::PaymentMethod,
         ids::{Id, kind},
         invoice::Invoice,
         notice::Notice,
@@ -26,6 +27,8 @@ pub(super) struct Books {
     pub(super) invoices: BTreeMap<Id<kind::Invoice>, Invoice>,
     /// Oldest first.
     pub(super) attempts: Vec<Attempt>,
+    /// What they charged, but for what was chosen on a gateway's page.
+    pub(super) methods: BTreeMap<Id<kind::PaymentMethod>, PaymentMethod>,
     pub(super) refunds: Vec<Refund>,
     pub(super) notices: Vec<Notice>,
     /// What each attempt moved by the ledger.
@@ -79,10 +82,17 @@ impl Books {
             refunds.append(&mut repo.refunds_of_payments(merchant, &ids).await?);
         }
         attempts.sort_by_key(|attempt| (attempt.sent_at, attempt.id));
+        let charged: BTreeSet<_> = attempts.iter().filter_map(|attempt| attempt.method).collect();
+        let mut methods = BTreeMap::new();
+        for ids in Vec::from_iter(charged).chunks(PAGE) {
+            let read = repo.payment_methods(merchant, ids).await?;
+            methods.extend(read.into_iter().map(|method| (method.id, method)));
+        }
         Ok(Self {
             subscriptions,
             invoices: invoices.into_iter().map(|invoice| (invoice.id, invoice)).collect(),
             attempts,
+            methods,
             refunds,
             notices,
             moved: moved.into_iter().collect(),

@@ -134,6 +134,7 @@ pub(super) fn breaches(
     for attempts in by_invoice.values() {
         of_invoice(books, attempts, clock_error, &mut found);
     }
+    taken_out(books, clock_error, &mut found);
     mails(books, &mut found);
     found
 }
@@ -257,6 +258,17 @@ fn of_invoice(
     for attempt in attempts {
         if closed_at.is_some_and(|closed| attempt.sent_at > closed + clock_error) {
             found.push(format!("{} for {}, which was closed", attempt.id, attempt.invoice));
+        }
+    }
+}
+
+/// Nothing is sent to a card any more that its owner has taken out (RULES CAN-4).
+fn taken_out(books: &Books, clock_error: TimeDelta, found: &mut Vec<String>) {
+    for attempt in books.attempts.iter().filter(|attempt| has_left(attempt)) {
+        let method = attempt.method.and_then(|id| books.methods.get(&id));
+        let Some(taken_out_at) = method.and_then(|method| method.deleted_at) else { continue };
+        if attempt.last_sent_at > taken_out_at + clock_error {
+            found.push(format!("{} on a card that was taken out at {taken_out_at}", attempt.id));
         }
     }
 }

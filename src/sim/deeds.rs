@@ -237,6 +237,13 @@ impl World {
                     .id
                     .to_string()
             }
+            Wish::TakeCardOut(_) => {
+                let customer = act.customer(member.id).await?;
+                match customer.default_method {
+                    Some(card) => payment_methods::detach(act, card, None).await?.id.to_string(),
+                    None => "has no card".to_owned(),
+                }
+            }
             Wish::BuyCourse(_) => {
                 let currency = self.currency.expect("the portal is open");
                 let unit = Money::new(dice.between(1, 50_000), currency);

@@ -34,6 +34,7 @@ pub(super) enum Wish {
     /// A member, by their place in the list, joins.
     Join(usize),
     NewCard(usize),
+    TakeCardOut(usize),
     CancelNow(usize),
     CancelAtPeriodEnd(usize),
     UndoCancellation(usize),
@@ -67,6 +68,7 @@ impl Wish {
         match self {
             Self::Join(place)
             | Self::NewCard(place)
+            | Self::TakeCardOut(place)
             | Self::CancelNow(place)
             | Self::CancelAtPeriodEnd(place)
             | Self::UndoCancellation(place)
@@ -160,6 +162,7 @@ impl Portal {
                 let wish = *dice.pick(&[
                     Wish::NewCard(member),
                     Wish::NewCard(member),
+                    Wish::TakeCardOut(member),
                     Wish::CancelNow(member),
                     Wish::CancelAtPeriodEnd(member),
                     Wish::UndoCancellation(member),

@@ -365,21 +365,44 @@ cancelled-second =
 
 plan_changing-subject =
     { $change ->
-        [plan] { $plan } ändert sich am { $date_short }: { $new_amount }
-       *[price] Ab { $date_short } kostet { $plan } { $new_amount }
+        [plan] { $date_short ->
+            [none] { $plan } ändert sich: { $new_amount }
+           *[other] { $plan } ändert sich am { $date_short }: { $new_amount }
+        }
+        [kept] { $plan } bleibt, wie es ist: { $new_amount }
+       *[price] { $date_short ->
+            [none] { $plan } kostet bald { $new_amount }
+           *[other] Ab { $date_short } kostet { $plan } { $new_amount }
+        }
     }
-plan_changing-preheader = Bisher { $old_price }. Sie können vorher kostenlos kündigen.
+plan_changing-preheader =
+    { $change ->
+        [kept] Die angekündigte Änderung entfällt. Es ist nichts zu tun.
+       *[other] Bisher { $old_price }. Sie können vorher kostenlos kündigen.
+    }
 plan_changing-heading =
     { $change ->
         [plan] Ihr Tarif ändert sich
+        [kept] Ihr Tarif bleibt, wie er ist
        *[price] Ihr Preis ändert sich
     }
 plan_changing-first =
     { $change ->
-        [plan] Ab Ihrer Verlängerung am { $date } wird aus { $plan } { $new_plan } und kostet { $new_price } statt { $old_price }.
-       *[price] Ab Ihrer Verlängerung am { $date } kostet { $plan } { $new_price } statt { $old_price }.
+        [plan] { $date ->
+            [none] Ab Ihrer nächsten Verlängerung wird aus { $plan } { $new_plan } und kostet { $new_price } statt { $old_price }.
+           *[other] Ab Ihrer Verlängerung am { $date } wird aus { $plan } { $new_plan } und kostet { $new_price } statt { $old_price }.
+        }
+        [kept] Die Änderung, die wir Ihnen angekündigt hatten, entfällt: { $plan } kostet weiterhin { $new_price }.
+       *[price] { $date ->
+            [none] Ab Ihrer nächsten Verlängerung kostet { $plan } { $new_price } statt { $old_price }.
+           *[other] Ab Ihrer Verlängerung am { $date } kostet { $plan } { $new_price } statt { $old_price }.
+        }
     }
-plan_changing-body = Wenn es Ihnen recht ist, ist nichts zu tun. Wenn nicht, ändern oder kündigen Sie vor diesem Tag; das kostet Sie nichts.
+plan_changing-body =
+    { $change ->
+        [kept] Es ist nichts zu tun.
+       *[other] Wenn es Ihnen recht ist, ist nichts zu tun. Wenn nicht, ändern oder kündigen Sie vorher; das kostet Sie nichts.
+    }
 plan_changing-button = Behalten, ändern oder kündigen
 plan_changing-second = { "" }
 

@@ -367,21 +367,44 @@ cancelled-second =
 
 plan_changing-subject =
     { $change ->
-        [plan] { $plan } changes on { $date_short }: { $new_amount }
-       *[price] From { $date_short } { $plan } costs { $new_amount }
+        [plan] { $date_short ->
+            [none] { $plan } changes: { $new_amount }
+           *[other] { $plan } changes on { $date_short }: { $new_amount }
+        }
+        [kept] { $plan } stays as it is: { $new_amount }
+       *[price] { $date_short ->
+            [none] { $plan } will cost { $new_amount }
+           *[other] From { $date_short } { $plan } costs { $new_amount }
+        }
     }
-plan_changing-preheader = Now { $old_price }. You can leave before then, free of charge.
+plan_changing-preheader =
+    { $change ->
+        [kept] The change that we wrote to you about does not come.
+       *[other] Now { $old_price }. You can leave before then, free of charge.
+    }
 plan_changing-heading =
     { $change ->
         [plan] Your plan changes
+        [kept] Your plan stays as it is
        *[price] Your price changes
     }
 plan_changing-first =
     { $change ->
-        [plan] From your renewal on { $date } { $plan } becomes { $new_plan } and costs { $new_price } instead of { $old_price }.
-       *[price] From your renewal on { $date } { $plan } costs { $new_price } instead of { $old_price }.
+        [plan] { $date ->
+            [none] From your next renewal { $plan } becomes { $new_plan } and costs { $new_price } instead of { $old_price }.
+           *[other] From your renewal on { $date } { $plan } becomes { $new_plan } and costs { $new_price } instead of { $old_price }.
+        }
+        [kept] The change that we wrote to you about does not come: { $plan } stays as it is, at { $new_price }.
+       *[price] { $date ->
+            [none] From your next renewal { $plan } costs { $new_price } instead of { $old_price }.
+           *[other] From your renewal on { $date } { $plan } costs { $new_price } instead of { $old_price }.
+        }
     }
-plan_changing-body = If that suits you, there is nothing to do. If not, change or cancel before that day; it costs you nothing.
+plan_changing-body =
+    { $change ->
+        [kept] There is nothing to do.
+       *[other] If that suits you, there is nothing to do. If not, change or cancel before then; it costs you nothing.
+    }
 plan_changing-button = Keep, change or cancel
 plan_changing-second = { "" }
 

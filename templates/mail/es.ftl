@@ -365,21 +365,44 @@ cancelled-second =
 
 plan_changing-subject =
     { $change ->
-        [plan] { $plan } cambia el { $date_short }: { $new_amount }
-       *[price] Desde el { $date_short } { $plan } cuesta { $new_amount }
+        [plan] { $date_short ->
+            [none] { $plan } cambia: { $new_amount }
+           *[other] { $plan } cambia el { $date_short }: { $new_amount }
+        }
+        [kept] { $plan } sigue como está: { $new_amount }
+       *[price] { $date_short ->
+            [none] { $plan } costará { $new_amount }
+           *[other] Desde el { $date_short } { $plan } cuesta { $new_amount }
+        }
     }
-plan_changing-preheader = Ahora { $old_price }. Puede dejarlo antes sin coste alguno.
+plan_changing-preheader =
+    { $change ->
+        [kept] El cambio que le anunciamos no se hará. No hay que hacer nada.
+       *[other] Ahora { $old_price }. Puede dejarlo antes sin coste alguno.
+    }
 plan_changing-heading =
     { $change ->
         [plan] Su plan cambia
+        [kept] Su plan sigue como está
        *[price] Su precio cambia
     }
 plan_changing-first =
     { $change ->
-        [plan] Desde su renovación el { $date } { $plan } pasa a ser { $new_plan } y cuesta { $new_price } en vez de { $old_price }.
-       *[price] Desde su renovación el { $date } { $plan } cuesta { $new_price } en vez de { $old_price }.
+        [plan] { $date ->
+            [none] Desde su próxima renovación { $plan } pasa a ser { $new_plan } y cuesta { $new_price } en vez de { $old_price }.
+           *[other] Desde su renovación el { $date } { $plan } pasa a ser { $new_plan } y cuesta { $new_price } en vez de { $old_price }.
+        }
+        [kept] El cambio que le anunciamos no se hará: { $plan } sigue costando { $new_price }.
+       *[price] { $date ->
+            [none] Desde su próxima renovación { $plan } cuesta { $new_price } en vez de { $old_price }.
+           *[other] Desde su renovación el { $date } { $plan } cuesta { $new_price } en vez de { $old_price }.
+        }
     }
-plan_changing-body = Si le parece bien, no hay que hacer nada. Si no, cambie o cancele antes de ese día; no le cuesta nada.
+plan_changing-body =
+    { $change ->
+        [kept] No hay que hacer nada.
+       *[other] Si le parece bien, no hay que hacer nada. Si no, cambie o cancele antes; no le cuesta nada.
+    }
 plan_changing-button = Seguir, cambiar o cancelar
 plan_changing-second = { "" }
 

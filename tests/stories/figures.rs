@@ -52,3 +52,20 @@ async fn flaws_that_are_found_at_night_are_shown(#[values(Sqlite, Postgres)] eng
     assert_eq!(audit_all(&world.rondo).await.unwrap(), 0);
     assert!(shown.render().contains(&gauge(0)), "{}", shown.render());
 }
+
+#[rstest]
+#[tokio::test]
+async fn what_is_set_aside_for_staff_is_counted(#[values(Sqlite, Postgres)] engine: Engine) {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let shown = recorder.handle();
+    let _counting = metrics::set_default_local_recorder(&recorder);
+    let world = World::on(engine, "2026-01-31").without_test_clock().await;
+    let bo = world.member("Bo", cards::GOOD).await;
+    world.subscription(&bo).monthly("20.00 EUR").create().await;
+    assert!(!shown.render().contains("rondo_set_aside_total"), "{}", shown.render());
+
+    world.database.damage("update customer set zone = 'Atlantis/Capital'").await;
+    world.is_down_until("2026-03-01").await;
+    let line = "rondo_set_aside_total{work=\"renew\"} 1\n";
+    assert!(shown.render().contains(line), "{}", shown.render());
+}

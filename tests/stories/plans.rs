@@ -3,6 +3,7 @@
 use rondo::grpc::proto::v1::{
     self, ExistingSubscriptions,
     cancel_plan_request::{self as cancel, EndAtPeriodEnd, EndNow, MoveTo, RunOn},
+    cancel_subscription_request::When,
     plan_effect::Treatment,
     subscription::State::{Active, Canceled},
 };
@@ -230,4 +231,103 @@ async fn more_seats_take_no_new_price_back(#[values(Sqlite, Postgres)] engine: E
     course.takes_seats(3).await;
     world.advance_to("2026-03-01").await;
     course.assert().is_active().has_totals(["20.00 EUR", "36.00 EUR"]).await;
+}
+
+/// The plan costs so much from now on, or its members' next renewal.
+async fn changes(
+    world: &World,
+    plan: &v1::Plan,
+    terms: v1::PlanTerms,
+    existing: ExistingSubscriptions,
+) -> v1::PlanEffect {
+    let plan = v1::GetPlanRequest { name: plan.name.clone() };
+    let plan = world.api.plans().get_plan(plan).await.unwrap().into_inner();
+    let update = v1::UpdatePlanRequest {
+        plan: Some(v1::Plan { terms: Some(terms), ..plan }),
+        update_mask: Some(prost_types::FieldMask { paths: vec!["terms".to_owned()] }),
+        existing_subscriptions: existing.into(),
+        request_id: world.api.request_id(),
+        ..Default::default()
+    };
+    world.api.plans().update_plan(update).await.unwrap().into_inner().effect.unwrap()
+}
+
+fn announcements(world: &World, of: &str) -> usize {
+    world.mail_kinds(of).iter().filter(|kind| *kind == "plan_changing").count()
+}
+
+#[rstest]
+#[tokio::test]
+async fn who_leaves_hears_of_a_new_price_when_they_stay_after_all(
+    #[values(ExistingSubscriptions::AtRenewal, ExistingSubscriptions::Now)]
+    existing: ExistingSubscriptions,
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let plan = world.plan("Membership", "20.00 EUR").create().await;
+    let ana = world.member("Ana", cards::GOOD).await;
+    let course = world.subscribe(&ana, &plan).await;
+    world.advance_to("2026-02-10").await;
+    course.cancel(When::PeriodEnd).await;
+    let effect = changes(&world, &plan, monthly("25.00 EUR"), existing).await;
+    assert_eq!((effect.affected, effect.mails), (0, 0));
+    assert_eq!(effect.treatments[0].treatment(), Treatment::AlreadyLeaving);
+    world.settle().await;
+    assert_eq!(announcements(&world, "Ana"), 0);
+
+    course.undo_cancel().await;
+    world.settle().await;
+    assert_eq!(announcements(&world, "Ana"), 1);
+    world.advance_to("2026-03-01").await;
+    course.assert().is_active().has_totals(["20.00 EUR", "25.00 EUR"]).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_same_amount_more_often_is_another_price(#[values(Sqlite, Postgres)] engine: Engine) {
+    let world = World::on(engine, "2026-01-31").await;
+    let plan = world.plan("Membership", "120.00 EUR").yearly().create().await;
+    let ana = world.member("Ana", cards::GOOD).await;
+    world.subscribe(&ana, &plan).await;
+    let at_renewal = ExistingSubscriptions::AtRenewal;
+    let effect = changes(&world, &plan, monthly("120.00 EUR"), at_renewal).await;
+    world.settle().await;
+    assert_eq!((effect.mails, announcements(&world, "Ana")), (1, 1));
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_was_announced_and_comes_no_more_is_told(#[values(Sqlite, Postgres)] engine: Engine) {
+    let world = World::on(engine, "2026-01-31").await;
+    let plan = world.plan("Membership", "20.00 EUR").create().await;
+    let ana = world.member("Ana", cards::GOOD).await;
+    let course = world.subscribe(&ana, &plan).await;
+    for (price, told) in [("25.00 EUR", 1), ("25.00 EUR", 1), ("20.00 EUR", 2)] {
+        let terms = v1::PlanTerms { entitlements: vec![format!("{told}")], ..monthly(price) };
+        changes(&world, &plan, terms, ExistingSubscriptions::AtRenewal).await;
+        world.settle().await;
+        assert_eq!(announcements(&world, "Ana"), told, "{price}");
+    }
+    world.advance_to("2026-03-01").await;
+    course.assert().is_active().has_totals(["20.00 EUR", "20.00 EUR"]).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn who_moves_to_another_plan_is_told_no_price_of_the_one_they_leave(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let plan = world.plan("Membership", "20.00 EUR").create().await;
+    let premium = world.plan("Premium", "20.00 EUR").create().await;
+    let ana = world.member("Ana", cards::GOOD).await;
+    let course = world.subscribe(&ana, &plan).await;
+    course.changes_to(&premium).await;
+    world.settle().await;
+    assert_eq!(announcements(&world, "Ana"), 1, "another plan is told at whatever price");
+    changes(&world, &plan, monthly("25.00 EUR"), ExistingSubscriptions::Now).await;
+    world.settle().await;
+    assert_eq!(announcements(&world, "Ana"), 1);
+    world.advance_to("2026-03-01").await;
+    course.assert().is_active().has_totals(["20.00 EUR", "20.00 EUR"]).await;
 }

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use rondo::{
-    app::{reconcile, restored},
+    app::{pay, reconcile, restored},
     domain::{payment::attempt::id_of_try, subscription::renewal::id_of_cycle},
     grpc::proto::v1::{
         attempt::State::{Declined, Succeeded},
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::support::{
     Engine::Sqlite,
     THROWAWAY,
-    api::Api,
+    api::{Api, bare},
     cards,
     course::Course,
     served::Port,
@@ -127,4 +127,31 @@ async fn what_was_taken_under_another_trys_name_is_found_too() {
     course.assert().is_active().has_invoices([Paid, Paid]).await;
     let found = reconcile::account(&world.rondo, "sandbox", TimeDelta::hours(720)).await.unwrap();
     assert_eq!(found.differences, [], "it is known by the charge's own reference");
+}
+
+#[tokio::test]
+async fn a_page_that_is_forgotten_and_still_open_is_the_one_that_is_shown() {
+    let (mut world, course, folder) = backed_up("tok_visa_ok_x1_then_insufficient_funds").await;
+    world.is_down_until("2026-02-28").await;
+    course.assert().was_tried([Declined]).await;
+    let copy = folder.path().join(COPY);
+    std::fs::remove_file(&copy).unwrap();
+    world.database.backup(&copy, world.rondo.clock.now()).await.unwrap();
+
+    // In the time that is forgotten the card was refused once more, and then a page was opened.
+    world.is_down_until("2026-03-05").await;
+    course.assert().was_tried([Declined, Declined]).await;
+    let wish = pay::Wish {
+        invoice: bare(&course.invoices().await[1].name).parse().unwrap(),
+        store_method: false,
+        return_url: "https://academy.example/back".to_owned(),
+    };
+    let page = pay::start_checkout(&world.rondo, &world.merchant().await, &wish).await.unwrap();
+    let pay::Started::At(page) = page else { panic!("{page:?}") };
+
+    world.time_passes(TimeDelta::days(2));
+    let course = restore(&mut world, course, &folder).await;
+    course.assert().was_tried([Declined]).await;
+    let again = pay::start_checkout(&world.rondo, &world.merchant().await, &wish).await.unwrap();
+    assert!(matches!(&again, pay::Started::At(url) if *url == page), "{again:?} beside {page}");
 }

@@ -196,13 +196,19 @@ async fn open_page(
             customer_reference: order.customer_reference.as_deref(),
         };
         match restored::look_first(rondo, *port, asked).await {
-            Looked::Free | Looked::Found(News::ActionRequired { .. }) => {}
-            Looked::Found(news) => {
-                let is_over = matches!(news, News::Declined { .. });
+            Looked::Free => {}
+            Looked::Found { attempt: found, news: News::ActionRequired { .. } }
+                if found == attempt.id => {}
+            Looked::Found { news, .. } => {
+                let started = match &news {
+                    // A page that is forgotten and still open: a second one beside it could be paid too.
+                    News::ActionRequired { url: Some(url), .. } => Started::At(url.clone()),
+                    News::Declined { .. } => Started::NotNow(Obstacle::Unreachable),
+                    _ => Started::NotNow(Obstacle::UnderWay),
+                };
                 let heard = Heard { attempt: attempt.id, word: Word::News(news) };
                 record::record(rondo, merchant, vec![heard]).await.map_err(told)?;
-                let obstacle = if is_over { Obstacle::Unreachable } else { Obstacle::UnderWay };
-                return Ok(Started::NotNow(obstacle));
+                return Ok(started);
             }
             Looked::NotNow => {
                 give_up(rondo, merchant, attempt.id, AttemptState::Rejected).await?;

@@ -20,6 +20,7 @@ use crate::{
             method::Shown,
             settle::{self, Owed},
         },
+        subscription::ScheduledChange,
     },
     gateway::Capabilities,
     store::Times,
@@ -234,9 +235,7 @@ impl Bill {
 
     async fn agreement(&self, act: &mut Act<'_>) -> Result<Option<Agreement>> {
         let Some((subscription, terms)) = &self.owed.subscription else { return Ok(None) };
-        let plan = subscription.scheduled_change.map_or(subscription.plan, |change| change.plan);
-        let quantity =
-            subscription.scheduled_change.map_or(subscription.quantity, |change| change.quantity);
+        let ScheduledChange { plan, quantity, .. } = subscription.at_renewal();
         let plans = act.repo.plans(act.merchant_id(), &[plan]).await?;
         let price = terms.recurring_total(subscription.currency, quantity).ok();
         Ok(plans.into_iter().next().zip(price).map(|(plan, price)| Agreement {

@@ -114,13 +114,8 @@ async fn move_to(
         .subscriptions
         .iter()
         .map(|subscription| {
-            existing::move_at_renewal(
-                act,
-                subscription.clone(),
-                running.terms_of(subscription),
-                &destination,
-                Treatment::MovesAtRenewal,
-            )
+            let treatment = Treatment::MovesAtRenewal;
+            existing::move_at_renewal(act, running, subscription, &destination, treatment)
         })
         .collect::<Result<Vec<_>>>()?;
     existing::write_page(act, running, treated, Changes::default(), effect).await

@@ -46,7 +46,8 @@ pub enum Treatment {
     EndedNow,
     /// It moves to another plan at its next renewal.
     MovesAtRenewal,
-    /// It is left alone, because it was leaving the plan already.
+    /// It was leaving the plan already. Should a planned end of it be undone, it changes at its next
+    /// renewal after all.
     AlreadyLeaving,
 }
 

@@ -3,18 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
-
 use super::{Effect, Treatment};
 use crate::{
     app::{Act, AppError, Result},
     domain::{
-        calendar::Period,
         catalog::{NoPrice, Plan, Terms, VersionNumber},
         changes::Changes,
         event::EventKind,
         ids::{Id, kind},
-        notice::{CyclePrice, Facts, Notice},
+        notice::{
+            Notice,
+            plan_change::{Billing, Coming, plan_changing},
+        },
         subscription::{ScheduledChange, Subscription, SubscriptionState},
     },
     store::{Page, SubscriptionFilter},
@@ -69,6 +69,15 @@ impl Running {
             .get(&subscription.plan_version)
             .expect("a subscription's version of its plan is never deleted")
     }
+
+    /// The terms and seats that the next renewal of a subscription of this page brings, as long as it does
+    /// not leave the plan.
+    fn expected(&self, subscription: &Subscription) -> (&Terms, u32) {
+        subscription
+            .scheduled_change
+            .and_then(|change| Some((self.terms.get(&change.plan_version)?, change.quantity)))
+            .unwrap_or_else(|| (self.terms_of(subscription), subscription.quantity))
+    }
 }
 
 /// The page of running subscriptions of `plan` after `after`; none at the end.
@@ -88,7 +97,13 @@ pub(super) async fn page_after(
     if subscriptions.is_empty() {
         return Ok(None);
     }
-    let mut keys: Vec<_> = subscriptions.iter().map(|s| (plan, s.plan_version)).collect();
+    let planned = |s: &Subscription| s.scheduled_change.filter(|change| change.plan == plan);
+    let mut keys: Vec<_> = subscriptions
+        .iter()
+        .flat_map(|s| [Some(s.plan_version), planned(s).map(|change| change.plan_version)])
+        .flatten()
+        .map(|number| (plan, number))
+        .collect();
     keys.sort_unstable();
     keys.dedup();
     let versions = act.repo.plan_versions(merchant, &keys).await?;
@@ -123,79 +138,78 @@ pub(super) async fn write_page(
     act.write(changes).await
 }
 
-/// Moves a subscription to `destination` at its next renewal, and tells its payer if the price or
-/// the plan's name changes.
+/// One that moves to another plan already keeps the terms that it has until then.
+pub(super) fn leaves(subscription: &Subscription) -> bool {
+    subscription.scheduled_change.is_some_and(|change| change.plan != subscription.plan)
+}
+
+/// Leaves a subscription as it is, because it moves to another plan anyhow.
+pub(super) fn leaving(subscription: &Subscription, terms_now: &Terms) -> Treated {
+    Treated {
+        treatment: Treatment::AlreadyLeaving,
+        terms_after: Some((terms_now.clone(), subscription.quantity)),
+        changed: None,
+        notice: None,
+    }
+}
+
+/// Moves a subscription to `destination` at its next renewal, and tells its payer if the price or the
+/// plan's name changes by that. For one whose end is planned it is kept for the case that the end is
+/// undone; its payer is told then.
 pub(super) fn move_at_renewal(
     act: &Act<'_>,
-    mut subscription: Subscription,
-    terms_now: &Terms,
+    running: &Running,
+    subscription: &Subscription,
     destination: &Destination<'_>,
     treatment: Treatment,
 ) -> Result<Treated> {
-    let leaves =
-        subscription.scheduled_change.is_some_and(|change| change.plan != subscription.plan);
-    if leaves || subscription.cancellation.is_some() {
-        return Ok(Treated {
-            treatment: Treatment::AlreadyLeaving,
-            terms_after: Some((terms_now.clone(), subscription.quantity)),
-            changed: None,
-            notice: None,
-        });
+    let terms_now = running.terms_of(subscription);
+    if leaves(subscription) {
+        return Ok(leaving(subscription, terms_now));
     }
-    let quantity =
-        subscription.scheduled_change.map_or(subscription.quantity, |change| change.quantity);
-    let terms_after = Some((destination.terms.clone(), quantity));
+    let quantity = subscription.at_renewal().quantity;
     let change = Some(ScheduledChange {
         plan: destination.plan.id,
         plan_version: destination.number,
         quantity,
     });
-    if subscription.scheduled_change == change {
-        // It was told so before.
-        return Ok(Treated { treatment, terms_after, changed: None, notice: None });
-    }
-    let notice = announcement(act, &subscription, terms_now, destination, quantity)?;
-    subscription.scheduled_change = change;
-    let changed = Some((subscription, EventKind::SubscriptionChangeScheduled));
-    Ok(Treated { treatment, terms_after, changed, notice })
+    let is_new = subscription.scheduled_change != change;
+    let notice = announcement(act, running, subscription, destination, quantity)?;
+    let changed = Subscription { scheduled_change: change, ..subscription.clone() };
+    let changed = is_new.then_some((changed, EventKind::SubscriptionChangeScheduled));
+    let ends = subscription.cancellation.is_some();
+    Ok(Treated {
+        treatment: if ends { Treatment::AlreadyLeaving } else { treatment },
+        terms_after: Some(if ends {
+            (terms_now.clone(), subscription.quantity)
+        } else {
+            (destination.terms.clone(), quantity)
+        }),
+        changed,
+        notice,
+    })
 }
 
-/// What the payer is told of a move, if there is anything to tell.
+/// What the payer is told if the next renewal brings `destination`.
 pub(super) fn announcement(
     act: &Act<'_>,
+    running: &Running,
     subscription: &Subscription,
-    terms_now: &Terms,
     destination: &Destination<'_>,
     quantity: u32,
 ) -> Result<Option<Notice>> {
-    let currency = subscription.currency;
-    let old_amount = terms_now
-        .recurring_total(currency, subscription.quantity)
-        .map_err(|fault| no_price(subscription, &fault))?;
-    let new_amount = destination
-        .terms
-        .recurring_total(currency, quantity)
-        .map_err(|fault| no_price(subscription, &fault))?;
-    let is_other_plan = destination.plan.id != subscription.plan;
-    if old_amount == new_amount && !is_other_plan {
-        return Ok(None);
-    }
-    let facts = Facts::PlanChanging {
-        changes_at: next_cycle_at(subscription).unwrap_or(act.now()),
-        new_plan_name: destination.plan.name.clone(),
-        old: CyclePrice { amount: old_amount, interval: terms_now.interval },
-        new: CyclePrice { amount: new_amount, interval: destination.terms.interval },
+    let by = |plan, terms: &Terms, quantity| {
+        Billing::by(plan, terms, subscription.currency, quantity)
+            .map_err(|fault| no_price(subscription, &fault))
     };
-    // The subscription's own version tells this announcement from one that was taken back.
-    let key = format!("plan_changing:{}:{}", subscription.id, subscription.version.next().count());
-    let notice =
-        Notice::new(subscription.merchant, subscription.customer, facts, key, act.now(), act.mint);
-    Ok(Some(notice.about_subscription(subscription.id)))
-}
-
-/// When a subscription's next cycle begins, as far as it is known.
-fn next_cycle_at(subscription: &Subscription) -> Option<DateTime<Utc>> {
-    subscription.current_period.map(Period::end).or(subscription.trial_end).or(subscription.due_at)
+    let (expected, seats) = running.expected(subscription);
+    let coming = Coming {
+        now: by(subscription.plan, running.terms_of(subscription), subscription.quantity)?,
+        expected: by(subscription.plan, expected, seats)?,
+        comes: by(destination.plan.id, destination.terms, quantity)?,
+        plan_name: &destination.plan.name,
+    };
+    Ok(plan_changing(subscription, coming, act.now(), act.mint))
 }
 
 /// Nobody is moved to terms that have no price in their currency.

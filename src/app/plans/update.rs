@@ -3,7 +3,7 @@
 
 use super::{
     Effect, PlanWithTerms, Treatment, check_policy, current_version, event,
-    existing::{self, Destination, Treated},
+    existing::{self, Destination, Running, Treated},
     name_faults, plan_with_terms, terms_faults, unless_deleted,
 };
 use crate::{
@@ -143,10 +143,7 @@ async fn treat_all(
         let treated = running
             .subscriptions
             .iter()
-            .map(|subscription| {
-                let now = running.terms_of(subscription);
-                treat(act, subscription.clone(), now, &destination, how)
-            })
+            .map(|subscription| treat(act, &running, subscription, &destination, how))
             .collect::<Result<Vec<_>>>()?;
         existing::write_page(act, &running, treated, Changes::default(), effect).await?;
     }
@@ -155,11 +152,14 @@ async fn treat_all(
 
 fn treat(
     act: &Act<'_>,
-    subscription: Subscription,
-    terms_now: &Terms,
+    running: &Running,
+    subscription: &Subscription,
     destination: &Destination<'_>,
     how: OnUpdate,
 ) -> Result<Treated> {
+    let terms_now = running.terms_of(subscription);
+    // Older versions may turn at another pace than the one before this.
+    let may_be_now = turns_alike(terms_now, destination.terms);
     match how {
         OnUpdate::Keep => Ok(Treated {
             treatment: Treatment::Kept,
@@ -167,16 +167,17 @@ fn treat(
             changed: None,
             notice: None,
         }),
-        OnUpdate::AtRenewal => {
-            let treatment = Treatment::ChangesAtRenewal;
-            existing::move_at_renewal(act, subscription, terms_now, destination, treatment)
+        OnUpdate::Now if existing::leaves(subscription) => {
+            Ok(existing::leaving(subscription, terms_now))
         }
-        // Older versions may turn at another pace than the one before this.
-        OnUpdate::Now if !turns_alike(terms_now, destination.terms) => {
-            let treatment = Treatment::ChangesAtRenewal;
-            existing::move_at_renewal(act, subscription, terms_now, destination, treatment)
+        // One that ends with its period has the terms that it paid for until then.
+        OnUpdate::Now if may_be_now && subscription.cancellation.is_none() => {
+            change_now(act, running, subscription, destination)
         }
-        OnUpdate::Now => change_now(act, subscription, terms_now, destination),
+        OnUpdate::AtRenewal | OnUpdate::Now => {
+            let treatment = Treatment::ChangesAtRenewal;
+            existing::move_at_renewal(act, running, subscription, destination, treatment)
+        }
     }
 }
 
@@ -184,30 +185,21 @@ fn treat(
 /// next cycle is billed by the new terms.
 fn change_now(
     act: &Act<'_>,
-    mut subscription: Subscription,
-    terms_now: &Terms,
+    running: &Running,
+    subscription: &Subscription,
     destination: &Destination<'_>,
 ) -> Result<Treated> {
-    let quantity = subscription
-        .scheduled_change
-        .filter(|change| change.plan == subscription.plan)
-        .map_or(subscription.quantity, |change| change.quantity);
-    let notice = if subscription.cancellation.is_none() {
-        existing::announcement(act, &subscription, terms_now, destination, quantity)?
-    } else {
-        // It ends before the new price is ever charged.
-        None
-    };
-    subscription.plan_version = destination.number;
-    if let Some(change) = &mut subscription.scheduled_change
-        && change.plan == subscription.plan
-    {
+    let quantity = subscription.at_renewal().quantity;
+    let notice = existing::announcement(act, running, subscription, destination, quantity)?;
+    let mut changed = subscription.clone();
+    changed.plan_version = destination.number;
+    if let Some(change) = &mut changed.scheduled_change {
         change.plan_version = destination.number;
     }
     Ok(Treated {
         treatment: Treatment::ChangedNow,
         terms_after: Some((destination.terms.clone(), quantity)),
-        changed: Some((subscription, EventKind::SubscriptionChanged)),
+        changed: Some((changed, EventKind::SubscriptionChanged)),
         notice,
     })
 }

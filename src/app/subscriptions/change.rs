@@ -1,16 +1,17 @@
 //! Another plan or number of seats from the next renewal on. What was paid for stays as it is.
 
-use super::{fact_key, quantity_fault, refused, seen_as, terms, write};
+use super::{quantity_fault, refused, seen_as, terms, write};
 use crate::{
     app::{Act, AppError, Result},
     domain::{
-        calendar::Period,
-        catalog::{NoPrice, Plan, Terms},
+        catalog::{NoPrice, Plan},
         changes::Changes,
         event::EventKind,
         ids::{Id, kind},
-        money::Money,
-        notice::{CyclePrice, Facts, Notice},
+        notice::{
+            Notice,
+            plan_change::{Billing, Coming, plan_changing},
+        },
         subscription::{ScheduledChange, Subscription},
         version::Version,
     },
@@ -26,7 +27,9 @@ pub struct Change {
 }
 
 /// Plans a change for the next renewal. Of one that was planned before, what is not said anew stays: more
-/// seats do not take back a new price that comes then. The payer is told if the price changes. `seen` is the version that the caller has read, if they told it.
+/// seats do not take back a new price that comes then. The payer is told what they do not expect already: another
+/// price, interval or plan, or that none of these comes after all. `seen` is the version that the caller has
+/// read, if they told it.
 pub async fn change(
     act: &mut Act<'_>,
     id: Id<kind::Subscription>,
@@ -37,48 +40,38 @@ pub async fn change(
         return Err(AppError::invalid("plan", "or quantity must be set"));
     }
     let mut subscription = seen_as(act, id, seen).await?;
-    let before = subscription.scheduled_change;
-    let then = before.unwrap_or(ScheduledChange {
-        plan: subscription.plan,
-        plan_version: subscription.plan_version,
-        quantity: subscription.quantity,
-    });
-    let plan = destination(act, then.plan, wanted.plan).await?;
-    let plan_version = wanted.plan.map_or(then.plan_version, |_| plan.current);
-    let quantity = wanted.quantity.unwrap_or(then.quantity);
+    let (before, expected) = (subscription.scheduled_change, subscription.at_renewal());
+    let plan = destination(act, expected.plan, wanted.plan).await?;
+    let plan_version = wanted.plan.map_or(expected.plan_version, |_| plan.current);
+    let quantity = wanted.quantity.unwrap_or(expected.quantity);
     let new = terms(act, (plan.id, plan_version)).await?;
     if let Some(message) = quantity_fault(&new, quantity) {
         return Err(AppError::invalid("quantity", message));
     }
-    let new_amount = recurring(&subscription, &new, quantity)?;
 
     let change = ScheduledChange { plan: plan.id, plan_version, quantity };
+    billing(act, &subscription, change).await?;
     subscription.schedule(change).map_err(|not_now| refused(id, &not_now))?;
     if subscription.scheduled_change == before {
         return Ok(subscription);
     }
-    let old = terms(act, (subscription.plan, subscription.plan_version)).await?;
-    let old_amount = recurring(&subscription, &old, subscription.quantity)?;
-    let is_told = subscription.scheduled_change.is_some()
-        && (old_amount != new_amount || old.interval != new.interval);
-    let old = CyclePrice { amount: old_amount, interval: old.interval };
-    let new = CyclePrice { amount: new_amount, interval: new.interval };
-    let notice = is_told.then(|| announcement(act, &subscription, &plan, old, new));
+    let notice = announcement(act, &subscription, expected).await?;
     let kind = EventKind::SubscriptionChangeScheduled;
     write(act, subscription, kind, notice, Changes::default()).await
 }
 
-/// Drops the planned change.
+/// Drops the planned change, and tells the payer if they expect it.
 pub async fn undo_change(
     act: &mut Act<'_>,
     id: Id<kind::Subscription>,
     seen: Option<Version>,
 ) -> Result<Subscription> {
     let mut subscription = seen_as(act, id, seen).await?;
-    subscription.unschedule().map_err(|not_now| refused(id, &not_now))?;
+    let expected = subscription.unschedule().map_err(|not_now| refused(id, &not_now))?;
+    let notice = announcement(act, &subscription, expected).await?;
     // The schedule changed: readers look at the subscription for what it is now.
     let kind = EventKind::SubscriptionChangeScheduled;
-    write(act, subscription, kind, None, Changes::default()).await
+    write(act, subscription, kind, notice, Changes::default()).await
 }
 
 /// The plan from the next renewal on. Whoever has a retired plan keeps it, and nobody gets it.
@@ -94,8 +87,14 @@ async fn destination(
         .ok_or_else(|| AppError::invalid("plan", "must be one of your active plans"))
 }
 
-fn recurring(subscription: &Subscription, terms: &Terms, quantity: u32) -> Result<Money> {
-    terms.recurring_total(subscription.currency, quantity).map_err(|fault| match fault {
+/// How `subscription` is billed with this plan version and so many seats.
+async fn billing(
+    act: &mut Act<'_>,
+    subscription: &Subscription,
+    by: ScheduledChange,
+) -> Result<Billing> {
+    let terms = terms(act, (by.plan, by.plan_version)).await?;
+    Billing::by(by.plan, &terms, subscription.currency, by.quantity).map_err(|fault| match fault {
         NoPrice::Currency { .. } => {
             let currency = subscription.currency;
             let message =
@@ -108,18 +107,19 @@ fn recurring(subscription: &Subscription, terms: &Terms, quantity: u32) -> Resul
     })
 }
 
-fn announcement(
-    act: &Act<'_>,
+/// Tells the payer what the next renewal brings, if that is not what they expect.
+pub(super) async fn announcement(
+    act: &mut Act<'_>,
     subscription: &Subscription,
-    plan: &Plan,
-    old: CyclePrice,
-    new: CyclePrice,
-) -> Notice {
-    let next_cycle = subscription.current_period.map(Period::end).or(subscription.trial_end);
-    let changes_at = next_cycle.or(subscription.due_at).unwrap_or(act.now());
-    let new_plan_name = plan.name.clone();
-    let facts = Facts::PlanChanging { changes_at, new_plan_name, old, new };
-    let key = fact_key("plan_changing", subscription);
-    Notice::new(subscription.merchant, subscription.customer, facts, key, act.now(), act.mint)
-        .about_subscription(subscription.id)
+    expected: ScheduledChange,
+) -> Result<Option<Notice>> {
+    let comes = subscription.at_renewal();
+    let plans = act.repo.plans(act.merchant.id, &[comes.plan]).await?;
+    let coming = Coming {
+        now: billing(act, subscription, subscription.as_it_is()).await?,
+        expected: billing(act, subscription, expected).await?,
+        comes: billing(act, subscription, comes).await?,
+        plan_name: &plans[0].name,
+    };
+    Ok(plan_changing(subscription, coming, act.now(), act.mint))
 }

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{card_expiry, fact_key, refused, seen_as, terms, write};
+use super::{card_expiry, change::announcement, fact_key, refused, seen_as, terms, write};
 use crate::{
     app::{Act, AppError, Result, renew},
     domain::{
@@ -59,7 +59,8 @@ pub async fn cancel(
     write(act, subscription, kind, notice, more).await
 }
 
-/// Takes back an end that has not come yet.
+/// Takes back an end that has not come yet. The payer is told what the next renewal brings, if that differs
+/// from what they have.
 pub async fn undo_cancellation(
     act: &mut Act<'_>,
     id: Id<kind::Subscription>,
@@ -69,8 +70,9 @@ pub async fn undo_cancellation(
     subscription.undo_cancellation().map_err(|not_now| refused(id, &not_now))?;
     let expiry = card_expiry(act, &subscription).await?;
     reminder::plan(&mut subscription, expiry, act.now());
+    let notice = announcement(act, &subscription, subscription.as_it_is()).await?;
     let kind = EventKind::SubscriptionCancellationUndone;
-    write(act, subscription, kind, None, Changes::default()).await
+    write(act, subscription, kind, notice, Changes::default()).await
 }
 
 /// Rests a subscription, until `resumes_at` if that is said. What was paid for stays open.

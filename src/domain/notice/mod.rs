@@ -2,6 +2,7 @@
 //!
 //! A notice holds the facts as they were; names, cards and links are added when it is sent.
 
+pub mod plan_change;
 pub mod reminder;
 
 use chrono::{DateTime, Utc};
@@ -244,10 +245,10 @@ pub enum Facts {
         /// Who wanted it.
         cause: CancellationCause,
     },
-    /// The plan will change (RULES MC, CAL).
+    /// The price or the plan will change, or will not after all (RULES MC, CAL).
     PlanChanging {
-        /// When.
-        changes_at: DateTime<Utc>,
+        /// When, if that is known.
+        changes_at: Option<DateTime<Utc>>,
         /// What it is called from then on.
         new_plan_name: String,
         /// What a cycle costs now.

@@ -148,7 +148,7 @@ pub fn remind(
 }
 
 fn next_amount(subscription: &Subscription, terms: &Terms) -> Result<Money, NoPrice> {
-    let quantity = subscription.scheduled_change.map_or(subscription.quantity, |c| c.quantity);
+    let quantity = subscription.at_renewal().quantity;
     let is_first = subscription.current_period.is_none();
     terms
         .lines(subscription.currency, quantity, is_first)?

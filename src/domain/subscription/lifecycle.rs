@@ -10,7 +10,7 @@ use super::{
     SubscriptionState,
 };
 use crate::domain::{
-    calendar::{CalendarError, Period, StubReference},
+    calendar::{BillingAnchor, CalendarError, Period, StubReference},
     catalog::Terms,
     event::EventKind,
 };
@@ -88,11 +88,22 @@ impl Subscription {
         if self.cancellation.is_some() {
             return Err(NotNow::AlreadyEnding);
         }
-        let is_as_it_is = change.plan == self.plan
-            && change.plan_version == self.plan_version
-            && change.quantity == self.quantity;
-        self.scheduled_change = (!is_as_it_is).then_some(change);
+        self.scheduled_change = (change != self.as_it_is()).then_some(change);
         Ok(())
+    }
+
+    /// The plan version and seats that it has.
+    pub fn as_it_is(&self) -> ScheduledChange {
+        ScheduledChange {
+            plan: self.plan,
+            plan_version: self.plan_version,
+            quantity: self.quantity,
+        }
+    }
+
+    /// The plan version and seats that its next renewal brings.
+    pub fn at_renewal(&self) -> ScheduledChange {
+        self.scheduled_change.unwrap_or_else(|| self.as_it_is())
     }
 
     /// Drops the planned change.
@@ -100,7 +111,8 @@ impl Subscription {
         self.scheduled_change.take().ok_or(NotNow::NoChangePlanned)
     }
 
-    /// Ends it, now or when what was paid for runs out. Nothing is charged from then on (RULES CAN-4).
+    /// Ends it, now or when what was paid for runs out. Nothing is charged from then on (RULES CAN-4). What
+    /// was to change at the next renewal is kept in case the end is undone.
     pub fn cancel(
         &mut self,
         when: EndWhen,
@@ -126,7 +138,6 @@ impl Subscription {
             EndWhen::Now => now,
             EndWhen::AtPeriodEnd => paid_until.unwrap_or(now),
         };
-        self.scheduled_change = None;
         self.cancellation = Some(Cancellation { requested_at: now, ends_at, cause });
         if ends_at <= now {
             self.end(SubscriptionState::Canceled, now);
@@ -155,6 +166,8 @@ impl Subscription {
         // The end was planned for the instant at which the next cycle begins.
         self.due_at = match self.pause {
             Some(pause) => pause.resumes_at,
+            // Only a payment leads on from there.
+            None if self.state == SubscriptionState::Unpaid => None,
             None => self
                 .trial_end
                 .filter(|_| self.state == SubscriptionState::Trialing)
@@ -222,7 +235,13 @@ impl Subscription {
         let (from, zone) = (now.trunc_subsecs(0), self.anchor.zone());
         let passed = self.current_period.filter(|bought| bought.end() <= now);
         self.activate();
-        if let Some(bought) = passed {
+        if let Some(bought) = passed.filter(|_| self.scheduled_change.is_some()) {
+            // The terms are of what comes next: as many days are given as were bought.
+            let until = zone.days_after(from, bought.days(zone))?;
+            self.anchor = BillingAnchor::at(from, zone);
+            self.current_period = Some(Period::new(from, until)?);
+            self.activate();
+        } else if let Some(bought) = passed {
             let reference = StubReference::default();
             let begun = terms.alignment.begin(from, terms.interval, zone, reference)?;
             if begun.first.days(zone) > bought.days(zone) {
@@ -305,12 +324,12 @@ impl Subscription {
         }
     }
 
-    /// Closes it until its debt is paid; nothing more is billed meanwhile.
+    /// Closes it until its debt is paid; nothing more is billed meanwhile. A planned end comes all the same.
     pub(crate) fn suspend(&mut self) {
         self.state = SubscriptionState::Unpaid;
         self.access = Access::None;
         self.pause = None;
-        self.due_at = None;
+        self.due_at = self.cancellation.as_ref().map(|planned| planned.ends_at);
         self.remind_at = None;
     }
 

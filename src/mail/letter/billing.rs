@@ -152,22 +152,32 @@ impl Cancelled {
 
 impl PlanChanging {
     pub(super) fn letter<'a>(&'a self, voice: &'a Voice) -> Letter<'a> {
-        Letter::new(voice, self.manage_url.as_deref())
+        let change = match &self.new_plan {
+            Some(_) => "plan",
+            None if self.new_price == self.old_price => "kept",
+            None => "price",
+        };
+        let letter = Letter::new(voice, self.manage_url.as_deref())
             .text("plan", &self.plan)
             .maybe("new_plan", self.new_plan.clone())
-            .text("change", if self.new_plan.is_some() { "plan" } else { "price" })
+            .text("change", change)
             .price("old_price", self.old_price)
             .price("new_price", self.new_price)
             .money("new_amount", self.new_price.amount)
-            .day("date", self.changes_at)
-            .short_day("date_short", Some(self.changes_at))
+            .maybe_day("date", self.changes_at)
+            .short_day("date_short", self.changes_at)
             .rows([
                 ("fact-plan", "plan"),
                 ("fact-old-price", "old_price"),
                 ("fact-new-plan", "new_plan"),
                 ("fact-new-price", "new_price"),
                 ("fact-first-charge", "date"),
-            ])
+            ]);
+        // The price is the same, and so is when it is taken.
+        match change {
+            "kept" => letter.without_row("fact-new-price").without_row("fact-first-charge"),
+            _ => letter,
+        }
     }
 }
 

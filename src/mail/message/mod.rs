@@ -256,7 +256,7 @@ pub struct Cancelled {
     pub manage_url: Option<String>,
 }
 
-/// The price or the plan changes.
+/// The price or the plan changes; or neither does after all, if nothing differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanChanging {
     /// What the customer has now.
@@ -267,8 +267,8 @@ pub struct PlanChanging {
     pub old_price: Price,
     /// What it costs then.
     pub new_price: Price,
-    /// When the change takes effect, which is when the new price is first taken.
-    pub changes_at: DateTime<Utc>,
+    /// When the change takes effect, which is when the new price is first taken; if that is known.
+    pub changes_at: Option<DateTime<Utc>>,
     /// Where to keep, change or cancel, if the merchant has a portal.
     pub manage_url: Option<String>,
 }

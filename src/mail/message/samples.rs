@@ -346,13 +346,13 @@ fn cancelled() -> [Cancelled; 4] {
     [plain, at_once, unpaid, by_merchant]
 }
 
-fn plan_changing() -> [PlanChanging; 3] {
+fn plan_changing() -> [PlanChanging; 5] {
     let plain = PlanChanging {
         plan: PLAN.into(),
         new_plan: None,
         old_price: monthly(euros(2_000)),
         new_price: monthly(euros(2_400)),
-        changes_at: at("2027-04-30T09:00:00Z"),
+        changes_at: Some(at("2027-04-30T09:00:00Z")),
         manage_url: Some(url("home")),
     };
     let moved = PlanChanging { new_plan: Some("Course monthly plus".into()), ..plain.clone() };
@@ -365,7 +365,9 @@ fn plan_changing() -> [PlanChanging; 3] {
         },
         ..plain.clone()
     };
-    [plain, moved, long]
+    let rests = PlanChanging { changes_at: None, ..plain.clone() };
+    let kept = PlanChanging { new_price: plain.old_price, ..plain.clone() };
+    [plain, moved, long, rests, kept]
 }
 
 fn refund() -> [Refund; 3] {

@@ -152,12 +152,17 @@ async fn a_request_id_is_a_uuid_and_needed_where_money_moves(
     assert!(wrong.is_empty(), "{wrong:#?}");
 
     let moving = [
+        "/rondo.v1.DunningService/ReleaseDunningCase",
         "/rondo.v1.DunningService/RetryDunningCaseNow",
         "/rondo.v1.InvoicesService/CreateInvoice",
         "/rondo.v1.InvoicesService/PayInvoice",
+        "/rondo.v1.PaymentMethodsService/CreatePaymentMethod",
+        "/rondo.v1.PaymentMethodsService/DeletePaymentMethod",
+        "/rondo.v1.PaymentMethodsService/SetDefaultPaymentMethod",
         "/rondo.v1.PaymentsService/RefundPayment",
         "/rondo.v1.PaymentsService/SettleAttempt",
         "/rondo.v1.SubscriptionsService/CreateSubscription",
+        "/rondo.v1.SubscriptionsService/ResumeSubscription",
     ];
     let empty = |path: &str| {
         let is_moving = moving.contains(&path);

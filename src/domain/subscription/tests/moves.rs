@@ -35,6 +35,51 @@ fn a_cancellation_that_was_undone_never_was() {
 }
 
 #[test]
+fn what_was_to_change_changes_after_all_if_the_end_is_undone() {
+    let mut ana = Member::joins(monthly(), at("2026-01-31T09:30:00"));
+    let dearer = Terms { components: vec![price(PriceModel::Flat, 2_500)], ..monthly() };
+    ana.will_have(dearer, 1).unwrap();
+    cancel(&mut ana, EndWhen::AtPeriodEnd, at("2026-02-10T00:00:00")).unwrap();
+    ana.subscription.undo_cancellation().unwrap();
+    ana.lives_until(at("2026-02-28T09:30:00"));
+    assert_eq!(ana.totals(), [2_000, 2_500]);
+}
+
+#[test]
+fn what_is_closed_until_its_debt_is_paid_ends_as_it_was_planned() {
+    let mut ana = Member::joins(monthly(), at("2026-01-31T09:30:00"));
+    cancel(&mut ana, EndWhen::AtPeriodEnd, at("2026-02-10T00:00:00")).unwrap();
+    ana.subscription.suspend();
+    ana.lives_until(at("2026-02-28T09:29:59"));
+    assert_eq!(ana.subscription.state, SubscriptionState::Unpaid);
+
+    let mut stays = ana.subscription.clone();
+    stays.undo_cancellation().unwrap();
+    assert_eq!(stays.due_at, None);
+
+    ana.lives_until(at("2026-02-28T09:30:00"));
+    assert_eq!(ana.subscription.state, SubscriptionState::Canceled);
+}
+
+#[test]
+fn a_first_payment_that_is_slow_buys_what_it_paid_for_whatever_comes_next() {
+    let weekly = every(Interval::new(1, crate::domain::calendar::Unit::Week).unwrap());
+    let mut ana = Member::subscribes(weekly, at("2026-01-31T09:30:00"));
+    let change = ScheduledChange {
+        plan: ana.subscription.plan,
+        plan_version: ana.subscription.plan_version.next(),
+        quantity: 1,
+    };
+    ana.subscription.scheduled_change = Some(change);
+    ana.terms = monthly();
+    let terms = ana.terms.clone();
+    ana.subscription.open(&terms, at("2026-02-08T12:00:00")).unwrap();
+    assert_eq!(ana.subscription.state, SubscriptionState::Active);
+    ana.lives_until(at("2026-03-15T12:00:00"));
+    assert_eq!(ana.billed_days()[1..], ["2026-02-15 12:00:00", "2026-03-15 12:00:00"]);
+}
+
+#[test]
 fn a_trial_that_was_cancelled_costs_nothing() {
     let terms = Terms { trial_days: 14, ..monthly() };
     let mut ana = Member::subscribes(terms, at("2026-03-20T12:00:00"));
