@@ -7,6 +7,7 @@
 use std::{collections::BTreeSet, pin::Pin, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -66,6 +67,24 @@ pub(super) struct World {
 const TICK: TimeDelta = TimeDelta::seconds(31);
 /// The longest.
 const SLOWEST_TICK: TimeDelta = TimeDelta::minutes(30);
+
+/// The zones by whose summer time a machine may go.
+const SUMMER_TIMES: [Tz; 5] = [
+    Tz::Africa__Cairo,
+    Tz::America__New_York,
+    Tz::America__Santiago,
+    Tz::Australia__Lord_Howe,
+    Tz::Europe__Berlin,
+];
+
+/// How far summer time moved the clocks of one of these zones in between, if it did.
+fn summer_time_moved(from: DateTime<Utc>, until: DateTime<Utc>) -> Option<TimeDelta> {
+    let moved = SUMMER_TIMES.iter().map(|zone| {
+        let offset = |at: DateTime<Utc>| at.with_timezone(zone).naive_local() - at.naive_utc();
+        offset(until) - offset(from)
+    });
+    moved.into_iter().find(|moved| !moved.is_zero())
+}
 
 impl World {
     pub(super) fn new(
@@ -139,12 +158,12 @@ impl World {
 
     /// Lets time pass, and the machine's clock go wrong with a change of summer time.
     fn let_pass(&mut self, until: DateTime<Utc>) {
-        let zone = self.merchant().zone;
-        let offset = |at| zone.local(at) - at.naive_utc();
-        let before = offset(self.stage.truth());
+        let moved = summer_time_moved(self.stage.truth(), until);
         self.stage.pass(until);
-        if offset(until) != before && self.stage.strikes(Fault::ClockAcrossDst) {
-            self.stage.set_clock(offset(until) - before);
+        if let Some(moved) = moved
+            && self.stage.strikes(Fault::ClockAcrossDst)
+        {
+            self.stage.set_clock(moved);
         }
         let is_off = !self.stage.ahead().is_zero();
         match self.clock_is_set_at {
