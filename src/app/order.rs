@@ -72,7 +72,7 @@ pub(super) async fn send(rondo: &Rondo, errand: Errand) -> Heard {
         customer_reference: order.customer_reference.as_deref(),
     };
     match restored::look_first(rondo, port.as_ref(), asked).await {
-        Looked::Found { news, .. } => return Heard { attempt, word: Word::News(news) },
+        Looked::Found { news, .. } => return Heard { attempt, word: Word::News(*news) },
         Looked::Free if rondo.may_begin(leased_until) => {}
         Looked::Free | Looked::NotNow => {
             return Heard { attempt, word: Word::SendAgain { wait: None, leased_until } };

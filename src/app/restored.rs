@@ -57,7 +57,7 @@ pub(super) enum Looked {
         /// The try that was found.
         attempt: Id<kind::Attempt>,
         /// How it stands.
-        news: News,
+        news: Box<News>,
     },
     /// It was not; or nothing can be forgotten.
     Free,
@@ -107,7 +107,7 @@ async fn look(
             Ok(Sighting::NotFound) => continue,
             Err(GatewayError::Unsupported(_)) if is_protected => return Ok(Looked::Free),
             Err(GatewayError::Unsupported(_)) => {
-                return Ok(Looked::Found { attempt, news: News::Silence });
+                return Ok(Looked::Found { attempt, news: Box::new(News::Silence) });
             }
             Err(error) => return Err(error),
         };
@@ -120,11 +120,11 @@ async fn look(
             }
         };
         if !is_recorded(rondo, asked.account, attempt, taken_as).await? {
-            return Ok(Looked::Found { attempt, news: outcome.into() });
+            return Ok(Looked::Found { attempt, news: Box::new(outcome.into()) });
         }
     }
     if let Some(outcome) = of_this {
-        return Ok(Looked::Found { attempt: asked.attempt, news: outcome.into() });
+        return Ok(Looked::Found { attempt: asked.attempt, news: Box::new(outcome.into()) });
     }
     Ok(match capabilities.lookup {
         Lookup::ByReferenceEventually { lag } if !is_protected => {

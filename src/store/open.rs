@@ -64,10 +64,11 @@ pub async fn open_in_trouble(
 }
 
 async fn open_with(url: &str, options: OpenOptions, luck: Luck) -> Result<Arc<dyn Store>> {
+    // Connecting takes a large future, and most commands begin with it.
     if url.starts_with("sqlite:") {
-        Ok(Arc::new(Sqlite::open(url, options, luck).await?))
+        Ok(Arc::new(Box::pin(Sqlite::open(url, options, luck)).await?))
     } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        Ok(Arc::new(Postgres::open(url, options, luck).await?))
+        Ok(Arc::new(Box::pin(Postgres::open(url, options, luck)).await?))
     } else {
         Err(StoreError::Unfit(
             "the database's URL must begin with sqlite: or postgres://, \

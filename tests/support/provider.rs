@@ -3,7 +3,6 @@
 use reqwest::{Client, Response};
 use ring::hmac;
 use rondo::{gateway::News, store::InboxItem};
-use uuid::Uuid;
 
 use super::{
     served::{HOOK_SECRET, SANDBOX_KEY},
@@ -68,7 +67,7 @@ impl World {
         let received_at = self.rondo.clock.now();
         let item = InboxItem {
             gateway: "sandbox".to_owned(),
-            event_id: format!("evt_{}", Uuid::new_v4()),
+            event_id: format!("evt_{}", self.api.request_id()),
             body: Vec::new(),
             news: serde_json::to_value([news]).unwrap(),
             received_at,

@@ -197,16 +197,16 @@ async fn open_page(
         };
         match restored::look_first(rondo, *port, asked).await {
             Looked::Free => {}
-            Looked::Found { attempt: found, news: News::ActionRequired { .. } }
-                if found == attempt.id => {}
+            Looked::Found { attempt: found, news }
+                if found == attempt.id && matches!(*news, News::ActionRequired { .. }) => {}
             Looked::Found { news, .. } => {
-                let started = match &news {
+                let started = match &*news {
                     // A page that is forgotten and still open: a second one beside it could be paid too.
                     News::ActionRequired { url: Some(url), .. } => Started::At(url.clone()),
                     News::Declined { .. } => Started::NotNow(Obstacle::Unreachable),
                     _ => Started::NotNow(Obstacle::UnderWay),
                 };
-                let heard = Heard { attempt: attempt.id, word: Word::News(news) };
+                let heard = Heard { attempt: attempt.id, word: Word::News(*news) };
                 record::record(rondo, merchant, vec![heard]).await.map_err(told)?;
                 return Ok(started);
             }
