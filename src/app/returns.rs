@@ -84,7 +84,13 @@ pub(super) async fn foreign_refund(
         refund::Heard::NotYet(why) => return Err(NotApplied::because(why)),
         refund::Heard::New => {
             let refund = Refund::told(told, &attempt, &refunds, act.now(), act.mint);
-            keep(&mut act, refund, told.state).await?;
+            keep(&mut act, refund.clone(), told.state).await?;
+            let refunds = [&refunds[..], &[refund]].concat();
+            if let Some(rest) = Refund::of_the_rest(&attempt, &refunds, act.now(), act.mint) {
+                let events = vec![rest.event(EventKind::RefundCreated, act.now(), act.mint)];
+                let changes = Changes { refunds: vec![rest], events, ..Changes::default() };
+                act.write(changes).await?;
+            }
             metrics::counter!("rondo_foreign_refunds_total").increment(1);
             None
         }

@@ -369,6 +369,33 @@ async fn a_refund_made_at_the_gateway_is_recorded_told_once_and_never_sent(
 
 #[rstest]
 #[tokio::test]
+async fn what_is_left_of_unowed_money_goes_back_when_staff_has_refunded_a_part_of_it(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    // Told to be declined, and taken all the same a moment later; no webhook comes. Another card pays.
+    let ana = world.member("Ana", "tok_visa_late_success_after_0").await;
+    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
+    course.assert().was_tried([Declined]).await;
+    world.charge_of(&course.payment().await.attempts[0]).await;
+    let good = ana.adds_card(cards::GOOD).await;
+    course.pays_with(&good).await.ok();
+    world.settle().await;
+    course.assert().is_active().has_invoices([Paid]).was_tried([Declined, Succeeded]).await;
+
+    let late = charges(&course).await.remove(0);
+    let refund = world.at_the_gateway("refund", json!({ "charge": late, "amount": 500 })).await;
+    world.hears(&refund).await;
+    world.time_passes(TimeDelta::minutes(30));
+    world.settle().await;
+
+    assert_eq!(world.captured().await.into_values().collect::<Vec<_>>(), [2_000]);
+    course.assert().is_active().has_invoices([Paid]).was_tried([Succeeded, Succeeded]).await;
+    world.assert_books_agree().await;
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_refund_of_ours_whose_answer_was_lost_is_not_taken_for_somebody_elses(
     #[values(Sqlite, Postgres)] engine: Engine,
 ) {

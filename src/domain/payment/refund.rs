@@ -154,6 +154,25 @@ impl Refund {
         }
     }
 
+    /// Orders back what is left of money that was not owed, given all `refunds` of the payment: our order of
+    /// all of it was refused, since a part had gone back by another hand. Nothing, if none was.
+    pub fn of_the_rest(
+        attempt: &Attempt,
+        refunds: &[Self],
+        now: DateTime<Utc>,
+        mint: &Mint,
+    ) -> Option<Self> {
+        let is_refused = |refund: &&Self| {
+            refund.attempt == attempt.id
+                && refund.origin == RefundOrigin::LateSuccess
+                && refund.state == RefundState::Failed
+        };
+        let refused = refunds.iter().rfind(is_refused)?;
+        let rest = least(attempt.left_unowed(refunds), attempt.left(refunds));
+        let reason = refused.reason.clone();
+        rest.is_positive().then(|| Self::of(attempt, rest, reason, refused.origin, now, mint))
+    }
+
     /// An event about it as it stands, which will be committed with it.
     pub fn event(&self, kind: EventKind, now: DateTime<Utc>, mint: &Mint) -> Event {
         Event {
