@@ -23,6 +23,7 @@ from rondo.v1 import (
     subscriptions_pb2_grpc,
     test_clocks_pb2 as test_clocks,
     test_clocks_pb2_grpc,
+    webhook_endpoints_pb2_grpc,
 )
 
 CALL_SECONDS = 10
@@ -69,6 +70,7 @@ class Rondo:
             "plans": plans_pb2_grpc.PlansServiceStub,
             "subscriptions": subscriptions_pb2_grpc.SubscriptionsServiceStub,
             "test_clocks": test_clocks_pb2_grpc.TestClocksServiceStub,
+            "webhook_endpoints": webhook_endpoints_pb2_grpc.WebhookEndpointsServiceStub,
         }.items():
             setattr(self, name, Service(stub(channel), metadata))
 

@@ -48,6 +48,7 @@ pub(super) fn write(
             tried,
             taken_back,
             is_final,
+            lapses_at,
         } => Message::PaymentFailed(message::PaymentFailed {
             amount,
             failed_at,
@@ -56,6 +57,7 @@ pub(super) fn write(
             advice: class.into(),
             next_try_at,
             access_until,
+            lapses_at,
             instrument: tried.as_ref().map(instrument),
             invoice: letter.number(),
             pay_url: letter.invoice_url(),
@@ -156,8 +158,7 @@ impl<'a> Letter<'a> {
         })?;
         let next = subscription.and_then(|subscription| {
             let terms = papers.terms.get(&next_terms(subscription))?;
-            let quantity =
-                subscription.scheduled_change.map_or(subscription.quantity, |c| c.quantity);
+            let quantity = subscription.at_renewal().quantity;
             let amount = terms.recurring_total(subscription.currency, quantity).ok()?;
             Some((amount, terms.interval))
         });
@@ -204,7 +205,10 @@ impl<'a> Letter<'a> {
         Message::TrialEnding(message::TrialEnding {
             ends_at,
             amount,
-            price: self.price,
+            // Another price than today's may come with the first charge.
+            price: self
+                .next
+                .map_or(self.price, |(amount, interval)| Price { amount, cycle: cycle(interval) }),
             card_url: self.card_url(),
             plan: self.plan,
             instrument: self.usual,

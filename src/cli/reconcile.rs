@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use chrono::TimeDelta;
 use clap::Args as ClapArgs;
 use serde_json::json;
@@ -49,6 +49,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let store = settings::open_migrated(&config).await?;
     let rondo = service::ports(&config, store).await?;
     let accounts: Vec<_> = match args.gateway {
+        Some(name) if reconcile::accounts(&rondo).all(|known| known != name) => {
+            let known: Vec<_> = reconcile::accounts(&rondo).collect();
+            bail!("--gateway must be an account that lists what it took, not {name}: {known:?}");
+        }
         Some(name) => vec![name],
         None => reconcile::accounts(&rondo).map(str::to_owned).collect(),
     };
@@ -81,7 +85,11 @@ fn show(all: &[Reconciliation]) -> anyhow::Result<()> {
         accounts.add_row([&account.gateway, &cells[0], &cells[1], &cells[2]]);
     }
     say(accounts)?;
-    for difference in all.iter().flat_map(|account| &account.differences) {
+    let mut differences = all.iter().flat_map(|account| &account.differences).peekable();
+    if differences.peek().is_none() {
+        say("Nothing differs. What was charged in the last hour is looked for next time.")?;
+    }
+    for difference in differences {
         say(difference)?;
     }
     Ok(())

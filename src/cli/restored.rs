@@ -31,12 +31,17 @@ pub struct Args {
     settings: Settings,
 
     /// When the backup was made; an earlier time does no harm.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     backed_up_at: DateTime<Utc>,
 
     /// Print JSON.
     #[arg(long)]
     json: bool,
+}
+
+/// An instant on the command line.
+fn instant(text: &str) -> Result<DateTime<Utc>, &'static str> {
+    text.parse().map_err(|_| "must be an instant like 2026-01-31T03:00:00Z")
 }
 
 /// Runs the command.

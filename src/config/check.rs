@@ -337,9 +337,7 @@ fn engine(config: &Config, findings: &mut Findings) {
     if engine.lease_seconds < shortest {
         findings.error(
             "engine.lease_seconds",
-            format!(
-                "must be at least {shortest}: a gateway's answer may take {call} (RULES WRK-2)"
-            ),
+            format!("must be at least {shortest}: a gateway's answer may take {call}"),
         );
     }
     if engine.shutdown_grace_seconds < call {

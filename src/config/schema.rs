@@ -62,7 +62,7 @@ pub struct Config {
     pub engine: Engine,
     /// What is logged, to standard error.
     pub log: Log,
-    /// Whether gRPC reflection answers, for `grpcurl` and its like (RULES API-11: off in production).
+    /// Whether gRPC reflection answers, for `grpcurl` and its like; off in production.
     #[serde(deserialize_with = "truth")]
     pub reflection: bool,
     /// How fast callers may call.
@@ -327,7 +327,7 @@ pub struct Engine {
     /// The longest that one call to a gateway may take, in seconds. What takes longer is unknown, and
     /// asked after.
     pub call_seconds: u32,
-    /// How long claimed work stays claimed when its worker dies, in seconds (RULES WRK-1). At least 5
+    /// How long claimed work stays claimed when its worker dies, in seconds. At least 5
     /// more than `engine.call_seconds`.
     pub lease_seconds: u32,
     /// How often the loops look for due work when nothing wakes them, in seconds.

@@ -261,6 +261,7 @@ impl Store for Sqlite {
     }
 
     async fn backup(&self, file: &Path, now: DateTime<Utc>) -> Result<()> {
+        make(file)?;
         let target = file.to_string_lossy().into_owned();
         // A reader of its own: the writer goes on.
         sqlx::query("vacuum into $1").bind(target).execute(&self.readers).await.map_err(fault)?;

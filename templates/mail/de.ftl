@@ -240,7 +240,10 @@ payment_failed-body =
 
     { $next_try ->
         [none] { $access_until ->
-            [none] Von selbst versuchen wir es nicht noch einmal.
+            [none] { $lapses ->
+                [none] Von selbst versuchen wir es nicht noch einmal.
+               *[other] Von selbst versuchen wir es nicht noch einmal. Ihr Abonnement hat noch nicht begonnen: Zahlen Sie oder hinterlegen Sie eine Karte bis { $lapses }, sonst endet es und kostet Sie nichts.
+            }
            *[other] Von selbst versuchen wir es nicht noch einmal; bis { $access_until } bleibt alles offen.
         }
        *[other] { $advice ->

@@ -242,7 +242,10 @@ payment_failed-body =
 
     { $next_try ->
         [none] { $access_until ->
-            [none] We do not try again by ourselves.
+            [none] { $lapses ->
+                [none] We do not try again by ourselves.
+               *[other] We do not try again by ourselves. Your subscription has not begun yet: pay or add a card by { $lapses }, or it ends, and costs you nothing.
+            }
            *[other] We do not try again by ourselves; everything stays open until { $access_until }.
         }
        *[other] { $advice ->

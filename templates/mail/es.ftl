@@ -240,7 +240,10 @@ payment_failed-body =
 
     { $next_try ->
         [none] { $access_until ->
-            [none] No lo intentaremos de nuevo por nuestra cuenta.
+            [none] { $lapses ->
+                [none] No lo intentaremos de nuevo por nuestra cuenta.
+               *[other] No lo intentaremos de nuevo por nuestra cuenta. Su suscripción aún no ha empezado: pague o añada una tarjeta hasta el { $lapses }; si no, termina sin coste alguno.
+            }
            *[other] No lo intentaremos de nuevo por nuestra cuenta; todo sigue abierto hasta el { $access_until }.
         }
        *[other] { $advice ->

@@ -1,6 +1,8 @@
 //! Commands beside a running server on the same SQLite file: questions and small writes go through,
 //! a second engine does not.
 
+use std::{fs, os::unix::fs::PermissionsExt};
+
 use rondo::{
     domain::{
         changes::Changes,
@@ -243,6 +245,8 @@ fn a_restored_database_says_that_it_looks_before_it_charges() {
 
     let copy = ["backup", "copy.db"];
     room.run(&copy).well();
+    let mode = fs::metadata(room.path("copy.db")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "it holds people's addresses");
     for url in ["sqlite:rondo.db", "sqlite:copy.db"] {
         let serve = ["serve", "--listen", "127.0.0.1:0", "--database-url", url];
         let mut server = room.start(&serve);

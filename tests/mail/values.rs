@@ -73,6 +73,8 @@ async fn every_documented_value_is_filled_in_some_mail() {
     world.subscribe(&eva, &trial).await;
     world.subscribe(&finn, &monthly).await;
     let ginas = world.subscribe(&gina, &monthly).await;
+    let hal = world.member("Hal", cards::EMPTY).await;
+    world.subscribe(&hal, &monthly).await;
     world.advance_to("2026-02-15").await;
     anas.changes_to(&yearly).await;
     world.settle().await;
@@ -189,4 +191,18 @@ async fn a_mail_is_in_the_formats_of_the_readers_region() {
         world.subscribe(&member, &monthly).await;
         says(&mail_to(&world, name, "receipt"), sentence);
     }
+}
+
+#[tokio::test]
+async fn a_first_payment_that_is_declined_says_when_the_sign_up_ends() {
+    let world = World::on(Sqlite, "2026-01-31").in_order().await;
+    let monthly = world.plan("Monthly", "20.00 EUR").create().await;
+    let hal = world.member("Hal", cards::EMPTY).await;
+    world.subscribe(&hal, &monthly).await;
+    world.settle().await;
+    says(
+        &mail_to(&world, "Hal", "payment_failed"),
+        "Your subscription has not begun yet: pay or add a card by 3 February 2026, or it ends, and costs you \
+         nothing.",
+    );
 }

@@ -491,6 +491,7 @@ async fn notices_in_every_state(#[values(Sqlite, Postgres)] engine: Engine) {
             facts: Facts::PaymentFailed {
                 taken_back: true,
                 is_final: true,
+                lapses_at: Some(at("2026-01-04")),
                 amount: euro(2000),
                 failed_at: at("2026-01-01"),
                 class: DeclineClass::WaitFunds,

@@ -188,7 +188,7 @@ impl Report {
         let mut lines = vec![
             format!("subscriptions: {}", standing.join(", ")),
             format!(
-                "open invoices: {} past due, {} on their way",
+                "open invoices: {} past due, {} on the way",
                 self.open.past_due, self.open.on_their_way
             ),
             format!("mails: {} sent, {} arrived", self.mails_sent(), self.mails_caught),

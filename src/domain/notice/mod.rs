@@ -191,6 +191,9 @@ pub enum Facts {
         /// Whether it is the last word before access ends.
         #[serde(default)]
         is_final: bool,
+        /// When what was to begin with this payment ends without having begun, if it was a first one.
+        #[serde(default)]
+        lapses_at: Option<DateTime<Utc>>,
     },
     /// The customer must authenticate.
     AuthenticationNeeded {

@@ -20,6 +20,7 @@ impl PaymentFailed {
             .text("final", if self.is_final { "yes" } else { "no" })
             .maybe_day("access_until", self.access_until)
             .short_day("access_until_short", self.access_until)
+            .maybe_day("lapses", self.lapses_at)
             .text("invoice", &self.invoice)
             .rows([
                 ("fact-amount", "amount"),

@@ -157,6 +157,8 @@ pub struct PaymentFailed {
     pub next_try_at: Option<DateTime<Utc>>,
     /// Until when everything stays open, if something is going to close.
     pub access_until: Option<DateTime<Utc>>,
+    /// When the sign-up ends, if this was to be its first payment.
+    pub lapses_at: Option<DateTime<Utc>>,
     /// The number of the open invoice.
     pub invoice: String,
     /// Where to pay or change the card: one task, no log-in.

@@ -200,9 +200,16 @@ fn payment_failed() -> impl Iterator<Item = PaymentFailed> {
         advice: Advice::NotEnoughMoney,
         next_try_at: Some(at("2027-03-03T09:00:00Z")),
         access_until: Some(at("2027-03-21T00:00:00Z")),
+        lapses_at: None,
         invoice: INVOICE.into(),
         pay_url: url("u/fix"),
         manage_url: Some(url("home")),
+    };
+    let first = PaymentFailed {
+        next_try_at: None,
+        access_until: None,
+        lapses_at: Some(at("2027-03-03T09:00:00Z")),
+        ..plain.clone()
     };
     let hostile = PaymentFailed {
         plan: HOSTILE_PLAN.into(),
@@ -248,6 +255,7 @@ fn payment_failed() -> impl Iterator<Item = PaymentFailed> {
         last,
         last_of_all,
         last_by_fault,
+        first,
     ])
 }
 

@@ -429,6 +429,7 @@ fn mail_facts(
             tried,
             taken_back: owed.was_taken_back(),
             is_final: kind == DunningMail::FinalWarning,
+            lapses_at: None,
         },
         DunningMail::AuthenticationNeeded => {
             Facts::AuthenticationNeeded { amount, confirm_by: owed.open_until(&file.case), tried }

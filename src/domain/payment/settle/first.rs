@@ -82,10 +82,9 @@ fn notice(
 ) -> Notice {
     let tried = owed.charged.as_ref().map(PaymentMethod::shown);
     let amount = owed.invoice.open_amount();
+    let lapses_at = owed.subscription.as_ref().and_then(|(subscription, _)| subscription.due_at);
     let facts = if class == DeclineClass::NeedsSca {
-        let subscription = owed.subscription.as_ref();
-        let confirm_by = subscription.and_then(|(subscription, _)| subscription.due_at);
-        Facts::AuthenticationNeeded { amount, confirm_by, tried }
+        Facts::AuthenticationNeeded { amount, confirm_by: lapses_at, tried }
     } else {
         Facts::PaymentFailed {
             amount,
@@ -96,6 +95,7 @@ fn notice(
             tried,
             taken_back: false,
             is_final: false,
+            lapses_at,
         }
     };
     // The same attempt may have asked for a confirmation before, in a mail of its own.
