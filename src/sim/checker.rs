@@ -128,14 +128,14 @@ pub(super) fn breaches(
         by_invoice.entry(attempt.invoice).or_default().push(attempt);
     }
     for (card, attempts) in &by_card {
-        refusals(card, attempts, asked_for, &mut found);
-        windows(card, attempts, &mut found);
+        refusals(card, attempts, asked_for, clock_error, &mut found);
+        windows(card, attempts, clock_error, &mut found);
     }
     for attempts in by_invoice.values() {
         of_invoice(books, attempts, clock_error, &mut found);
     }
     taken_out(books, clock_error, &mut found);
-    mails(books, &mut found);
+    mails(books, clock_error, &mut found);
     found
 }
 
@@ -157,6 +157,7 @@ fn refusals(
     card: &str,
     attempts: &[&Attempt],
     asked_for: &BTreeSet<Id<kind::Invoice>>,
+    clock_error: TimeDelta,
     found: &mut Vec<String>,
 ) {
     for (place, refused) in attempts.iter().enumerate() {
@@ -196,7 +197,7 @@ fn refusals(
         }
         let waits = [looked_up(&RESPONSE_WAITS, code), looked_up(&ADVICE_WAITS, advice)];
         let hours = waits.into_iter().flatten().max().unwrap_or_default();
-        let from = refused.sent_at + TimeDelta::hours(hours);
+        let from = refused.sent_at + TimeDelta::hours(hours) - clock_error;
         if let Some(next) = same_invoice().find(|next| next.sent_at < from) {
             found.push(format!(
                 "{} on {card} less than {hours} hours after {} said {}",
@@ -210,10 +211,10 @@ fn refusals(
 
 /// No window of a network holds more than it may. What brought the money ends its row of tries: the
 /// networks limit what is tried again after a refusal.
-fn windows(card: &str, attempts: &[&Attempt], found: &mut Vec<String>) {
+fn windows(card: &str, attempts: &[&Attempt], clock_error: TimeDelta, found: &mut Vec<String>) {
     for (place, last) in attempts.iter().enumerate() {
         for window in WINDOWS.iter().filter(|window| window.networks.contains(&last.network)) {
-            let begins = last.sent_at - TimeDelta::hours(window.hours);
+            let begins = last.sent_at - TimeDelta::hours(window.hours) + clock_error;
             let inside = attempts[..=place]
                 .iter()
                 .filter(|before| before.sent_at > begins)
@@ -274,7 +275,7 @@ fn taken_out(books: &Books, clock_error: TimeDelta, found: &mut Vec<String>) {
 }
 
 /// No two mails about a debt within a day, and none twice about one fact.
-fn mails(books: &Books, found: &mut Vec<String>) {
+fn mails(books: &Books, clock_error: TimeDelta, found: &mut Vec<String>) {
     let mut facts = BTreeSet::new();
     let mut last: BTreeMap<_, (DateTime<Utc>, String)> = BTreeMap::new();
     let mut sent: Vec<_> =
@@ -292,7 +293,7 @@ fn mails(books: &Books, found: &mut Vec<String>) {
         );
         let Some(sent_at) = notice.sent_at.filter(|_| is_about_debt) else { continue };
         if let Some((before, other)) = last.get(&notice.customer)
-            && sent_at < *before + BETWEEN_MAILS
+            && sent_at < *before + BETWEEN_MAILS - clock_error
         {
             found.push(format!("{} at {sent_at}, and {other} at {before}", notice.id));
         }
