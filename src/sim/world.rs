@@ -79,11 +79,11 @@ const SUMMER_TIMES: [Tz; 5] = [
 
 /// How far summer time moved the clocks of one of these zones in between, if it did.
 fn summer_time_moved(from: DateTime<Utc>, until: DateTime<Utc>) -> Option<TimeDelta> {
-    let moved = SUMMER_TIMES.iter().map(|zone| {
+    let mut moved = SUMMER_TIMES.iter().map(|zone| {
         let offset = |at: DateTime<Utc>| at.with_timezone(zone).naive_local() - at.naive_utc();
         offset(until) - offset(from)
     });
-    moved.into_iter().find(|moved| !moved.is_zero())
+    moved.find(|moved| !moved.is_zero())
 }
 
 impl World {

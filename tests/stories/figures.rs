@@ -1,6 +1,6 @@
 //! What `/metrics` tells of what happened. Each story counts by itself: its engine turns on its own thread.
 
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use rondo::engine::audit_all;
 use rstest::rstest;
 
@@ -10,11 +10,17 @@ use crate::support::{
     world::World,
 };
 
+/// What counts, and what shows the figures.
+fn counters() -> (PrometheusRecorder, PrometheusHandle) {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let shown = recorder.handle();
+    (recorder, shown)
+}
+
 #[rstest]
 #[tokio::test]
 async fn a_code_that_stands_in_no_table_is_counted(#[values(Sqlite, Postgres)] engine: Engine) {
-    let recorder = PrometheusBuilder::new().build_recorder();
-    let shown = recorder.handle();
+    let (recorder, shown) = counters();
     let _counting = metrics::set_default_local_recorder(&recorder);
     let world = World::on(engine, "2026-01-31").await;
     for (name, card) in [("Ana", cards::GOOD), ("Bo", cards::EMPTY)] {
@@ -33,8 +39,7 @@ async fn a_code_that_stands_in_no_table_is_counted(#[values(Sqlite, Postgres)] e
 #[rstest]
 #[tokio::test]
 async fn flaws_that_are_found_at_night_are_shown(#[values(Sqlite, Postgres)] engine: Engine) {
-    let recorder = PrometheusBuilder::new().build_recorder();
-    let shown = recorder.handle();
+    let (recorder, shown) = counters();
     let _counting = metrics::set_default_local_recorder(&recorder);
     let world = World::on(engine, "2026-01-31").await;
     let ana = world.member("Ana", cards::GOOD).await;
@@ -56,8 +61,7 @@ async fn flaws_that_are_found_at_night_are_shown(#[values(Sqlite, Postgres)] eng
 #[rstest]
 #[tokio::test]
 async fn what_is_set_aside_for_staff_is_counted(#[values(Sqlite, Postgres)] engine: Engine) {
-    let recorder = PrometheusBuilder::new().build_recorder();
-    let shown = recorder.handle();
+    let (recorder, shown) = counters();
     let _counting = metrics::set_default_local_recorder(&recorder);
     let world = World::on(engine, "2026-01-31").without_test_clock().await;
     let bo = world.member("Bo", cards::GOOD).await;

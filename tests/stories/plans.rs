@@ -66,6 +66,25 @@ impl Class {
     }
 }
 
+/// The plan gets these terms; its members do as `existing` says.
+async fn changes(
+    world: &World,
+    plan: &v1::Plan,
+    terms: v1::PlanTerms,
+    existing: ExistingSubscriptions,
+) -> v1::PlanEffect {
+    let plan = v1::GetPlanRequest { name: plan.name.clone() };
+    let plan = world.api.plans().get_plan(plan).await.unwrap().into_inner();
+    let update = v1::UpdatePlanRequest {
+        plan: Some(v1::Plan { terms: Some(terms), ..plan }),
+        update_mask: Some(prost_types::FieldMask { paths: vec!["terms".to_owned()] }),
+        existing_subscriptions: existing.into(),
+        request_id: world.api.request_id(),
+        ..Default::default()
+    };
+    world.api.plans().update_plan(update).await.unwrap().into_inner().effect.unwrap()
+}
+
 #[rstest]
 #[tokio::test]
 async fn a_plans_new_terms_reach_its_members_as_the_preview_said(
@@ -219,37 +238,11 @@ async fn more_seats_take_no_new_price_back(#[values(Sqlite, Postgres)] engine: E
     world.advance_to("2026-02-10").await;
     let mut terms = plan.terms.clone().unwrap();
     terms.components[0].amounts = vec![money("12.00 EUR")];
-    let update = v1::UpdatePlanRequest {
-        plan: Some(v1::Plan { terms: Some(terms), ..plan }),
-        update_mask: Some(prost_types::FieldMask { paths: vec!["terms".to_owned()] }),
-        existing_subscriptions: ExistingSubscriptions::AtRenewal.into(),
-        request_id: world.api.request_id(),
-        ..Default::default()
-    };
-    world.api.plans().update_plan(update).await.unwrap();
+    changes(&world, &plan, terms, ExistingSubscriptions::AtRenewal).await;
 
     course.takes_seats(3).await;
     world.advance_to("2026-03-01").await;
     course.assert().is_active().has_totals(["20.00 EUR", "36.00 EUR"]).await;
-}
-
-/// The plan costs so much from now on, or its members' next renewal.
-async fn changes(
-    world: &World,
-    plan: &v1::Plan,
-    terms: v1::PlanTerms,
-    existing: ExistingSubscriptions,
-) -> v1::PlanEffect {
-    let plan = v1::GetPlanRequest { name: plan.name.clone() };
-    let plan = world.api.plans().get_plan(plan).await.unwrap().into_inner();
-    let update = v1::UpdatePlanRequest {
-        plan: Some(v1::Plan { terms: Some(terms), ..plan }),
-        update_mask: Some(prost_types::FieldMask { paths: vec!["terms".to_owned()] }),
-        existing_subscriptions: existing.into(),
-        request_id: world.api.request_id(),
-        ..Default::default()
-    };
-    world.api.plans().update_plan(update).await.unwrap().into_inner().effect.unwrap()
 }
 
 fn announcements(world: &World, of: &str) -> usize {

@@ -379,7 +379,7 @@ async fn what_is_left_of_unowed_money_goes_back_when_staff_has_refunded_a_part_o
     course.assert().was_tried([Declined]).await;
     world.charge_of(&course.payment().await.attempts[0]).await;
     let good = ana.adds_card(cards::GOOD).await;
-    course.pays_with(&good).await.ok();
+    course.pays_with(&good).await.unwrap();
     world.settle().await;
     course.assert().is_active().has_invoices([Paid]).was_tried([Declined, Succeeded]).await;
 

@@ -65,18 +65,18 @@ pub(super) struct Running {
 impl Running {
     /// The terms that a subscription of this page has now.
     pub fn terms_of(&self, subscription: &Subscription) -> &Terms {
-        self.terms
-            .get(&subscription.plan_version)
-            .expect("a subscription's version of its plan is never deleted")
+        self.terms(subscription.plan_version)
     }
 
     /// The terms and seats that the next renewal of a subscription of this page brings, as long as it does
     /// not leave the plan.
     fn expected(&self, subscription: &Subscription) -> (&Terms, u32) {
-        subscription
-            .scheduled_change
-            .and_then(|change| Some((self.terms.get(&change.plan_version)?, change.quantity)))
-            .unwrap_or_else(|| (self.terms_of(subscription), subscription.quantity))
+        let coming = subscription.at_renewal();
+        (self.terms(coming.plan_version), coming.quantity)
+    }
+
+    fn terms(&self, number: VersionNumber) -> &Terms {
+        self.terms.get(&number).expect("a subscription's version of its plan is never deleted")
     }
 }
 
@@ -97,12 +97,11 @@ pub(super) async fn page_after(
     if subscriptions.is_empty() {
         return Ok(None);
     }
-    let planned = |s: &Subscription| s.scheduled_change.filter(|change| change.plan == plan);
     let mut keys: Vec<_> = subscriptions
         .iter()
-        .flat_map(|s| [Some(s.plan_version), planned(s).map(|change| change.plan_version)])
-        .flatten()
-        .map(|number| (plan, number))
+        .flat_map(|s| [s.as_it_is(), s.at_renewal()])
+        .filter(|billed| billed.plan == plan)
+        .map(|billed| (plan, billed.plan_version))
         .collect();
     keys.sort_unstable();
     keys.dedup();
@@ -143,7 +142,7 @@ pub(super) fn leaves(subscription: &Subscription) -> bool {
     subscription.scheduled_change.is_some_and(|change| change.plan != subscription.plan)
 }
 
-/// Leaves a subscription as it is, because it moves to another plan anyhow.
+/// What becomes of a subscription that leaves the plan anyhow: nothing.
 pub(super) fn leaving(subscription: &Subscription, terms_now: &Terms) -> Treated {
     Treated {
         treatment: Treatment::AlreadyLeaving,
@@ -177,17 +176,11 @@ pub(super) fn move_at_renewal(
     let notice = announcement(act, running, subscription, destination, quantity)?;
     let changed = Subscription { scheduled_change: change, ..subscription.clone() };
     let changed = is_new.then_some((changed, EventKind::SubscriptionChangeScheduled));
-    let ends = subscription.cancellation.is_some();
-    Ok(Treated {
-        treatment: if ends { Treatment::AlreadyLeaving } else { treatment },
-        terms_after: Some(if ends {
-            (terms_now.clone(), subscription.quantity)
-        } else {
-            (destination.terms.clone(), quantity)
-        }),
-        changed,
-        notice,
-    })
+    if subscription.cancellation.is_some() {
+        return Ok(Treated { changed, ..leaving(subscription, terms_now) });
+    }
+    let terms_after = Some((destination.terms.clone(), quantity));
+    Ok(Treated { treatment, terms_after, changed, notice })
 }
 
 /// What the payer is told if the next renewal brings `destination`.
