@@ -81,11 +81,13 @@ pub(super) fn write(
                 plan: letter.plan,
             })
         }
-        Facts::Suspended { amount, closed_since, tries } => {
+        Facts::Suspended { amount, closed_since, tries, next_try_at, ends_at } => {
             Message::Suspended(message::Suspended {
                 amount,
                 tries,
                 since: closed_since,
+                next_try_at,
+                ends_at,
                 invoice: letter.number(),
                 pay_url: letter.invoice_url(),
                 manage_url: letter.leave_url(),
@@ -99,6 +101,14 @@ pub(super) fn write(
                 ends_at,
                 open: open_amount,
                 undo_url: letter.manage_url.clone().filter(|_| can_undo),
+                manage_url: letter.manage_url,
+                plan: letter.plan,
+            })
+        }
+        Facts::CancellationUndone { undone_at, next_charge_at } => {
+            Message::CancellationUndone(message::CancellationUndone {
+                undone_at,
+                next_charge: letter.next_charge(next_charge_at),
                 manage_url: letter.manage_url,
                 plan: letter.plan,
             })

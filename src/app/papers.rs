@@ -82,6 +82,7 @@ impl Papers {
             Facts::TrialEnding { .. }
             | Facts::UpcomingRenewal { .. }
             | Facts::CardExpiring { .. }
+            | Facts::CancellationUndone { .. }
             | Facts::PlanChanging { .. } => !is_ending(),
             Facts::Cancelled { .. } => is_ending(),
             Facts::Welcome { .. }

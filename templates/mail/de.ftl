@@ -46,7 +46,7 @@ fact-amount = Betrag
 fact-cancel-by = Ändern oder kündigen bis
 fact-card = Karte
 fact-confirm-by = Bestätigen bis
-fact-ends = Endet
+fact-ends = Ende
 fact-expires = Läuft ab
 fact-first-charge = Erste Abbuchung
 fact-instrument = Zahlungsart
@@ -309,7 +309,18 @@ suspended-first =
         [one] Wir konnten { $amount } für { $plan } nicht abbuchen; deshalb ruht der Zugang seit { $since }.
        *[other] Wir konnten { $amount } für { $plan } in { $tries } Versuchen nicht abbuchen; deshalb ruht der Zugang seit { $since }.
     }
-suspended-body = Sobald es bezahlt ist, öffnet sich alles wieder.
+suspended-body =
+    { $again ->
+        [no] { $ends ->
+            [none] Sobald es bezahlt ist, öffnet sich alles wieder.
+           *[other] Sobald es bezahlt ist, öffnet sich alles wieder. Ist es am { $ends } noch offen, endet das Abonnement.
+        }
+        [last] Sobald es bezahlt ist, öffnet sich alles wieder. Ein letztes Mal versuchen wir es von selbst am { $next_try }; gelingt es nicht, endet das Abonnement.
+       *[yes] { $ends ->
+            [none] Sobald es bezahlt ist, öffnet sich alles wieder. Am { $next_try } versuchen wir es von selbst noch einmal.
+           *[other] Sobald es bezahlt ist, öffnet sich alles wieder. Am { $next_try } versuchen wir es von selbst noch einmal. Ist es am { $ends } noch offen, endet das Abonnement.
+        }
+    }
 suspended-button = Zahlen und wieder öffnen
 suspended-second = Abonnement kündigen
 
@@ -363,6 +374,16 @@ cancelled-second =
         [yes] Rechnungen ansehen
        *[no] { "" }
     }
+
+## Das geplante Ende kommt nicht
+
+cancellation_undone-subject = { $plan } läuft weiter
+cancellation_undone-preheader = Die Kündigung ist zurückgenommen; Sie behalten, was Sie haben.
+cancellation_undone-heading = Ihr Abonnement läuft weiter
+cancellation_undone-first = Die Kündigung wurde am { $date } zurückgenommen: { $plan } läuft weiter wie bisher.
+cancellation_undone-body = Es ist nichts zu tun; kündigen können Sie jederzeit.
+cancellation_undone-button = Abonnement ansehen oder kündigen
+cancellation_undone-second = { "" }
 
 ## Preis oder Tarif ändern sich
 

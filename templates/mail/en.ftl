@@ -48,7 +48,7 @@ fact-amount = Amount
 fact-cancel-by = Change or cancel by
 fact-card = Card
 fact-confirm-by = Confirm by
-fact-ends = Ends
+fact-ends = End
 fact-expires = Expires
 fact-first-charge = First charge
 fact-instrument = Payment method
@@ -311,7 +311,18 @@ suspended-first =
         [one] We could not take { $amount } for { $plan }, so it has been closed since { $since }.
        *[other] We could not take { $amount } for { $plan } in { $tries } tries, so it has been closed since { $since }.
     }
-suspended-body = As soon as it is paid, it opens again.
+suspended-body =
+    { $again ->
+        [no] { $ends ->
+            [none] As soon as it is paid, it opens again.
+           *[other] As soon as it is paid, it opens again. If it is still open on { $ends }, the subscription ends.
+        }
+        [last] As soon as it is paid, it opens again. We try once more by ourselves on { $next_try }; if that fails too, the subscription ends.
+       *[yes] { $ends ->
+            [none] As soon as it is paid, it opens again. We try again by ourselves on { $next_try }.
+           *[other] As soon as it is paid, it opens again. We try again by ourselves on { $next_try }. If it is still open on { $ends }, the subscription ends.
+        }
+    }
 suspended-button = Pay and reopen
 suspended-second = Cancel the subscription
 
@@ -365,6 +376,16 @@ cancelled-second =
         [yes] See your invoices
        *[no] { "" }
     }
+
+## The end that was planned does not come
+
+cancellation_undone-subject = { $plan } goes on
+cancellation_undone-preheader = The cancellation is taken back, and you keep what you have.
+cancellation_undone-heading = Your subscription goes on
+cancellation_undone-first = The cancellation was taken back on { $date }: { $plan } goes on as it was.
+cancellation_undone-body = There is nothing to do, and you can cancel at any time.
+cancellation_undone-button = See or cancel the subscription
+cancellation_undone-second = { "" }
 
 ## The price or the plan changes
 

@@ -46,7 +46,7 @@ fact-amount = Importe
 fact-cancel-by = Cambiar o cancelar hasta
 fact-card = Tarjeta
 fact-confirm-by = Confirmar hasta
-fact-ends = Termina
+fact-ends = Fin
 fact-expires = Caduca
 fact-first-charge = Primer cobro
 fact-instrument = Forma de pago
@@ -309,7 +309,18 @@ suspended-first =
         [one] No pudimos cobrar { $amount } por { $plan }; por eso está cerrado desde el { $since }.
        *[other] No pudimos cobrar { $amount } por { $plan } en { $tries } intentos; por eso está cerrado desde el { $since }.
     }
-suspended-body = En cuanto se pague, se abrirá de nuevo.
+suspended-body =
+    { $again ->
+        [no] { $ends ->
+            [none] En cuanto se pague, se abrirá de nuevo.
+           *[other] En cuanto se pague, se abrirá de nuevo. Si el { $ends } sigue sin pagarse, la suscripción termina.
+        }
+        [last] En cuanto se pague, se abrirá de nuevo. Lo intentaremos una última vez el { $next_try }; si tampoco se logra, la suscripción termina.
+       *[yes] { $ends ->
+            [none] En cuanto se pague, se abrirá de nuevo. Lo intentaremos de nuevo el { $next_try }.
+           *[other] En cuanto se pague, se abrirá de nuevo. Lo intentaremos de nuevo el { $next_try }. Si el { $ends } sigue sin pagarse, la suscripción termina.
+        }
+    }
 suspended-button = Pagar y reabrir
 suspended-second = Cancelar la suscripción
 
@@ -363,6 +374,16 @@ cancelled-second =
         [yes] Ver sus facturas
        *[no] { "" }
     }
+
+## El fin previsto no llega
+
+cancellation_undone-subject = { $plan } continúa
+cancellation_undone-preheader = La cancelación queda anulada, y usted conserva lo que tiene.
+cancellation_undone-heading = Su suscripción continúa
+cancellation_undone-first = La cancelación se anuló el { $date }: { $plan } continúa como hasta ahora.
+cancellation_undone-body = No tiene que hacer nada, y puede cancelar en cualquier momento.
+cancellation_undone-button = Ver o cancelar la suscripción
+cancellation_undone-second = { "" }
 
 ## Cambia el precio o el plan
 

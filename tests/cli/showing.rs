@@ -112,6 +112,7 @@ fn the_demo_ends_with_ledgers_that_agree() {
         "recovered",
         "suspended",
         "cancelled",
+        "cancellation_undone",
         "plan_changing",
         "refund",
     ] {

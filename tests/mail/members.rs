@@ -114,7 +114,7 @@ async fn each_fact_of_a_year_is_told_once_in_the_members_language(
     card_expires(&world, &finn, Expiry { year: 2026, month: 4 }).await;
     let anas = world.subscribe(&ana, &monthly).await;
     world.subscribe(&bo, &trial).await;
-    world.subscribe(&cleo, &yearly).await;
+    let cleos = world.subscribe(&cleo, &yearly).await;
     world.subscribe(&dora, &monthly).await;
     world.subscribe(&eva, &trial).await;
     world.subscribe(&finn, &monthly).await;
@@ -137,6 +137,16 @@ async fn each_fact_of_a_year_is_told_once_in_the_members_language(
     anas.changes_to(&yearly).await;
     world.settle().await;
     gets_money_back(&world, &anas).await;
+    cleos.cancel(When::PeriodEnd).await;
+    world.settle().await;
+    cleos.undo_cancel().await;
+    world.settle().await;
+    let stays = mail_to(&world, "Cleo", "cancellation_undone");
+    says(
+        &stays,
+        "La cancelación se anuló el 15 de febrero de 2026: Yearly continúa como hasta ahora.",
+    );
+    says(&stays, "180,00 € el 31 de enero de 2027");
     let told = mail_to(&world, "Ana", "plan_changing");
     says(&told, "Monthly becomes Yearly and costs €180.00 a year instead of €20.00 a month");
     says(&mail_to(&world, "Ana", "refund"), "We sent €5.00 back to Visa ending 4242");
@@ -156,6 +166,10 @@ async fn each_fact_of_a_year_is_told_once_in_the_members_language(
     says(&yearly_paid, "We received €180.00 from Visa ending 4242 on 28 February 2026.");
     says(&yearly_paid, "€180.00 on 28 February 2027");
     let held = mail_to(&world, "Eva", "suspended");
+    says(
+        &held,
+        "öffnet sich alles wieder. Ist es am 7. März 2026 noch offen, endet das Abonnement.",
+    );
     let mut asking = Vec::new();
     for mail in [failed, asks_eva, confirm, held] {
         let token = token_in(&world, &mail);
@@ -197,7 +211,10 @@ async fn each_fact_of_a_year_is_told_once_in_the_members_language(
         ["welcome", "trial_ending", "payment_failed", "payment_failed", "recovered"]
     );
     assert!(bos[5..].iter().all(|kind| kind == "receipt"), "{bos:?}");
-    assert_eq!(world.mail_kinds("Cleo"), ["welcome", "receipt", "upcoming_renewal"]);
+    assert_eq!(
+        world.mail_kinds("Cleo"),
+        ["welcome", "receipt", "cancelled", "cancellation_undone", "upcoming_renewal"]
+    );
     assert_eq!(
         world.mail_kinds("Eva"),
         [
@@ -211,7 +228,7 @@ async fn each_fact_of_a_year_is_told_once_in_the_members_language(
         ]
     );
     let counts = world.mails.counts();
-    assert_eq!(counts.len(), 12, "each kind was there: {counts:?}");
+    assert_eq!(counts.len(), 13, "each kind was there: {counts:?}");
     let ids: BTreeSet<_> =
         world.mails.mails().iter().map(|mail| mail.header("Message-ID").unwrap()).collect();
     assert_eq!(u64::try_from(ids.len()).unwrap(), counts.values().sum::<u64>());
@@ -236,7 +253,7 @@ async fn what_paid_is_named_and_what_did_not_is_not() {
     says(&failed, "because we have no card of yours that works.");
     says(&failed, "Please add a card.");
     for mail in [ending, failed] {
-        assert!(!text_of(&mail).contains("4242"), "{}", text_of(&mail));
+        assert!(!text_of(&mail).contains("ending 4242"), "{}", text_of(&mail));
     }
 }
 

@@ -42,7 +42,7 @@ fn documented() -> BTreeMap<String, Vec<String>> {
 #[tokio::test]
 async fn every_documented_value_is_filled_in_some_mail() {
     let documented = documented();
-    assert_eq!(documented.len(), 12);
+    assert_eq!(documented.len(), 13);
     let mut world = World::on(Sqlite, "2026-01-31").in_order().await;
     let folder = tempfile::tempdir().unwrap();
     let english = folder.path().join(world.merchant_id.to_string()).join("en");
@@ -68,7 +68,7 @@ async fn every_documented_value_is_filled_in_some_mail() {
     card_expires(&world, &finn, Expiry { year: 2026, month: 4 }).await;
     let anas = world.subscribe(&ana, &monthly).await;
     world.subscribe(&bo, &trial).await;
-    world.subscribe(&cleo, &yearly).await;
+    let cleos = world.subscribe(&cleo, &yearly).await;
     world.subscribe(&dora, &monthly).await;
     world.subscribe(&eva, &trial).await;
     world.subscribe(&finn, &monthly).await;
@@ -79,6 +79,8 @@ async fn every_documented_value_is_filled_in_some_mail() {
     anas.changes_to(&yearly).await;
     world.settle().await;
     gets_money_back(&world, &anas).await;
+    cleos.cancel(When::PeriodEnd).await;
+    cleos.undo_cancel().await;
     world.advance_to("2026-03-01").await;
     ginas.cancel(When::PeriodEnd).await;
     world.settle().await;

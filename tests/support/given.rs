@@ -447,7 +447,13 @@ impl Shop {
 
     /// A mail that dunning writes, about the fact of this name.
     pub fn dunning(&self, fact: &str) -> Notice {
-        let facts = Facts::Suspended { amount: euro(2000), closed_since: self.opening, tries: 1 };
+        let facts = Facts::Suspended {
+            amount: euro(2000),
+            closed_since: self.opening,
+            tries: 1,
+            next_try_at: None,
+            ends_at: None,
+        };
         Notice { facts, ..self.notice(fact) }
     }
 

@@ -59,8 +59,8 @@ pub async fn cancel(
     write(act, subscription, kind, notice, more).await
 }
 
-/// Takes back an end that has not come yet. The payer is told what the next renewal brings, if that differs
-/// from what they have.
+/// Takes back an end that has not come yet. The payer is told that it goes on, and what the next renewal
+/// brings, if that differs from what they have.
 pub async fn undo_cancellation(
     act: &mut Act<'_>,
     id: Id<kind::Subscription>,
@@ -70,9 +70,11 @@ pub async fn undo_cancellation(
     subscription.undo_cancellation().map_err(|not_now| refused(id, &not_now))?;
     let expiry = card_expiry(act, &subscription).await?;
     reminder::plan(&mut subscription, expiry, act.now());
-    let notice = announcement(act, &subscription, subscription.as_it_is()).await?;
+    let mut more = Changes::default();
+    more.notices.extend(announcement(act, &subscription, subscription.as_it_is()).await?);
+    let notice = goes_on(act, &subscription);
     let kind = EventKind::SubscriptionCancellationUndone;
-    write(act, subscription, kind, notice, Changes::default()).await
+    write(act, subscription, kind, Some(notice), more).await
 }
 
 /// Rests a subscription, until `resumes_at` if that is said. What was paid for stays open.
@@ -120,8 +122,17 @@ fn farewell(
         can_undo: !subscription.state.is_over(),
         cause: planned.cause,
     };
-    let key = fact_key("cancelled", subscription);
-    let notice =
-        Notice::new(subscription.merchant, subscription.customer, facts, key, act.now(), act.mint);
-    Some(notice.about_subscription(subscription.id))
+    Some(told(act, subscription, facts))
+}
+
+/// Tells the payer that the end which they were told of does not come.
+fn goes_on(act: &Act<'_>, subscription: &Subscription) -> Notice {
+    let next_charge_at = subscription.due_at;
+    told(act, subscription, Facts::CancellationUndone { undone_at: act.now(), next_charge_at })
+}
+
+fn told(act: &Act<'_>, subscription: &Subscription, facts: Facts) -> Notice {
+    let key = fact_key(facts.kind(), subscription);
+    Notice::new(subscription.merchant, subscription.customer, facts, key, act.now(), act.mint)
+        .about_subscription(subscription.id)
 }

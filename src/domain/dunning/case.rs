@@ -449,6 +449,12 @@ impl Case {
         self.next_at().and_then(|next_at| self.track.closes_at(next_at, seed))
     }
 
+    /// When it surely has not cancelled the subscription yet: what a mail may promise. `None` while nobody
+    /// knows, or if it does not cancel.
+    pub fn cancels_at(&self, seed: u64) -> Option<DateTime<Utc>> {
+        self.next_at().and_then(|next_at| self.track.cancels_at(next_at, seed))
+    }
+
     /// When it was opened.
     pub const fn opened_at(&self) -> DateTime<Utc> {
         self.track.opened_at

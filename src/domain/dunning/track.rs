@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     case::{CaseState, Turn},
     decision::{DueMail, DunningMail, Method, Reason},
-    ladder::{AccessLevel, FinalAction, Ladder, StepMail},
+    ladder::{AccessLevel, FinalAction, Ladder, Step, StepMail},
     standing::{Bar, Reach, Standing},
 };
 use crate::domain::{
@@ -173,22 +173,38 @@ impl Track {
     /// The earliest that the ladder closes access, if its present step comes at `next_at` and fails,
     /// and so do all that follow. Never, if even its end leaves access open.
     pub(super) fn closes_at(&self, next_at: DateTime<Utc>, seed: u64) -> Option<DateTime<Utc>> {
-        let steps = self.ladder.steps();
-        let end_closes = match self.ladder.final_action() {
-            FinalAction::Cancel | FinalAction::MarkUnpaid => true,
-            FinalAction::WriteOff => false,
+        let end = match self.ladder.final_action() {
+            FinalAction::Cancel | FinalAction::MarkUnpaid => self.steps_from(next_at, seed).last(),
+            FinalAction::WriteOff => None,
         };
+        self.steps_from(next_at, seed)
+            .find(|(_, step)| step.access == AccessLevel::None)
+            .or(end)
+            .map(|(at, _)| at)
+    }
+
+    /// The earliest that the ladder cancels the subscription, as [`Track::closes_at`] has it. Never, if
+    /// its end is another.
+    pub(super) fn cancels_at(&self, next_at: DateTime<Utc>, seed: u64) -> Option<DateTime<Utc>> {
+        match self.ladder.final_action() {
+            FinalAction::Cancel => self.steps_from(next_at, seed).last().map(|(at, _)| at),
+            FinalAction::MarkUnpaid | FinalAction::WriteOff => None,
+        }
+    }
+
+    /// The steps to come, if the present one comes at `next_at`.
+    fn steps_from(
+        &self,
+        next_at: DateTime<Utc>,
+        seed: u64,
+    ) -> impl Iterator<Item = (DateTime<Utc>, &Step)> {
         let mut at = next_at;
-        for (number, step) in steps.iter().enumerate().skip(self.step) {
+        self.ladder.steps().iter().enumerate().skip(self.step).map(move |(number, step)| {
             if number > self.step {
                 at += self.ladder.gap(number, seed);
             }
-            let is_last = number + 1 == steps.len();
-            if step.access == AccessLevel::None || (is_last && end_closes) {
-                return Some(at);
-            }
-        }
-        None
+            (at, step)
+        })
     }
 
     /// Stops the ladder's clock.

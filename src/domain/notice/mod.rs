@@ -226,7 +226,7 @@ pub enum Facts {
         /// The method that paid, as shown.
         paid_with: Option<Shown>,
     },
-    /// Dunning gave up; access is closed.
+    /// Access is closed until what is open is paid.
     Suspended {
         /// What is open.
         amount: Money,
@@ -234,6 +234,12 @@ pub enum Facts {
         closed_since: DateTime<Utc>,
         /// How often we tried to take it.
         tries: u32,
+        /// When we try again by ourselves, if we do.
+        #[serde(default)]
+        next_try_at: Option<DateTime<Utc>>,
+        /// When the subscription ends if it is not paid, if it does.
+        #[serde(default)]
+        ends_at: Option<DateTime<Utc>>,
     },
     /// The subscription ends or has ended.
     Cancelled {
@@ -247,6 +253,13 @@ pub enum Facts {
         can_undo: bool,
         /// Who wanted it.
         cause: CancellationCause,
+    },
+    /// The end that was planned does not come; the subscription goes on.
+    CancellationUndone {
+        /// When it was taken back.
+        undone_at: DateTime<Utc>,
+        /// When the next charge is due, if that is known.
+        next_charge_at: Option<DateTime<Utc>>,
     },
     /// The price or the plan will change, or will not after all (RULES MC, CAL).
     PlanChanging {
@@ -287,6 +300,7 @@ impl Facts {
             Self::Recovered { .. } => "recovered",
             Self::Suspended { .. } => "suspended",
             Self::Cancelled { .. } => "cancelled",
+            Self::CancellationUndone { .. } => "cancellation_undone",
             Self::PlanChanging { .. } => "plan_changing",
             Self::Refund { .. } => "refund",
         }
@@ -306,6 +320,7 @@ impl Facts {
             | Self::CardExpiring { .. }
             | Self::Recovered { .. }
             | Self::Cancelled { .. }
+            | Self::CancellationUndone { .. }
             | Self::PlanChanging { .. }
             | Self::Refund { .. } => false,
         }
@@ -326,6 +341,7 @@ impl Facts {
             | Self::PlanChanging { new: CyclePrice { amount, .. }, .. }
             | Self::Refund { amount, .. } => Some(*amount),
             Self::Cancelled { open_amount, .. } => *open_amount,
+            Self::CancellationUndone { .. } => None,
         }
     }
 }

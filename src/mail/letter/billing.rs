@@ -5,8 +5,8 @@ use chrono::TimeDelta;
 use super::{Letter, Voice};
 use crate::mail::{
     message::{
-        Cancelled, CancelledBy, PlanChanging, Receipt, Refund, TrialEnding, UpcomingRenewal,
-        Welcome,
+        CancellationUndone, Cancelled, CancelledBy, PlanChanging, Receipt, Refund, TrialEnding,
+        UpcomingRenewal, Welcome,
     },
     phrases::Args,
 };
@@ -147,6 +147,16 @@ impl Cancelled {
             // Nobody sent anything that could have been received.
             CancelledBy::Merchant | CancelledBy::Dunning => letter.without_row("fact-received"),
         }
+    }
+}
+
+impl CancellationUndone {
+    pub(super) fn letter<'a>(&'a self, voice: &'a Voice) -> Letter<'a> {
+        Letter::new(voice, self.manage_url.as_deref())
+            .text("plan", &self.plan)
+            .day("date", self.undone_at)
+            .maybe_charge("next_charge", self.next_charge)
+            .rows([("fact-plan", "plan"), ("fact-next-charge", "next_charge")])
     }
 }
 

@@ -90,12 +90,20 @@ impl Recovered {
 
 impl Suspended {
     pub(super) fn letter<'a>(&'a self, voice: &'a Voice) -> Letter<'a> {
+        let tries_again = match self.next_try_at {
+            None => "no",
+            Some(at) if self.ends_at == Some(at) => "last",
+            Some(_) => "yes",
+        };
         Letter::new(voice, Some(&self.pay_url))
             .second(self.manage_url.as_deref())
             .text("plan", &self.plan)
             .money("amount", self.amount)
             .count("tries", self.tries)
             .day("since", self.since)
+            .text("again", tries_again)
+            .maybe_day("next_try", self.next_try_at)
+            .maybe_day("ends", self.ends_at)
             .text("invoice", &self.invoice)
             .rows([
                 ("fact-open", "amount"),

@@ -124,6 +124,7 @@ impl<'a> Letter<'a> {
             Message::Recovered(facts) => facts.letter(voice),
             Message::Suspended(facts) => facts.letter(voice),
             Message::Cancelled(facts) => facts.letter(voice),
+            Message::CancellationUndone(facts) => facts.letter(voice),
             Message::PlanChanging(facts) => facts.letter(voice),
             Message::Refund(facts) => facts.letter(voice),
         }

@@ -29,6 +29,8 @@ pub enum MessageKind {
     Suspended,
     /// A subscription ends or has ended.
     Cancelled,
+    /// The end of a subscription that was planned does not come.
+    CancellationUndone,
     /// The price or the plan changes.
     PlanChanging,
     /// Money goes back.
@@ -42,7 +44,7 @@ pub struct UnknownKind;
 
 impl MessageKind {
     /// Every kind, in the order of a subscription's life.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Welcome,
         Self::TrialEnding,
         Self::UpcomingRenewal,
@@ -53,6 +55,7 @@ impl MessageKind {
         Self::Recovered,
         Self::Suspended,
         Self::Cancelled,
+        Self::CancellationUndone,
         Self::PlanChanging,
         Self::Refund,
     ];
@@ -70,6 +73,7 @@ impl MessageKind {
             Self::Recovered => "recovered",
             Self::Suspended => "suspended",
             Self::Cancelled => "cancelled",
+            Self::CancellationUndone => "cancellation_undone",
             Self::PlanChanging => "plan_changing",
             Self::Refund => "refund",
         }
@@ -88,6 +92,7 @@ impl MessageKind {
             | Self::Receipt
             | Self::CardExpiring
             | Self::Cancelled
+            | Self::CancellationUndone
             | Self::PlanChanging
             | Self::Refund => false,
         }

@@ -32,6 +32,8 @@ pub enum Message {
     Recovered(Recovered),
     Suspended(Suspended),
     Cancelled(Cancelled),
+    /// The end of a subscription that was planned does not come.
+    CancellationUndone(CancellationUndone),
     PlanChanging(PlanChanging),
     Refund(Refund),
 }
@@ -50,6 +52,7 @@ impl Message {
             Self::Recovered(_) => MessageKind::Recovered,
             Self::Suspended(_) => MessageKind::Suspended,
             Self::Cancelled(_) => MessageKind::Cancelled,
+            Self::CancellationUndone(_) => MessageKind::CancellationUndone,
             Self::PlanChanging(_) => MessageKind::PlanChanging,
             Self::Refund(_) => MessageKind::Refund,
         }
@@ -231,6 +234,10 @@ pub struct Suspended {
     pub tries: u32,
     /// Since when it is closed.
     pub since: DateTime<Utc>,
+    /// When we try again by ourselves, if we do.
+    pub next_try_at: Option<DateTime<Utc>>,
+    /// When it ends if it is not paid, if it does.
+    pub ends_at: Option<DateTime<Utc>>,
     /// The number of the open invoice.
     pub invoice: String,
     /// Where to pay.
@@ -255,6 +262,19 @@ pub struct Cancelled {
     /// Where to undo it, while that works.
     pub undo_url: Option<String>,
     /// Where invoices stay reachable, if the merchant has a portal.
+    pub manage_url: Option<String>,
+}
+
+/// The end of a subscription that was planned does not come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CancellationUndone {
+    /// What goes on.
+    pub plan: String,
+    /// When the end was taken back.
+    pub undone_at: DateTime<Utc>,
+    /// When and how much is taken next; `None` if that is not known, or nothing is.
+    pub next_charge: Option<Charge>,
+    /// Where to change or cancel, if the merchant has a portal.
     pub manage_url: Option<String>,
 }
 

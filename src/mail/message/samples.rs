@@ -6,9 +6,9 @@
 use chrono::{DateTime, Utc};
 
 use super::{
-    Advice, AuthenticationNeeded, Cancelled, CancelledBy, CardExpiring, Charge, Cycle, CycleUnit,
-    Instrument, Message, MessageKind, PaymentFailed, Period, PlanChanging, Price, Receipt,
-    Recovered, Refund, Suspended, TrialEnding, UpcomingRenewal, Welcome,
+    Advice, AuthenticationNeeded, CancellationUndone, Cancelled, CancelledBy, CardExpiring, Charge,
+    Cycle, CycleUnit, Instrument, Message, MessageKind, PaymentFailed, Period, PlanChanging, Price,
+    Receipt, Recovered, Refund, Suspended, TrialEnding, UpcomingRenewal, Welcome,
 };
 use crate::domain::{money::Money, payment::method::Expiry};
 
@@ -33,6 +33,9 @@ impl Message {
             MessageKind::Recovered => recovered().map(Self::Recovered).into(),
             MessageKind::Suspended => suspended().map(Self::Suspended).into(),
             MessageKind::Cancelled => cancelled().map(Self::Cancelled).into(),
+            MessageKind::CancellationUndone => {
+                cancellation_undone().map(Self::CancellationUndone).into()
+            }
             MessageKind::PlanChanging => plan_changing().map(Self::PlanChanging).into(),
             MessageKind::Refund => refund().map(Self::Refund).into(),
         }
@@ -311,19 +314,29 @@ fn recovered() -> [Recovered; 2] {
     [plain, long]
 }
 
-fn suspended() -> [Suspended; 3] {
+fn suspended() -> [Suspended; 5] {
     let plain = Suspended {
         plan: PLAN.into(),
         amount: euros(2_000),
         tries: 5,
         since: at("2027-03-21T00:00:00Z"),
+        next_try_at: Some(at("2027-03-28T00:00:00Z")),
+        ends_at: Some(at("2027-03-28T00:00:00Z")),
         invoice: INVOICE.into(),
         pay_url: url("u/fix"),
         manage_url: Some(url("home")),
     };
-    let long = Suspended { plan: LONG_PLAN.into(), tries: 1, manage_url: None, ..plain.clone() };
-    let never_tried = Suspended { tries: 0, ..plain.clone() };
-    [plain, long, never_tried]
+    let long = Suspended {
+        plan: LONG_PLAN.into(),
+        tries: 1,
+        ends_at: None,
+        manage_url: None,
+        ..plain.clone()
+    };
+    let never_tried = Suspended { tries: 0, next_try_at: None, ..plain.clone() };
+    let unpaid = Suspended { next_try_at: None, ends_at: None, ..plain.clone() };
+    let not_yet_last = Suspended { ends_at: Some(at("2027-04-04T00:00:00Z")), ..plain.clone() };
+    [plain, long, never_tried, unpaid, not_yet_last]
 }
 
 fn cancelled() -> [Cancelled; 4] {
@@ -352,6 +365,17 @@ fn cancelled() -> [Cancelled; 4] {
         ..plain.clone()
     };
     [plain, at_once, unpaid, by_merchant]
+}
+
+fn cancellation_undone() -> [CancellationUndone; 2] {
+    let plain = CancellationUndone {
+        plan: PLAN.into(),
+        undone_at: at("2027-03-12T10:30:00Z"),
+        next_charge: Some(Charge { amount: euros(2_000), at: at("2027-03-30T23:00:00Z") }),
+        manage_url: Some(url("home")),
+    };
+    let long = CancellationUndone { plan: LONG_PLAN.into(), next_charge: None, ..plain.clone() };
+    [plain, long]
 }
 
 fn plan_changing() -> [PlanChanging; 5] {

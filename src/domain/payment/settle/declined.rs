@@ -435,7 +435,15 @@ fn mail_facts(
             Facts::AuthenticationNeeded { amount, confirm_by: owed.open_until(&file.case), tried }
         }
         DunningMail::Suspended => {
-            Facts::Suspended { amount, closed_since: now, tries: owed.payment.attempts }
+            let subscription = owed.subscription.as_ref().filter(|(s, _)| !s.state.is_over());
+            let ends_at = subscription.and_then(|_| file.case.cancels_at(owed.jitter_seed()));
+            Facts::Suspended {
+                amount,
+                closed_since: now,
+                tries: owed.payment.attempts,
+                next_try_at: file.case.next_retry().map(|(at, _)| at),
+                ends_at,
+            }
         }
         DunningMail::Canceled => Facts::Cancelled {
             requested_at: now,
