@@ -106,12 +106,7 @@ pub(super) fn write(
             })
         }
         Facts::CancellationUndone { undone_at, next_charge_at } => {
-            Message::CancellationUndone(message::CancellationUndone {
-                undone_at,
-                next_charge: letter.next_charge(next_charge_at),
-                manage_url: letter.manage_url,
-                plan: letter.plan,
-            })
+            letter.cancellation_undone(undone_at, next_charge_at)
         }
         Facts::PlanChanging { changes_at, new_plan_name, old, new } => {
             Message::PlanChanging(message::PlanChanging {
@@ -297,6 +292,19 @@ impl<'a> Letter<'a> {
             expiry,
             next_charge: Charge { amount: next_amount, at: next_charge_at },
         }))
+    }
+
+    fn cancellation_undone(
+        self,
+        undone_at: DateTime<Utc>,
+        next_charge_at: Option<DateTime<Utc>>,
+    ) -> Message {
+        Message::CancellationUndone(message::CancellationUndone {
+            undone_at,
+            next_charge: self.next_charge(next_charge_at),
+            manage_url: self.manage_url,
+            plan: self.plan,
+        })
     }
 
     fn next_charge(&self, at: Option<DateTime<Utc>>) -> Option<Charge> {
