@@ -110,6 +110,24 @@ impl Fault {
     const fn index(self) -> usize {
         self as usize
     }
+
+    /// Whether a process may rightly do once more what it did, or another one in its place.
+    pub(super) const fn makes_repeat(self) -> bool {
+        matches!(
+            self,
+            Self::CrashBeforeCommit
+                | Self::CrashBeforeSend
+                | Self::CrashBeforeRecord
+                | Self::Paused
+                | Self::ClockForward
+                | Self::ClockBack
+                | Self::ClockAcrossDst
+                | Self::DatabaseBusy
+                | Self::DiskFull
+                | Self::CommitUnheard
+                | Self::MailTimeout
+        )
+    }
 }
 
 /// The faults of one world.

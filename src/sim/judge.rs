@@ -7,15 +7,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     books::Books,
+    charge::{Charge, Standing},
     mailer::Arrived,
-    provider::{Charge, Standing},
 };
 use crate::domain::{
     calendar::Period,
     ids::{Id, kind},
     invoice::{Invoice, InvoiceState},
     notice::NoticeState,
-    payment::refund::{RefundOrigin, RefundState},
+    payment::refund::RefundState,
     subscription::{Subscription, SubscriptionState},
 };
 
@@ -74,6 +74,10 @@ pub(super) struct Judge<'a> {
     /// What each provider has, by its own books.
     pub(super) charges: Vec<Charge>,
     pub(super) arrived: BTreeMap<String, Arrived>,
+    /// Mails that came once more without a reason.
+    pub(super) repeated: Vec<String>,
+    /// Members whose address takes no mail.
+    pub(super) out_of_reach: BTreeSet<Id<kind::Customer>>,
     /// The machine's time.
     pub(super) now: DateTime<Utc>,
     /// Subscriptions that rested, which leaves a gap between two of their periods.
@@ -87,6 +91,7 @@ impl Judge<'_> {
     pub(super) fn findings(&self) -> Findings {
         let mut found = Findings::default();
         self.money(&mut found);
+        self.charged_again(&mut found);
         self.set_aside(&mut found);
         self.cycles(&mut found);
         self.mails(&mut found);
@@ -142,8 +147,7 @@ impl Judge<'_> {
                 .refunds
                 .iter()
                 .filter(|refund| refund.invoice == id && refund.state == RefundState::Succeeded)
-                .filter(|refund| refund.origin != RefundOrigin::LateSuccess)
-                .map(|refund| refund.amount.minor())
+                .map(|refund| refund.amount.minor() - refund.unowed.minor())
                 .sum();
             let owed = match invoice.state {
                 InvoiceState::Paid => invoice.total.minor() - sent_back,
@@ -156,6 +160,30 @@ impl Judge<'_> {
             });
             if kept > owed && !is_open && !goes_back {
                 found.double_charges.push(format!("{kept} are kept for {id}, of {owed}"));
+            }
+        }
+    }
+
+    /// No card is charged for what another charge had brought already, even if that money goes back (P-1). Nobody can
+    /// know of a refusal that will turn into money, nor keep a payer from a page that they have open.
+    fn charged_again(&self, found: &mut Findings) {
+        let mut taken: BTreeMap<Id<kind::Invoice>, (DateTime<Utc>, &Charge)> = BTreeMap::new();
+        let firm = self.charges.iter().filter(|charge| !charge.turned);
+        for (at, charge) in firm.filter_map(|charge| Some((charge.taken_at?, charge))) {
+            let first = taken.entry(charge.invoice).or_insert((at, charge));
+            if at < first.0 {
+                *first = (at, charge);
+            }
+        }
+        for charge in self.charges.iter().filter(|charge| !charge.on_page) {
+            if let Some((at, first)) = taken.get(&charge.invoice)
+                && charge.reference != first.reference
+                && charge.made_at > *at
+            {
+                found.double_charges.push(format!(
+                    "{} was ordered by {} at {}, when {} had brought the money at {at}",
+                    charge.reference, charge.attempt, charge.made_at, first.reference
+                ));
             }
         }
     }
@@ -217,7 +245,8 @@ impl Judge<'_> {
         }
     }
 
-    /// What the outbox says that it sent has arrived, once, and nothing else has (EML-5).
+    /// What the outbox says that it sent has arrived, and nothing else has; once, unless its worker was in trouble
+    /// (EML-5). None is given up whose address takes mail.
     fn mails(&self, found: &mut Findings) {
         let mut arrived = self.arrived.clone();
         for notice in &self.books.notices {
@@ -226,7 +255,12 @@ impl Judge<'_> {
             if notice.state == NoticeState::Sent && came.is_none() {
                 found.mail_faults.push(format!("{} was sent and never came", notice.id));
             }
+            let is_reached = !self.out_of_reach.contains(&notice.customer);
+            if notice.state == NoticeState::Failed && is_reached {
+                found.mail_faults.push(format!("{} was given up", notice.id));
+            }
         }
+        found.mail_faults.extend(self.repeated.iter().map(|id| format!("{id} came once more")));
         found
             .mail_faults
             .extend(arrived.keys().map(|id| format!("{id} came, and nobody wrote it")));

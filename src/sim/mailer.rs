@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     fault::Fault,
@@ -22,6 +22,8 @@ pub(super) struct Arrived {
     pub(super) kind: MessageKind,
     /// When it first came.
     pub(super) at: DateTime<Utc>,
+    /// How much trouble there had been when it last came.
+    trouble: u64,
 }
 
 #[derive(Debug, Default)]
@@ -30,8 +32,12 @@ struct Boxes {
     arrived: BTreeMap<String, Arrived>,
     /// Those that nobody has read yet.
     unread: Vec<Arrived>,
+    /// Mails that came once more, though nothing had gone wrong since they came.
+    repeated: Vec<String>,
     /// Addresses that take no mail.
     dead: BTreeSet<String>,
+    /// Until when the server is down.
+    down_until: Option<DateTime<Utc>>,
 }
 
 /// The server.
@@ -60,21 +66,53 @@ impl SimMailer {
         self.boxes().arrived.clone()
     }
 
+    /// Mails that came once more without a reason.
+    pub(super) fn repeated(&self) -> Vec<String> {
+        self.boxes().repeated.clone()
+    }
+
+    /// Addresses that take no mail.
+    pub(super) fn dead(&self) -> BTreeSet<String> {
+        self.boxes().dead.clone()
+    }
+
+    /// The server is down for days, though not for so long that a mail would be given up.
+    fn goes_down(&self) {
+        let until = self.stage.truth() + TimeDelta::hours(self.stage.dice.between(6, 60));
+        self.stage.note(format_args!("the mail server is down until {until}"));
+        self.boxes().down_until = Some(until);
+    }
+
+    fn is_down(&self) -> bool {
+        self.boxes().down_until.is_some_and(|until| self.stage.truth() < until)
+    }
+
     fn deliver(&self, mail: &Outgoing) {
-        let arrived = Arrived { to: mail.recipient(), kind: mail.kind(), at: self.stage.truth() };
+        let (at, trouble) = (self.stage.truth(), self.stage.trouble());
+        let arrived = Arrived { to: mail.recipient(), kind: mail.kind(), at, trouble };
         let mut boxes = self.boxes();
-        let is_new = !boxes.arrived.contains_key(mail.message_id());
+        let before = boxes.arrived.get_mut(mail.message_id());
+        let before = before.map(|before| std::mem::replace(&mut before.trouble, trouble));
+        let is_new = before.is_none();
         self.stage.note(format_args!(
             "mail {} to {}{}",
             mail.kind(),
             arrived.to,
             if is_new { "" } else { " once more" }
         ));
+        if before == Some(trouble) && !self.stage.has_sleepers() {
+            boxes.repeated.push(mail.message_id().to_owned());
+        }
         if is_new {
             boxes.unread.push(arrived.clone());
             boxes.arrived.insert(mail.message_id().to_owned(), arrived);
         }
     }
+}
+
+fn no_answer() -> MailError {
+    let source = Box::new(Mishap("the mail server did not answer in time"));
+    MailError::Temporary { fate: Fate::Unknown, source }
 }
 
 #[async_trait]
@@ -89,14 +127,17 @@ impl Mailer for SimMailer {
             let answer = "no such mailbox".to_owned();
             return Err(MailError::Permanent { code: 550, answer });
         }
+        if self.is_down() {
+            return Err(no_answer());
+        }
         if self.stage.strikes(Fault::MailTimeout) {
-            let went = self.stage.dice.says(500);
-            if went {
+            if self.stage.dice.says(500) {
                 self.deliver(mail);
+                self.stage.comes_amiss();
+            } else if self.stage.dice.says(60) {
+                self.goes_down();
             }
-            let fate = Fate::Unknown;
-            let source = Box::new(Mishap("the mail server did not answer in time"));
-            return Err(MailError::Temporary { fate, source });
+            return Err(no_answer());
         }
         self.deliver(mail);
         self.stage.gate(Place::AfterCall).await;

@@ -5,6 +5,7 @@
 mod afterwards;
 mod books;
 mod card;
+mod charge;
 mod checker;
 mod deeds;
 mod dice;
@@ -32,8 +33,8 @@ use std::{
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use self::{
-    books::Books, checker::breaches, dice::Dice, gateway::SimGateway, judge::Judge,
-    mailer::SimMailer, provider::Standing, stage::Stage, world::World,
+    books::Books, charge::Standing, checker::breaches, dice::Dice, gateway::SimGateway,
+    judge::Judge, mailer::SimMailer, stage::Stage, world::World,
 };
 use crate::{
     app::{Pace, Rondo, audit, reconcile, webhooks_out::Reach},
@@ -216,10 +217,13 @@ async fn judged(seed: u64, world: &mut World, start: DateTime<Utc>) -> anyhow::R
     drop(repo);
     let charges: Vec<_> =
         world.gateways.iter().flat_map(|gateway| gateway.provider().charges.clone()).collect();
+    let (members, dead) = (world.portal.members.iter(), world.mailer.dead());
     let judge = Judge {
         books: &books,
         charges,
         arrived: world.mailer.arrived(),
+        repeated: world.mailer.repeated(),
+        out_of_reach: members.filter(|one| dead.contains(&one.email)).map(|one| one.id).collect(),
         now: world.rondo.clock.now(),
         rested,
         activated,

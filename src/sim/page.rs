@@ -4,7 +4,8 @@ use chrono::TimeDelta;
 
 use super::{
     card::Verdict,
-    provider::{AttemptId, Coming, Provider, Standing},
+    charge::Standing,
+    provider::{AttemptId, Coming, Provider},
     stage::Stage,
 };
 use crate::{
@@ -73,7 +74,7 @@ impl Provider {
         let charge = self.open((page.attempt, page.invoice), page.amount, now);
         self.charges[charge].on_page = true;
         self.charges[charge].method = card;
-        self.charges[charge].standing = match verdict {
+        let standing = match verdict {
             // On the page its holder confirms at once.
             Verdict::Approved | Verdict::Challenge | Verdict::Later(_, None) => {
                 self.pages[number].is_open = false;
@@ -87,6 +88,7 @@ impl Provider {
                 Standing::Declined(decline)
             }
         };
+        self.charges[charge].come_to(standing, now);
         self.settled(charge, stage);
     }
 }

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     card::{Cards, Verdict},
+    charge::{Charge, Standing},
     fault::Fault,
     page::Page,
     returns::Movement,
@@ -16,61 +17,15 @@ use crate::{
     domain::{
         ids::{Id, kind},
         money::Money,
-        payment::{
-            decline::{Decline, DeclineClass},
-            method::StoredMethod,
-        },
+        payment::decline::{Decline, DeclineClass},
     },
     gateway::{
         Capabilities, ChargeOrder, Delivery, GatewayError, Idempotency, Initiator, News, Outcome,
-        Paid, RefundOrder, RefundOutcome, RefundSighting, Sighting, Statement, Taking,
+        RefundOrder, RefundOutcome, RefundSighting, Sighting, Statement, Taking,
     },
 };
 
 pub(super) type AttemptId = Id<kind::Attempt>;
-
-/// How a charge stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Standing {
-    Captured,
-    Declined(Box<Decline>),
-    /// The answer is still to come.
-    Pending,
-    /// Its payer must confirm.
-    Waiting,
-    /// It was ended before any money came of it.
-    Ended,
-}
-
-/// One charge.
-#[derive(Debug, Clone)]
-pub(super) struct Charge {
-    /// The account that it was made through.
-    pub(super) account: &'static str,
-    pub(super) attempt: AttemptId,
-    pub(super) invoice: Id<kind::Invoice>,
-    pub(super) reference: String,
-    pub(super) amount: Money,
-    pub(super) standing: Standing,
-    pub(super) given_back: i64,
-    /// What the payer's bank has taken back.
-    pub(super) taken_back: i64,
-    made_at: DateTime<Utc>,
-    /// Nobody learns how it stands before this.
-    silent_until: DateTime<Utc>,
-    /// Look-ups do not see it before this.
-    seen_from: DateTime<Utc>,
-    /// Whether its payer chose a card on our page, and the card, if it is to be kept.
-    pub(super) on_page: bool,
-    pub(super) method: Option<StoredMethod>,
-}
-
-impl Charge {
-    /// What is left of it, in minor units.
-    pub(super) fn left(&self) -> i64 {
-        self.amount.minor() - self.given_back - self.taken_back
-    }
-}
 
 /// What is remembered of an order's key.
 #[derive(Debug)]
@@ -211,10 +166,10 @@ impl Provider {
                 Standing::Pending
             }
         };
-        self.charges[number].standing = standing;
+        self.charges[number].come_to(standing, now);
         self.settled(number, stage);
         let charge = &self.charges[number];
-        let outcome = outcome(charge);
+        let outcome = charge.outcome();
         let key = Key {
             charge: number,
             until: self.key_until(charge, stage),
@@ -248,7 +203,9 @@ impl Provider {
             Idempotency::FrozenReplay { .. } => {
                 Some(key.first.clone().ok_or_else(|| unknown("the same server error again")))
             }
-            Idempotency::LatestState { .. } | Idempotency::ClientNamed => Some(Ok(outcome(charge))),
+            Idempotency::LatestState { .. } | Idempotency::ClientNamed => {
+                Some(Ok(charge.outcome()))
+            }
             Idempotency::UniqueReference
             | Idempotency::DuplicateWindow { .. }
             | Idempotency::None => None,
@@ -300,6 +257,8 @@ impl Provider {
             given_back: 0,
             taken_back: 0,
             made_at: now,
+            taken_at: None,
+            turned: false,
             silent_until: now,
             seen_from: now,
             on_page: false,
@@ -315,11 +274,7 @@ impl Provider {
         let charge = &self.charges[number];
         stage.note(format_args!(
             "{}: {} of {} for {}: {}",
-            self.name,
-            charge.reference,
-            charge.amount,
-            charge.attempt,
-            word(&charge.standing)
+            self.name, charge.reference, charge.amount, charge.attempt, charge.standing
         ));
         let is_declined = matches!(charge.standing, Standing::Declined(_));
         let can_turn = is_declined && self.capabilities.late_success;
@@ -348,13 +303,13 @@ impl Provider {
         let news = News::Charge {
             attempt: Some(charge.attempt),
             reference: charge.reference.clone(),
-            outcome: outcome(charge),
+            outcome: charge.outcome(),
         };
         if stage.strikes(Fault::WebhookForged) {
             let forged = News::Charge {
                 attempt: Some(charge.attempt),
                 reference: charge.reference.clone(),
-                outcome: Outcome::Paid(paid(charge)),
+                outcome: Outcome::Paid(charge.paid()),
             };
             let delivery = self.signed(vec![forged], "a stranger's secret");
             self.plan(from, Coming::Webhook(self.name, delivery));
@@ -403,12 +358,12 @@ impl Provider {
             Coming::Capture(number) => {
                 let charge = &mut self.charges[number];
                 if !matches!(charge.standing, Standing::Captured | Standing::Ended) {
-                    charge.standing = Standing::Captured;
+                    charge.come_to(Standing::Captured, stage.truth());
                     self.settled(number, stage);
                 }
             }
             Coming::Refuse(number, decline) => {
-                self.charges[number].standing = Standing::Declined(decline);
+                self.charges[number].come_to(Standing::Declined(decline), stage.truth());
                 self.settled(number, stage);
             }
             Coming::Visit(page) => self.visit(page, stage),
@@ -451,7 +406,7 @@ impl Provider {
         let page = self.pages.iter().find(|page| page.attempt == attempt);
         Ok(match (best, page) {
             (Some(charge), page) if rank(&charge) > 0 || page.is_none_or(|page| !page.is_open) => {
-                Sighting::Found(outcome(charge))
+                Sighting::Found(charge.outcome())
             }
             (_, Some(page)) if page.is_open => Sighting::Found(Outcome::ActionRequired {
                 reference: page.reference.clone(),
@@ -472,7 +427,7 @@ impl Provider {
         }
         for number in self.by_attempt.get(&attempt).cloned().unwrap_or_default() {
             if self.charges[number].standing == Standing::Waiting {
-                self.charges[number].standing = Standing::Ended;
+                self.charges[number].come_to(Standing::Ended, stage.truth());
                 self.settled(number, stage);
             }
         }
@@ -526,47 +481,6 @@ impl Provider {
         };
         let takings = self.charges.iter().filter(taken).map(taking).collect();
         Statement { takings, next: None }
-    }
-}
-
-fn outcome(charge: &Charge) -> Outcome {
-    let reference = charge.reference.clone();
-    match &charge.standing {
-        Standing::Captured => Outcome::Paid(paid(charge)),
-        Standing::Declined(decline) => {
-            Outcome::Declined { reference: Some(reference), decline: (**decline).clone() }
-        }
-        Standing::Pending => Outcome::Pending { reference },
-        Standing::Waiting => Outcome::ActionRequired {
-            url: Some(format!("https://bank.example/{reference}")),
-            reference,
-        },
-        Standing::Ended => Outcome::Declined {
-            reference: Some(reference),
-            decline: Decline::of(DeclineClass::Generic),
-        },
-    }
-}
-
-fn paid(charge: &Charge) -> Paid {
-    Paid {
-        network_transaction: Some(format!("nt_{}", charge.reference)),
-        method: charge.method.clone().map(Box::new),
-        ..Paid::bare(charge.reference.clone(), charge.amount)
-    }
-}
-
-fn word(standing: &Standing) -> String {
-    match standing {
-        Standing::Captured => "captured".to_owned(),
-        Standing::Declined(decline) => {
-            let code = decline.response_code.as_deref().unwrap_or("?");
-            let advice = decline.network_advice.as_deref().unwrap_or("no advice");
-            format!("declined {code}, {advice}")
-        }
-        Standing::Pending => "pending".to_owned(),
-        Standing::Waiting => "waits for its payer".to_owned(),
-        Standing::Ended => "ended".to_owned(),
     }
 }
 

@@ -4,8 +4,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
+    charge::Standing,
     fault::Fault,
-    provider::{Coming, Provider, Standing},
+    provider::{Coming, Provider},
     stage::Stage,
 };
 use crate::{
@@ -42,6 +43,7 @@ impl Provider {
             return;
         }
         charge.taken_back = left;
+        charge.turned = true;
         let amount = Money::new(left, charge.amount.currency());
         stage.note(format_args!("{}: {amount} of {} is taken back", self.name, charge.reference));
         self.tell_reversal(number, amount, ReversalState::TakenBack, stage);

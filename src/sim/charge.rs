@@ -1,0 +1,119 @@
+//! One charge in a provider's books.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+
+use super::provider::AttemptId;
+use crate::{
+    domain::{
+        ids::{Id, kind},
+        money::Money,
+        payment::{
+            decline::{Decline, DeclineClass},
+            method::StoredMethod,
+        },
+    },
+    gateway::{Outcome, Paid},
+};
+
+/// How a charge stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Standing {
+    Captured,
+    Declined(Box<Decline>),
+    /// The answer is still to come.
+    Pending,
+    /// Its payer must confirm.
+    Waiting,
+    /// It was ended before any money came of it.
+    Ended,
+}
+
+/// One charge.
+#[derive(Debug, Clone)]
+pub(super) struct Charge {
+    /// The account that it was made through.
+    pub(super) account: &'static str,
+    pub(super) attempt: AttemptId,
+    pub(super) invoice: Id<kind::Invoice>,
+    pub(super) reference: String,
+    pub(super) amount: Money,
+    pub(super) standing: Standing,
+    pub(super) given_back: i64,
+    /// What the payer's bank has taken back.
+    pub(super) taken_back: i64,
+    pub(super) made_at: DateTime<Utc>,
+    /// When it took the money, if it did.
+    pub(super) taken_at: Option<DateTime<Utc>>,
+    /// Whether it had been refused before, or been taken back since: then nobody is to blame who ordered another.
+    pub(super) turned: bool,
+    /// Nobody learns how it stands before this.
+    pub(super) silent_until: DateTime<Utc>,
+    /// Look-ups do not see it before this.
+    pub(super) seen_from: DateTime<Utc>,
+    /// Whether its payer chose a card on our page, and the card, if it is to be kept.
+    pub(super) on_page: bool,
+    pub(super) method: Option<StoredMethod>,
+}
+
+impl Charge {
+    /// What is left of it, in minor units.
+    pub(super) fn left(&self) -> i64 {
+        self.amount.minor() - self.given_back - self.taken_back
+    }
+
+    /// It comes to stand like this at `now`.
+    pub(super) fn come_to(&mut self, standing: Standing, now: DateTime<Utc>) {
+        self.turned |= matches!(self.standing, Standing::Declined(_));
+        if standing == Standing::Captured {
+            self.taken_at = Some(now);
+        }
+        self.standing = standing;
+    }
+
+    /// What a gateway tells of it.
+    pub(super) fn outcome(&self) -> Outcome {
+        let reference = self.reference.clone();
+        match &self.standing {
+            Standing::Captured => Outcome::Paid(self.paid()),
+            Standing::Declined(decline) => {
+                Outcome::Declined { reference: Some(reference), decline: (**decline).clone() }
+            }
+            Standing::Pending => Outcome::Pending { reference },
+            Standing::Waiting => Outcome::ActionRequired {
+                url: Some(format!("https://bank.example/{reference}")),
+                reference,
+            },
+            Standing::Ended => Outcome::Declined {
+                reference: Some(reference),
+                decline: Decline::of(DeclineClass::Generic),
+            },
+        }
+    }
+
+    /// What a gateway tells of the money that it took.
+    pub(super) fn paid(&self) -> Paid {
+        Paid {
+            network_transaction: Some(format!("nt_{}", self.reference)),
+            method: self.method.clone().map(Box::new),
+            ..Paid::bare(self.reference.clone(), self.amount)
+        }
+    }
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Captured => f.write_str("captured"),
+            Self::Declined(decline) => {
+                let code = decline.response_code.as_deref().unwrap_or("?");
+                let advice = decline.network_advice.as_deref().unwrap_or("no advice");
+                write!(f, "declined {code}, {advice}")
+            }
+            Self::Pending => f.write_str("pending"),
+            Self::Waiting => f.write_str("waits for its payer"),
+            Self::Ended => f.write_str("ended"),
+        }
+    }
+}
