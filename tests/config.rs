@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
-use rondo::config::{Config, Overrides, Severity, SmtpTls, Sources, check, load_from};
+use rondo::config::{Config, Loaded, Overrides, Severity, SmtpTls, Sources, check, load_from};
 use secrecy::ExposeSecret;
 
 /// 32 bytes, in base64.
@@ -35,8 +35,8 @@ impl Room {
     }
 }
 
-fn load(toml: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Config {
-    load_from(Room::with(toml).sources(environment, flags)).unwrap().config
+fn load(toml: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Loaded {
+    load_from(Room::with(toml).sources(environment, flags)).unwrap()
 }
 
 /// What the operator reads, with the file's folder left out.
@@ -58,7 +58,7 @@ fn without_any_source_the_defaults_stand() {
 fn a_flag_beats_the_environment_which_beats_the_file() {
     let file = "listen = '127.0.0.1:1'\n[engine]\nlease_seconds = 41\ntick_seconds = 1\n";
     let environment = [("RONDO_LISTEN", "127.0.0.1:2"), ("RONDO_ENGINE__LEASE_SECONDS", "42")];
-    let config = load(file, &environment, &[("listen", "127.0.0.1:3")]);
+    let config = load(file, &environment, &[("listen", "127.0.0.1:3")]).config;
     assert_eq!(config.listen.port(), 3);
     assert_eq!(config.engine.lease_seconds, 42);
     assert_eq!(config.engine.tick_seconds, 1);
@@ -89,7 +89,8 @@ fn the_environment_alone_can_set_everything() {
             ("RONDO_TEST_PG", "postgres://localhost/test"),
         ],
         &[],
-    );
+    )
+    .config;
     assert!(config.reflection);
     assert_eq!(config.tls.unwrap().cert, Path::new("cert.pem"));
     assert_eq!(config.smtp.tls, SmtpTls::Implicit);
@@ -167,13 +168,34 @@ fn a_refusal_names_the_source_the_key_and_what_would_be_right() {
             &[],
             "rondo.toml:1: `gateways.main` needs `secret_key`",
         ),
-        ("secret_key = 'hidden", &[], &[], "rondo.toml:1: this is no TOML: invalid"),
+        (
+            "secret_key = hidden",
+            &[],
+            &[],
+            "rondo.toml:1: this is no TOML: invalid string, expected",
+        ),
     ] {
         let refusal = refusal(toml, environment, flags);
         assert!(refusal.starts_with(told), "\n told: {refusal}\nwanted: {told}");
         for secret in ["12345678", "hidden"] {
             assert!(!refusal.contains(secret), "{refusal}");
         }
+    }
+}
+
+#[test]
+fn a_text_that_does_not_end_is_told_where_it_begins() {
+    for (toml, line, quotes) in [
+        ("log.filter = \"info\"\nsecret_key = \"hidden\nlisten = \"127.0.0.1:1\"", 2, "\""),
+        ("secret_key = 'hidden", 1, "'"),
+        ("secrets = [\n'whsec_1',\n'hidden\n]", 3, "'"),
+        ("reflection = true\nsecret_key = \"\"\"\nhidden\n\nlisten = 1\n", 2, "\"\"\""),
+        ("secret_key = '''\nhidden\nlisten = 'x'\n", 1, "'''"),
+    ] {
+        let told = format!(
+            "rondo.toml:{line}: this is no TOML: the text that begins here needs a closing {quotes}"
+        );
+        assert_eq!(refusal(toml, &[], &[]), told);
     }
 }
 
@@ -214,7 +236,9 @@ fn a_number_out_of_its_range_and_a_switch_that_is_none_are_refused() {
 #[test]
 fn a_named_file_must_be_there() {
     let sources = Sources { file: Some("absent.toml".into()), ..Sources::default() };
-    assert_eq!(load_from(sources).unwrap_err().to_string(), "absent.toml: cannot be read");
+    let told = "absent.toml: cannot be read: correct --config or RONDO_CONFIG, or let `rondo init \
+                --config absent.toml` write it";
+    assert_eq!(load_from(sources).unwrap_err().to_string(), told);
 }
 
 const SOUND: &str = "
@@ -294,11 +318,31 @@ fn check_config_says_what_is_wrong_and_where() {
 }
 
 #[test]
+fn what_is_wrong_is_told_in_the_order_in_which_the_sources_are_read() {
+    let file = "[engine]\nbatch = 0\n[smtp]\ntls = 'none'\nhost = 'relay.example'\n\
+                [log]\nfilter = 'rondo=loud'\n";
+    let found = check(&load(file, &[("RONDO_SECRET_KEY", "short")], &[("listen", "0.0.0.0:1")]));
+    let keys: Vec<_> = found.iter().map(|finding| &*finding.key).collect();
+    let in_the_file = ["engine.batch", "smtp.from", "smtp.tls", "log.filter"];
+    assert_eq!(keys[..4], in_the_file, "the line of a table stands for what is missing in it");
+    assert_eq!(keys[4..], ["secret_key", "listen", "public_url", "gateways"]);
+}
+
+#[test]
+fn a_refusal_counts_what_else_is_wrong_of_whatever_kind() {
+    let file = "[engine]\nbatch = 0\ncolour = 'blue'\n[rate_limit]\nburst = 'big'\n";
+    let told = refusal(file, &[("RONDO_SECRET_KEY", SECRET)], &[]);
+    let first = "rondo.toml:2: `engine.batch` must be at least 1";
+    assert_eq!(told, format!("{first} (and 2 more: `rondo check-config` shows all)"));
+}
+
+#[test]
 fn check_config_looks_into_the_files_that_are_named() {
     let findings = |toml: &str| {
+        let found = check(&load(toml, &[], &[]));
         let shown =
-            check(&load(toml, &[], &[])).iter().map(ToString::to_string).collect::<Vec<_>>();
-        shown.join("\n")
+            found.iter().map(|one| format!("{}: `{}` {}", one.severity, one.key, one.message));
+        shown.collect::<Vec<_>>().join("\n")
     };
     let absent = findings(
         "secret_key_file = '/absent/rondo.key'\n[tls]\ncert = '/absent/c'\nkey = '/absent/k'",
@@ -354,7 +398,8 @@ fn no_secret_is_printed_with_the_configuration() {
         SOUND,
         &[],
         &[("smtp.password", "hidden-1"), ("database_url", "postgres://rondo:hidden-2@db/rondo")],
-    );
+    )
+    .config;
     let printed = format!("{config:?} {}", serde_json::to_string(&config).unwrap());
     for secret in ["hidden-1", "hidden-2", "sk_live_1", "whsec_1", SECRET] {
         assert!(!printed.contains(secret), "{secret} in {printed}");
@@ -424,8 +469,8 @@ fn structs(text: &str) -> BTreeMap<String, Vec<Field>> {
 
 fn document(structs: &BTreeMap<String, Vec<Field>>) -> String {
     let mut defaults = serde_json::to_value(Config::default()).unwrap();
-    let account =
-        &load(&SOUND.replace("webhook_secrets = ['whsec_1']", ""), &[], &[]).gateways["main"];
+    let bare = load(&SOUND.replace("webhook_secrets = ['whsec_1']", ""), &[], &[]).config;
+    let account = &bare.gateways["main"];
     defaults["gateways"] = serde_json::json!({ NAME: {
         "kind": "required",
         "secret_key": "required",

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{output::say, settings::Settings};
 use crate::{
     app::whole_reason,
-    config::{self, ConfigError, Finding, Loaded, Origin, Origins, Overrides, Severity, Unread},
+    config::{self, ConfigError, Finding, Origin, Overrides, Severity},
 };
 
 /// Says what is wrong with the configuration, and where.
@@ -31,9 +31,15 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let remarks = match args.settings.load_with(Overrides::default()) {
-        Ok(loaded) => findings(&loaded.origins, config::check(&loaded.config)).collect(),
-        Err(error) => unread(&error),
+    let remarks: Vec<_> = match args.settings.load_with(Overrides::default()) {
+        Ok(loaded) => config::check(&loaded).iter().map(on_a_setting).collect(),
+        Err(ConfigError::Settings { findings }) => findings.iter().map(on_a_setting).collect(),
+        Err(ref error @ ConfigError::Unreadable { ref path, .. }) => {
+            vec![on_the_file(error, &path.display().to_string(), &whole_reason(error))]
+        }
+        Err(ref error @ ConfigError::Syntax { ref path, line, ref problem }) => {
+            vec![on_the_file(error, &format!("{}:{line}", path.display()), problem)]
+        }
     };
     let is_refused = remarks.iter().any(|remark| remark.severity == Severity::Error);
     if args.json {
@@ -75,46 +81,14 @@ impl Remark {
     }
 }
 
-fn findings(origins: &Origins, findings: Vec<Finding>) -> impl Iterator<Item = Remark> {
-    findings.into_iter().map(|finding| {
-        let origin = origins.of(&finding.key);
-        let text = finding.at(&origin);
-        let Finding { severity, key, message } = finding;
-        Remark::new(severity, text, Some(&key), place(&origin).as_deref(), &message)
-    })
+fn on_a_setting(finding: &Finding) -> Remark {
+    let Finding { severity, origin, key, message } = finding;
+    // A file and its line, a variable or a flag; nowhere for a default.
+    let place = (*origin != Origin::Default).then(|| origin.to_string());
+    Remark::new(*severity, finding.to_string(), Some(key), place.as_deref(), message)
 }
 
-fn unread(error: &ConfigError) -> Vec<Remark> {
-    let text = whole_reason(error);
-    let (place, message) = match error {
-        ConfigError::Unreadable { path, .. } => (path.display().to_string(), text.clone()),
-        ConfigError::Syntax { path, line, problem } => {
-            (format!("{}:{line}", path.display()), problem.clone())
-        }
-        ConfigError::Settings { unread, rest } => return settings(unread, rest.as_deref()),
-    };
-    vec![Remark::new(Severity::Error, text, None, Some(&place), &message)]
-}
-
-/// All that cannot be read, and what is wrong with the rest.
-fn settings(unread: &[Unread], rest: Option<&Loaded>) -> Vec<Remark> {
-    let told = unread.iter().map(|setting| {
-        let Unread { origin, key, problem } = setting;
-        Remark::new(
-            Severity::Error,
-            setting.to_string(),
-            Some(key),
-            place(origin).as_deref(),
-            problem,
-        )
-    });
-    let rest = rest
-        .into_iter()
-        .flat_map(|rest| findings(&rest.origins, config::check_rest(&rest.config, unread)));
-    told.chain(rest).collect()
-}
-
-/// Where to look: a file and its line, a variable or a flag; nowhere for a default.
-fn place(origin: &Origin) -> Option<String> {
-    (*origin != Origin::Default).then(|| origin.to_string())
+/// What keeps the file from being looked into.
+fn on_the_file(error: &ConfigError, place: &str, message: &str) -> Remark {
+    Remark::new(Severity::Error, whole_reason(error), None, Some(place), message)
 }

@@ -103,6 +103,7 @@ struct Revoke {
     settings: Settings,
 
     /// The key's id, as `rondo keys list` shows it.
+    #[arg(value_parser = key_id)]
     id: Id<kind::ApiKey>,
 
     /// Print JSON.
@@ -137,6 +138,10 @@ fn called(name: &str) -> Result<String, &'static str> {
     is_short.then(|| name.to_owned()).ok_or("must have 1 to 200 characters")
 }
 
+fn key_id(text: &str) -> Result<Id<kind::ApiKey>, String> {
+    text.parse().map_err(|error| format!("{error}, as `rondo keys list` shows it"))
+}
+
 /// Keys that a list shows.
 const SHOWN: usize = 1_000;
 
@@ -156,6 +161,7 @@ async fn list(args: List) -> anyhow::Result<ExitCode> {
     let mut repo = store.snapshot().await?;
     settings::refuse_unknown(repo.as_mut(), args.merchant).await?;
     let keys = repo.api_keys(args.merchant, page).await?;
+    let merchants = settings::merchants(repo.as_mut()).await?;
     drop(repo);
     store.close().await;
     let now = SystemClock.now();
@@ -178,7 +184,9 @@ async fn list(args: List) -> anyhow::Result<ExitCode> {
     }
     show_table(&shown)?;
     if args.merchant.is_none() {
-        eprintln!("These are the administrators' keys; --merchant ID lists a merchant's.");
+        eprintln!(
+            "These are the administrators' keys; --merchant ID lists a merchant's ({merchants})."
+        );
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -190,7 +198,10 @@ async fn create(args: Create) -> anyhow::Result<ExitCode> {
             "an administrator's key takes no --merchant: leave it out, or choose --role merchant"
         ),
         (Role::Merchant | Role::ReadOnly, None) => {
-            bail!("a key with this role needs --merchant mer_…: whose is it?")
+            bail!(
+                "a key with this role needs --merchant mer_…: whose is it? `rondo keys list` names \
+                 the merchants"
+            )
         }
         (Role::Admin, None) | (Role::Merchant | Role::ReadOnly, Some(_)) => {}
     }
@@ -200,6 +211,7 @@ async fn create(args: Create) -> anyhow::Result<ExitCode> {
     let expires_at = args.expires_in_days.map(|days| now + TimeDelta::days(days));
     let new = NewApiKey { name: args.name, role, merchant: args.merchant, expires_at };
     let mut repo = store.begin().await?;
+    settings::refuse_unknown(repo.as_mut(), args.merchant).await?;
     let (key, secret) = api_keys::create_api_key(repo.as_mut(), &system_mint(), now, new).await?;
     repo.commit().await?;
     store.close().await;
@@ -219,7 +231,11 @@ async fn revoke(args: Revoke) -> anyhow::Result<ExitCode> {
     let mut repo = store.begin().await?;
     let known = repo.api_key(args.id).await?;
     let known = known.with_context(|| {
-        format!("there is no {}; `rondo keys list` shows those there are", args.id)
+        format!(
+            "there is no {}; `rondo keys list` shows the administrators' keys, and with --merchant \
+             a merchant's",
+            args.id
+        )
     })?;
     let now = SystemClock.now();
     api_keys::revoke_api_key(repo.as_mut(), now, known.merchant, known.id, None).await?;

@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{ArgGroup, Args as ClapArgs, Subcommand};
 
 use super::{output::say, settings};
@@ -76,7 +76,7 @@ struct Preview {
 /// Runs the command.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Command::Preview(preview) = args.command;
-    let words = preview.words.as_deref().map(words::read_merchant).transpose()?;
+    let words = preview.words.as_deref().map(own_words).transpose()?;
     let words = words.unwrap_or_default();
     match (preview.kind, preview.out) {
         (Some(kind), _) => {
@@ -88,6 +88,18 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         (None, None) => unreachable!("the parser wants a kind, or a folder for all"),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn own_words(folder: &Path) -> anyhow::Result<Overrides> {
+    if !folder.is_dir() {
+        bail!(
+            "there is no folder {}: --words names a merchant's, with a folder for each language in \
+             it ({})",
+            folder.display(),
+            languages()
+        );
+    }
+    Ok(words::read_merchant(folder)?)
 }
 
 fn write_all(folder: &Path, words: &Overrides) -> anyhow::Result<()> {
@@ -120,8 +132,9 @@ fn kinds() -> impl clap::builder::TypedValueParser<Value = MessageKind> {
 }
 
 fn locale(tag: &str) -> Result<Conventions, String> {
-    Conventions::from_tag(tag).ok_or_else(|| {
-        let known: Vec<_> = Locale::ALL.iter().map(|locale| locale.tag()).collect();
-        format!("mails are written in {}", known.join(", "))
-    })
+    Conventions::from_tag(tag).ok_or_else(|| format!("mails are written in {}", languages()))
+}
+
+fn languages() -> String {
+    Locale::ALL.map(Locale::tag).join(", ")
 }

@@ -57,6 +57,8 @@ const USAGE: u8 = 2;
                   rondo init && rondo serve             a server in this folder\n  \
                   rondo check-config                    what is wrong, and where\n  \
                   rondo stuck                           what waits for a person\n\n\
+                  Every setting has a variable, RONDO_DATABASE_URL for one: docs/configuration.md \
+                  lists all.\n\
                   Exit codes: 0 done; 1 refused or failed; 2 the command line is wrong.",
     arg_required_else_help = true,
     disable_help_subcommand = true

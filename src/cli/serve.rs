@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     app::whole_reason,
-    config::{Config, Loaded, Overrides},
+    config::{Config, Overrides},
     store::{Access, Store},
 };
 
@@ -39,30 +39,32 @@ pub struct Args {
     settings: Settings,
 
     /// The address and port; without TLS a loopback address. Port 0 takes a free one.
+    /// Environment: `RONDO_LISTEN`.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
 
-    /// How members reach this server, for the links in mails.
+    /// How members reach this server, for the links in mails. Environment: `RONDO_PUBLIC_URL`.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
 
-    /// The PEM file of the certificate chain to serve.
+    /// The PEM file of the certificate chain to serve. Environment: `RONDO_TLS__CERT`.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
 
-    /// The PEM file of its private key.
+    /// The PEM file of its private key. Environment: `RONDO_TLS__KEY`.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
 
-    /// How a log line looks: text or json.
+    /// How a log line looks: text or json. Environment: `RONDO_LOG__FORMAT`.
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
 
-    /// Which lines are logged, for example `info,rondo::engine=debug`.
+    /// Which lines are logged, for example `info,rondo::engine=debug`. Environment:
+    /// `RONDO_LOG__FILTER`.
     #[arg(long, value_name = "FILTER")]
     log_filter: Option<String>,
 
-    /// Answer gRPC reflection, for grpcurl and its like.
+    /// Answer gRPC reflection, for grpcurl and its like. Environment: `RONDO_REFLECTION`.
     #[arg(long)]
     reflection: bool,
 }
@@ -88,10 +90,10 @@ impl Args {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let loaded = args.settings.load_with(args.flags())?;
     let warnings = settings::refuse_errors(&loaded)?;
-    let Loaded { config, origins } = loaded;
+    let config = loaded.config;
     telemetry::log_to_stderr(&config.log)?;
     for warning in warnings {
-        tracing::warn!("{}", warning.at(&origins.of(&warning.key)));
+        tracing::warn!("{warning}");
     }
     let metrics = telemetry::count()?;
     figures::declare(&config);

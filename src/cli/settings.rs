@@ -10,12 +10,16 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use crate::{
-    config::{self, Config, Finding, Loaded, Overrides, Severity},
-    store::{self, Access, Durability, MerchantId, OpenOptions, Repository, Store, StoreError},
+    config::{self, Config, ConfigError, Finding, Loaded, Overrides},
+    store::{
+        self, Access, Durability, MerchantId, OpenOptions, Page, Repository, Store, StoreError,
+    },
 };
 
 /// After this long, whoever waits for the database is told so.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// So many merchants are named to whoever has to choose one.
+const MERCHANTS_NAMED: usize = 10;
 
 /// Where the configuration comes from, and the database.
 #[derive(Debug, Clone, Args)]
@@ -24,14 +28,15 @@ pub struct Settings {
     #[arg(long, value_name = "FILE", env = "RONDO_CONFIG")]
     config: Option<PathBuf>,
 
-    /// The database: `sqlite:FILE`, or `postgres://USER:PASSWORD@HOST/NAME`.
+    /// The database: `sqlite:FILE`, or `postgres://USER:PASSWORD@HOST/NAME`. Environment:
+    /// `RONDO_DATABASE_URL`.
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
 }
 
 impl Settings {
     /// Reads the configuration, with `flags` besides those that every command has.
-    pub fn load_with(&self, flags: Overrides) -> Result<Loaded, config::ConfigError> {
+    pub fn load_with(&self, flags: Overrides) -> Result<Loaded, ConfigError> {
         let flags = flags.set("database_url", self.database_url.clone());
         config::load(self.config.as_deref(), flags)
     }
@@ -43,18 +48,12 @@ impl Settings {
 }
 
 /// Refuses a configuration with errors; hands back what may be worth a warning.
-pub fn refuse_errors(loaded: &Loaded) -> anyhow::Result<Vec<Finding>> {
-    let (errors, warnings): (Vec<_>, Vec<_>) = config::check(&loaded.config)
-        .into_iter()
-        .partition(|finding| finding.severity == Severity::Error);
-    let told = |finding: &Finding| finding.at(&loaded.origins.of(&finding.key));
-    match &errors[..] {
-        [] => Ok(warnings),
-        [only] => bail!("{}", told(only)),
-        [first, rest @ ..] => {
-            bail!("{} (and {} more: `rondo check-config` lists them)", told(first), rest.len())
-        }
+pub fn refuse_errors(loaded: &Loaded) -> Result<Vec<Finding>, ConfigError> {
+    let findings = config::check(loaded);
+    if findings.iter().any(Finding::is_error) {
+        return Err(ConfigError::Settings { findings });
     }
+    Ok(findings)
 }
 
 /// Opens the configured database, which may still have to be migrated. One that would lose what was
@@ -170,12 +169,28 @@ pub async fn refuse_unknown(
     if let Some(merchant) = merchant
         && repo.merchant(merchant).await?.is_none()
     {
+        let known = merchants(repo).await?;
         bail!(
-            "there is no merchant {merchant} in this database: correct the id, or name the right \
-             database with --database-url"
+            "there is no merchant {merchant} in this database: correct the id ({known}), or name \
+             the right database with --database-url"
         );
     }
     Ok(())
+}
+
+/// Which merchants there are, for whoever has to name one.
+pub async fn merchants(repo: &mut dyn Repository) -> anyhow::Result<String> {
+    let page = Page { after: None, limit: MERCHANTS_NAMED + 1 };
+    let known = repo.merchants(page).await?;
+    let named = known.iter().take(MERCHANTS_NAMED);
+    let mut told: Vec<_> = named.map(|one| format!("{} {}", one.id, one.name)).collect();
+    if known.is_empty() {
+        return Ok("there is none yet: `CreateMerchant` makes one".to_owned());
+    }
+    if known.len() > MERCHANTS_NAMED {
+        told.push("and others, which `ListMerchants` tells".to_owned());
+    }
+    Ok(format!("there are {}", told.join(", ")))
 }
 
 /// Whether there is just no database yet.

@@ -9,7 +9,7 @@ use axum::http::Uri;
 use secrecy::ExposeSecret;
 use tracing_subscriber::EnvFilter;
 
-use super::{Config, Engine, Origin, Smtp, SmtpTls, Unread};
+use super::{Config, Engine, Loaded, Origin, Origins, Smtp, SmtpTls};
 use crate::{
     gateway::{AccountConfig, GatewayKind, stripe},
     mail,
@@ -21,6 +21,8 @@ use crate::{
 pub struct Finding {
     /// Whether Rondo can start.
     pub severity: Severity,
+    /// Who set it, or what is around it: there the operator must look.
+    pub origin: Origin,
     /// The key, with dots.
     pub key: String,
     /// What is wrong and what would be right; never the value of a secret.
@@ -28,13 +30,9 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// What is wrong, and where, if somebody set it.
-    pub fn at(&self, origin: &Origin) -> String {
-        let Self { key, message, .. } = self;
-        match origin {
-            Origin::Default => format!("`{key}` {message}"),
-            origin => format!("{origin}: `{key}` {message}"),
-        }
+    /// Whether Rondo refuses to start for it.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
     }
 }
 
@@ -49,7 +47,11 @@ pub enum Severity {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: `{}` {}", self.severity, self.key, self.message)
+        let Self { origin, key, message, .. } = self;
+        match origin {
+            Origin::Default => write!(f, "`{key}` {message}"),
+            origin => write!(f, "{origin}: `{key}` {message}"),
+        }
     }
 }
 
@@ -62,9 +64,11 @@ impl fmt::Display for Severity {
     }
 }
 
-/// Everything that is wrong, in the order of the schema. Empty: nothing to say.
-pub fn check(config: &Config) -> Vec<Finding> {
-    let mut findings = Findings(Vec::new());
+/// Everything that is wrong: the file line by line, then the environment, flags, and what nobody set.
+/// Empty: nothing to say.
+pub fn check(loaded: &Loaded) -> Vec<Finding> {
+    let Loaded { config, origins } = loaded;
+    let mut findings = Findings { origins, all: Vec::new() };
     database(config, &mut findings);
     server(config, &mut findings);
     secret_key(config, &mut findings);
@@ -79,15 +83,33 @@ pub fn check(config: &Config) -> Vec<Finding> {
     findings.positive("rate_limit.calls_per_second", limits.calls_per_second);
     findings.positive("rate_limit.burst", limits.burst);
     findings.positive("rate_limit.pages_per_minute", limits.pages_per_minute);
-    findings.0
+    in_order(findings.all)
 }
 
-/// What else is wrong where some settings could not be read: findings that would only repeat what was
-/// told, or that rest on a value nobody knows, are left out.
-pub fn check_rest(config: &Config, unread: &[Unread]) -> Vec<Finding> {
-    let mut findings = check(config);
+/// Everything that is wrong where some settings are `unread`. Of the rest, findings that would only
+/// repeat what was told, or that rest on a value nobody knows, are left out.
+pub(super) fn check_with(unread: Vec<Finding>, rest: Option<&Loaded>) -> Vec<Finding> {
+    let mut findings = rest.map(check).unwrap_or_default();
     findings.retain(|finding| !unread.iter().any(|unread| rests_on(&finding.key, &unread.key)));
+    in_order([unread, findings].concat())
+}
+
+/// As an operator reads the sources, from the top of the file.
+fn in_order(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.sort_by(|one, other| one.origin.cmp(&other.origin));
     findings
+}
+
+/// The first error, and how many more there are.
+pub(super) fn shortly(findings: &[Finding]) -> String {
+    let mut errors = findings.iter().filter(|finding| finding.is_error());
+    match (errors.next(), errors.count()) {
+        (None, _) => "the settings cannot be read".to_owned(),
+        (Some(only), 0) => only.to_string(),
+        (Some(first), more) => {
+            format!("{first} (and {more} more: `rondo check-config` shows all)")
+        }
+    }
 }
 
 /// Whether a finding about `key` may come from `unread` alone: the same, around it or within it, or
@@ -128,17 +150,23 @@ const LONGEST_CALL: u32 = 600;
 /// The shortest that claimed work may stay claimed, in seconds, however quick the calls are.
 const SHORTEST_LEASE: u32 = 1 + Engine::LEASE_BEYOND_CALL;
 
-struct Findings(Vec<Finding>);
+struct Findings<'a> {
+    origins: &'a Origins,
+    all: Vec<Finding>,
+}
 
-impl Findings {
+impl Findings<'_> {
     fn error(&mut self, key: &str, message: impl Into<String>) {
-        let (key, message) = (key.to_owned(), message.into());
-        self.0.push(Finding { severity: Severity::Error, key, message });
+        self.add(Severity::Error, key, message.into());
     }
 
     fn warning(&mut self, key: &str, message: impl Into<String>) {
-        let (key, message) = (key.to_owned(), message.into());
-        self.0.push(Finding { severity: Severity::Warning, key, message });
+        self.add(Severity::Warning, key, message.into());
+    }
+
+    fn add(&mut self, severity: Severity, key: &str, message: String) {
+        let (origin, key) = (self.origins.of(key), key.to_owned());
+        self.all.push(Finding { severity, origin, key, message });
     }
 
     fn positive(&mut self, key: &str, value: u32) {

@@ -2,7 +2,10 @@
 //!
 //! What cannot be read is told by [`super::unread`].
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use figment::{
     Figment, Metadata, Profile, Provider,
@@ -13,8 +16,9 @@ use thiserror::Error;
 
 use super::{
     Config,
+    check::{self, Finding},
     origin::{Lines, Origins, PREFIX},
-    unread::{self, Unread},
+    unread,
 };
 
 /// The file that is read when none is named.
@@ -67,12 +71,9 @@ pub fn load_from(sources: Sources) -> Result<Loaded, ConfigError> {
         |settings: &[(String, String)]| settings.iter().map(|(key, _)| key.clone()).collect();
     let origins = Origins::new(lines, keys(&environment.0), keys(&flags.0));
     let (config, unread) = unread::read(&figment.merge(environment).merge(flags), &origins);
-    match config {
-        Some(config) if unread.is_empty() => Ok(Loaded { config, origins }),
-        config => {
-            let rest = config.map(|config| Box::new(Loaded { config, origins }));
-            Err(ConfigError::Settings { unread, rest })
-        }
+    match config.map(|config| Loaded { config, origins }) {
+        Some(loaded) if unread.is_empty() => Ok(loaded),
+        rest => Err(ConfigError::Settings { findings: check::check_with(unread, rest.as_ref()) }),
     }
 }
 
@@ -104,13 +105,13 @@ impl Overrides {
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// The file is missing or closed to us.
-    #[error("{}: cannot be read", path.display())]
+    #[error("{}: cannot be read: {}", path.display(), remedy(path, source))]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// Why.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The file is no TOML.
     #[error("{}:{line}: this is no TOML: {problem}", path.display())]
@@ -122,14 +123,23 @@ pub enum ConfigError {
         /// What is wrong, without the text of the line.
         problem: String,
     },
-    /// Settings are not known, or not of their kind.
-    #[error("{}", unread::shortly(unread))]
+    /// Settings are not known, not of their kind, or cannot work.
+    #[error("{}", check::shortly(findings))]
     Settings {
-        /// All of them, in the order of the file.
-        unread: Vec<Unread>,
-        /// The configuration without them, to look for more that is wrong; never to be served.
-        rest: Option<Box<Loaded>>,
+        /// Everything that is wrong, warnings too, in the order of the file.
+        findings: Vec<Finding>,
     },
+}
+
+/// What makes the file one that can be read.
+fn remedy(path: &Path, source: &io::Error) -> String {
+    match source.kind() {
+        io::ErrorKind::NotFound => format!(
+            "correct --config or RONDO_CONFIG, or let `rondo init --config {}` write it",
+            path.display()
+        ),
+        _ => "it must be a text file, and open to you".to_owned(),
+    }
 }
 
 /// Dotted keys and their texts.

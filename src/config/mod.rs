@@ -13,11 +13,10 @@ mod origin;
 mod schema;
 mod unread;
 
-pub use check::{Finding, Severity, check, check_rest};
+pub use check::{Finding, Severity, check};
 pub use load::{ConfigError, Loaded, Overrides, Sources, load, load_from};
 pub use origin::{Origin, Origins};
 pub use schema::{
     Config, DatabaseUrl, Engine, Log, LogFormat, RateLimit, SecretKeyError, Smtp, SmtpTls, Tls,
     WebhookReach,
 };
-pub use unread::Unread;

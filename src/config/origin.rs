@@ -126,11 +126,25 @@ impl Lines {
     }
 }
 
+/// What the parser says of a text that does not end, and the quotes around such a text.
+const ENDLESS: [(&str, &str); 4] = [
+    ("invalid basic string", "\""),
+    ("invalid literal string", "'"),
+    ("invalid multiline basic string", "\"\"\""),
+    ("invalid multiline literal string", "'''"),
+];
+
 /// What is wrong, without the text of the line, which may be a secret.
 fn complaint(text: &str, error: &TomlError) -> (usize, String) {
-    let line = error.span().map_or(1, |span| line_of(text, span.start));
+    let at = error.span().map_or(0, |span| span.start);
+    if let Some((_, quotes)) = ENDLESS.iter().find(|(told, _)| *told == error.message()) {
+        // The parser gives up where the line ends, or the file; the mistake is where the text begins.
+        let begins = text.get(..at).and_then(|before| before.rfind(quotes)).unwrap_or(at);
+        let problem = format!("the text that begins here needs a closing {quotes}");
+        return (line_of(text, begins), problem);
+    }
     let told: Vec<_> = error.message().lines().map(str::trim).collect();
-    (line, told.join(", "))
+    (line_of(text, at), told.join(", "))
 }
 
 fn line_of(text: &str, at: usize) -> usize {

@@ -4,7 +4,7 @@
 //! Every complaint names the source, the key and what would be right. It never repeats the value,
 //! which may be a secret.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
 use figment::{
     Figment, Metadata, Profile, Provider,
@@ -13,9 +13,10 @@ use figment::{
 };
 
 use super::{
-    Config, check,
+    Config,
+    check::{self, Finding, Severity},
     load::put,
-    origin::{Origin, Origins},
+    origin::Origins,
 };
 
 /// More complaints than anybody reads; the reading ends there.
@@ -23,38 +24,9 @@ const MOST: usize = 1_000;
 /// A key goes, is made up, and is made up of a word that is known; a fourth way there is not.
 const MENDED_MOST: u8 = 3;
 
-/// A setting that is not known, or not of its kind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unread {
-    /// Who said it.
-    pub origin: Origin,
-    /// The key, with dots.
-    pub key: String,
-    /// What would be right.
-    pub problem: String,
-}
-
-impl fmt::Display for Unread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { origin, key, problem } = self;
-        write!(f, "{origin}: `{key}` {problem}")
-    }
-}
-
-/// The first of them, and how many more there are.
-pub(super) fn shortly(unread: &[Unread]) -> String {
-    match unread {
-        [] => "the settings cannot be read".to_owned(),
-        [only] => only.to_string(),
-        [first, rest @ ..] => {
-            format!("{first} (and {} more: `rondo check-config` lists them)", rest.len())
-        }
-    }
-}
-
 /// Reads the settings. What cannot be read is told, taken out, and the rest is read again; the
 /// configuration is then that of the rest. `None`: not even the rest can be read.
-pub(super) fn read(sources: &Figment, origins: &Origins) -> (Option<Config>, Vec<Unread>) {
+pub(super) fn read(sources: &Figment, origins: &Origins) -> (Option<Config>, Vec<Finding>) {
     let mut tree = match Provider::data(sources) {
         Ok(mut profiles) => profiles.remove(&Profile::Default).unwrap_or_default(),
         Err(error) => return (None, vec![explain(&error, origins)]),
@@ -81,7 +53,6 @@ pub(super) fn read(sources: &Figment, origins: &Origins) -> (Option<Config>, Vec
             }
         }
     }
-    unread.sort_by(|one, other| one.origin.cmp(&other.origin));
     (read, unread)
 }
 
@@ -129,10 +100,10 @@ fn take(tree: &mut Dict, path: &[&str]) {
     }
 }
 
-fn explain(error: &figment::Error, origins: &Origins) -> Unread {
-    let key = error.path.join(".");
+fn explain(error: &figment::Error, origins: &Origins) -> Finding {
+    let mut key = error.path.join(".");
     let origin = origins.of(&key);
-    let problem = match &error.kind {
+    let message = match &error.kind {
         Kind::Message(told) => {
             plainly(&key, told).unwrap_or_else(|| format!("is not valid: {told}"))
         }
@@ -153,9 +124,10 @@ fn explain(error: &figment::Error, origins: &Origins) -> Unread {
             format!("is not a setting here; known are {}", listed(known))
         }
         Kind::MissingField(name) => {
-            let problem = format!("needs `{name}`");
-            let key = if key.is_empty() { name.to_string() } else { key };
-            return Unread { origin, key, problem };
+            if key.is_empty() {
+                key = name.to_string();
+            }
+            format!("needs `{name}`")
         }
         Kind::DuplicateField(name) => format!("sets `{name}` twice"),
         Kind::ISizeOutOfRange(_) | Kind::USizeOutOfRange(_) => "is out of range".to_owned(),
@@ -163,7 +135,7 @@ fn explain(error: &figment::Error, origins: &Origins) -> Unread {
             format!("cannot be {}", kind_of(found))
         }
     };
-    Unread { origin, key, problem }
+    Finding { severity: Severity::Error, origin, key, message }
 }
 
 /// What stands where something else should: its kind, never the value.

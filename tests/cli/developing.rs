@@ -63,9 +63,30 @@ async fn from_an_empty_folder_to_a_paid_invoice_and_its_receipt_in_the_catcher()
         room.run(&["stuck", "--merchant", id]).well();
         assert!(room.run(&["audit", "--merchant", id]).well().out.contains("are in order"));
     }
+    who_has_no_id_at_hand_is_told_which_there_are(&room, merchant.trim_start_matches("merchants/"));
     for program in [server, sandbox] {
         let (code, err) = program.terminate();
         assert_eq!(code, Some(0), "{err}");
+    }
+}
+
+fn who_has_no_id_at_hand_is_told_which_there_are(room: &Room, academy: &str) {
+    let there_are = format!("there are {academy} Open Academy");
+    let listed = room.run(&["keys", "list"]).well().err;
+    let told = format!("--merchant ID lists a merchant's ({there_are}).");
+    assert!(listed.contains(&told), "{listed}");
+
+    let other = "mer_06ew5kkq3hx3d1qj9w2t7m8c0g";
+    for line in [
+        &["keys", "list"][..],
+        &["keys", "create", "--name", "portal", "--role", "merchant"],
+        &["stuck"],
+    ] {
+        let refused = room.run(&[line, &["--merchant", other]].concat());
+        let told =
+            format!("there is no merchant {other} in this database: correct the id ({there_are})");
+        assert_eq!((refused.code, &*refused.out), (1, ""), "{line:?}");
+        assert!(refused.err.contains(&told), "{}", refused.err);
     }
 }
 

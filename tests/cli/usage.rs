@@ -40,9 +40,39 @@ fn every_command_explains_itself_on_standard_output() {
     }
     assert!(room.run(&["--help"]).well().out.contains("Exit codes: 0 done;"));
     assert!(room.run(&["--version"]).well().out.starts_with("rondo 0."));
-    let nothing = room.run(&[]);
-    assert_eq!(nothing.code, 2);
-    assert!(nothing.err.contains("Usage: rondo <COMMAND>"), "{}", nothing.err);
+}
+
+#[test]
+fn a_command_without_the_part_that_it_needs_shows_its_help() {
+    let room = Room::new();
+    for group in [&[][..], &["keys"], &["mail"], &["bench"]] {
+        let ended = room.run(group);
+        assert_eq!((ended.code, &*ended.out), (2, ""), "{group:?}");
+        let usage = format!("Usage: {} <COMMAND>", [&["rondo"], group].concat().join(" "));
+        assert!(ended.err.contains(&usage), "{}", ended.err);
+        assert!(ended.err.contains("\n\nExamples:\n  rondo "), "{}", ended.err);
+    }
+}
+
+#[test]
+fn a_flag_that_sets_a_setting_names_its_variable() {
+    let room = Room::new();
+    let shown = room.run(&["serve", "--help"]).well().out;
+    for variable in [
+        "RONDO_CONFIG",
+        "RONDO_DATABASE_URL",
+        "RONDO_LISTEN",
+        "RONDO_PUBLIC_URL",
+        "RONDO_TLS__CERT",
+        "RONDO_TLS__KEY",
+        "RONDO_LOG__FORMAT",
+        "RONDO_LOG__FILTER",
+        "RONDO_REFLECTION",
+    ] {
+        assert!(shown.contains(variable), "{variable} is not in\n{shown}");
+    }
+    let of_all = room.run(&["--help"]).well().out;
+    assert!(of_all.contains("Every setting has a variable, RONDO_DATABASE_URL"), "{of_all}");
 }
 
 #[test]
@@ -111,9 +141,15 @@ fn a_refusal_is_one_line_and_tells_the_next_step() {
         (
             &["keys", "create", "--name", "x", "--role", "merchant", "--merchant", MERCHANT],
             1,
-            "there is no mer_06ew5",
+            "there is none yet: `CreateMerchant` makes one",
         ),
-        (&["keys", "revoke", KEY], 1, "`rondo keys list` shows those there are"),
+        (&["keys", "revoke", KEY], 1, "`rondo keys list` shows the administrators' keys, and with"),
+        (
+            &["mail", "preview", "receipt", "--words", "nope"],
+            1,
+            "there is no folder nope: --words names a merchant's, with a folder for each language in \
+             it (en, de, es)",
+        ),
         (&["demo", "--dir", "keyless.toml", "--exit"], 1, "cannot make the folder keyless.toml"),
         (
             &["sandbox", "--listen", "127.0.0.1:0", "--ledger", "absent/book.jsonl"],
@@ -122,17 +158,21 @@ fn a_refusal_is_one_line_and_tells_the_next_step() {
         ),
         (&["mail", "preview", "--all", "--out", "bad.toml"], 1, "cannot make the folder bad.toml"),
         (&["serve", "--tls-cert", "a.pem"], 2, "were not provided: --tls-key <FILE>"),
-        (&["migrate", "--config", "absent.toml"], 1, "absent.toml: cannot be read"),
+        (
+            &["migrate", "--config", "absent.toml"],
+            1,
+            "absent.toml: cannot be read: correct --config or RONDO_CONFIG, or let `rondo init",
+        ),
         (&["serve", "--config", "bad.toml"], 1, "`liste` is not a setting here; known are"),
         (&["serve", "--log-format", "xml"], 1, "`log.format` must be one of `text`, `json`"),
         (&["serve", "--config", "keyless.toml"], 1, "put the old one back"),
         (&["backup", "nowhere/x.db"], 1, "there is no folder nowhere: make it first"),
-        (&["serve", "--database-url", "mysql://db"], 1, "`rondo check-config` lists them"),
+        (&["serve", "--database-url", "mysql://db"], 1, "`rondo check-config` shows all"),
         (&["keys", "list", "--database-url", "sqlite:empty.db"], 1, "run `rondo migrate` first"),
         (
             &["keys", "create", "--name", "x", "--role", "merchant"],
             1,
-            "a key with this role needs --merchant",
+            "a key with this role needs --merchant mer_…: whose is it? `rondo keys list` names the",
         ),
     ] {
         is_refused(&room, line, code, told);
@@ -148,7 +188,11 @@ fn a_value_that_is_none_is_refused_with_what_would_be_right() {
             2,
             "mails are written in en, de, es",
         ),
-        (&["keys", "revoke", "inv_1"], 2, "must be an id like key_"),
+        (
+            &["keys", "revoke", "inv_1"],
+            2,
+            "must be an id like key_06ew5kkq3hx3d1qj9w2t7m8c0g, as `rondo keys list` shows it",
+        ),
         (&["demo", "--members", "0"], 2, "must be a whole number from 1 to 99999; see `rondo demo"),
         (
             &["demo", "--members", "-1"],
@@ -273,6 +317,10 @@ fn check_config_tells_what_cannot_be_read_in_one_line_with_its_place() {
         ("listen = '127.0.0.1:1'\nport = 1", "rondo.toml:2: `port` is not a setting here"),
         ("[engine]\n\nbatch = 'x'", "rondo.toml:3: `engine.batch` must be a whole number"),
         ("\nlisten = [", "rondo.toml:2: this is no TOML: "),
+        (
+            "\nlisten = \"127.0.0.1:1\n",
+            "rondo.toml:2: this is no TOML: the text that begins here needs a closing \"",
+        ),
     ] {
         room.write("rondo.toml", text);
         let shown = room.run(&["check-config"]);
@@ -318,15 +366,15 @@ lease = 30
         "error: rondo.toml:3: `colour` is not a setting here; known are `database_url`,",
         "error: rondo.toml:5: `smtp.port` must be a whole number from 1 to 65535, not this text",
         "error: rondo.toml:6: `smtp.tls` must be one of `none`, `starttls`, `implicit`, not `ssl`",
+        "error: rondo.toml:7: `smtp.from` must be like Open Academy <billing@academy.example>",
         "error: rondo.toml:9: `gateways.main` needs `secret_key`",
         "error: rondo.toml:10: `gateways.main.kind` must be one of `sandbox`, `stripe`, not `str",
         "error: rondo.toml:11: `gateways.main.calls_per_second` must be a whole number from 1 to",
         "error: rondo.toml:12: `gateways.spare` needs `kind`",
         "error: rondo.toml:12: `gateways.spare` needs `secret_key`",
         "error: rondo.toml:13: `gateways.spare.webhook_secrets` must be a list, not this text",
-        "error: rondo.toml:16: `engine.lease` is not a setting here; known are `batch`,",
-        "error: rondo.toml:7: `smtp.from` must be like Open Academy <billing@academy.example>",
         "error: rondo.toml:15: `engine.batch` must be at least 1",
+        "error: rondo.toml:16: `engine.lease` is not a setting here; known are `batch`,",
     ];
     let lines: Vec<_> = shown.out.lines().collect();
     assert_eq!(lines.len(), told.len(), "{}", shown.out);
@@ -341,7 +389,7 @@ lease = 30
     assert_eq!(findings[3]["key"], "smtp.tls");
     assert_eq!(findings[3]["where"], "rondo.toml:6");
     let served = room.run(&["serve"]);
-    let more = "(and 10 more: `rondo check-config` lists them)";
+    let more = "(and 12 more: `rondo check-config` shows all)";
     assert!(served.err.contains(more), "{}", served.err);
     assert_eq!(served.err.lines().count(), 1, "{}", served.err);
 }
