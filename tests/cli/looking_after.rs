@@ -34,6 +34,33 @@ fn init_tells_the_administrators_key_once() {
 }
 
 #[test]
+fn the_quick_start_may_be_pasted_twice() {
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/cli.md");
+    let docs = std::fs::read_to_string(docs).unwrap();
+    let (_, begins) = docs.split_once("```sh\ncheckout=").unwrap();
+    let (paste, _) = begins.split_once("rondo sandbox").unwrap();
+    let shell = format!(
+        "rondo() {{ \"$0\" \"$@\"; }}
+mkdir portal && cd portal
+checkout={paste}
+first=$RONDO_API_KEY
+checkout={paste}
+echo \"$first $RONDO_API_KEY ${{checkout##*/}}\""
+    );
+    let room = Room::new();
+    let pasted = room.run_under(&shell, &[]).well();
+    let (_, last) = pasted.out.trim_end().rsplit_once('\n').unwrap();
+    let [first, second, checkout] = last.split(' ').collect::<Vec<_>>()[..] else {
+        panic!("{last}")
+    };
+    assert!(first.starts_with("rk_live_"), "{last}");
+    assert_eq!((second, checkout), (first, "portal"), "{}", pasted.err);
+    assert!(pasted.err.contains("`rondo init --new-admin-key` makes another"), "{}", pasted.err);
+    let settings = std::fs::read_to_string(room.path("academy/rondo.toml")).unwrap();
+    assert_eq!(settings.matches("\n[gateways.sandbox]").count(), 1, "{settings}");
+}
+
+#[test]
 fn an_init_that_was_cut_off_is_completed_by_the_next() {
     let room = Room::new();
     room.write("rondo.toml", "database_url = 'sqlite:mine.db'");
