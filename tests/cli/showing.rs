@@ -19,7 +19,7 @@ fn a_mail_is_shown_as_text_or_html_in_its_language() {
 
     room.run(&["mail", "preview", "--all", "--out", "mails"]).well();
     let files = fs::read_dir(room.path("mails")).unwrap().count();
-    assert_eq!(files, 12 * 3 * 2, "each kind in each language, HTML and text");
+    assert_eq!(files, 13 * 3 * 2, "each kind in each language, HTML and text");
     assert!(room.path("mails/receipt.es.html").exists());
 }
 
@@ -76,6 +76,7 @@ fn the_demo_ends_with_ledgers_that_agree() {
     let told = room.run(&["demo", "--members", "20", "--months", "3", "--exit", "--json"]);
     let log = fs::read_to_string(room.path("rondo-demo/demo.log")).unwrap_or_default();
     assert_eq!(told.code, 0, "{}\n{}\n{log}", told.out, told.err);
+    assert!(told.err.contains("/ while it runs; log in "), "{}", told.err);
     let figures = told.json();
     assert_eq!(figures["ledger_differences"], 0, "{figures}");
     let months = figures["months"].as_array().unwrap();

@@ -15,7 +15,7 @@ struct Part {
     /// What the card does: a script of the sandbox's, or its beginning (see [`Part::card`]).
     card: Script,
     mends_after_days: Option<i64>,
-    act: Option<(usize, Act)>,
+    acts: &'static [(usize, Act)],
 }
 
 enum Script {
@@ -31,7 +31,7 @@ enum Script {
 
 const fn pays(card: Script) -> Part {
     let membership = Membership::Monthly;
-    Part { membership, joins_at: 0, card, mends_after_days: None, act: None }
+    Part { membership, joins_at: 0, card, mends_after_days: None, acts: &[] }
 }
 
 /// The first of the second month, and the 8th.
@@ -47,11 +47,11 @@ const PARTS: &[Part] = &[
     // Recovers by a new card.
     Part { mends_after_days: Some(3), ..pays(Script::Does("ok_x1_then_closed_account")) },
     // Leaves in good order.
-    Part { act: Some((NEXT_MONTH + 1, Act::Cancels)), ..pays(Script::Does("ok")) },
+    Part { acts: &[(NEXT_MONTH + 1, Act::Cancels)], ..pays(Script::Does("ok")) },
     // Must authenticate.
     Part { mends_after_days: Some(5), ..pays(Script::Does("ok_x1_then_authentication_required")) },
     // Is given half of a payment back.
-    Part { act: Some((2, Act::IsRefunded { whole: false })), ..pays(Script::Does("ok")) },
+    Part { acts: &[(2, Act::IsRefunded { whole: false })], ..pays(Script::Does("ok")) },
     // Is a team on trial first.
     Part { membership: Membership::Team, ..pays(Script::Does("ok")) },
     // Is charged while the answer is lost.
@@ -61,11 +61,16 @@ const PARTS: &[Part] = &[
     // Has a card that expires.
     Part { mends_after_days: Some(4), ..pays(Script::ExpiresIn(2)) },
     // Changes to the year.
-    Part { act: Some((3, Act::GoesYearly)), ..pays(Script::Does("ok")) },
+    Part { acts: &[(3, Act::GoesYearly)], ..pays(Script::Does("ok")) },
     // Pays from a bank account, on the last day of the month.
     Part { joins_at: STEPS_A_MONTH - 1, ..pays(Script::Debit) },
     // Pays by the year.
     Part { membership: Membership::Yearly, ..pays(Script::Does("ok")) },
+    // Cancels, and stays after all.
+    Part {
+        acts: &[(NEXT_MONTH, Act::Cancels), (NEXT_MONTH + 1, Act::Stays)],
+        ..pays(Script::Does("ok"))
+    },
 ];
 
 impl Part {
@@ -100,6 +105,6 @@ pub fn give(members: &mut [Member], steps: usize) {
         member.mends_after_days = part.mends_after_days;
         // As with all members, nothing is begun in the last month.
         let last = steps.saturating_sub(STEPS_A_MONTH);
-        member.acts = part.act.into_iter().filter(|(step, _)| *step < last).collect();
+        member.acts = part.acts.iter().copied().filter(|(step, _)| *step < last).collect();
     }
 }

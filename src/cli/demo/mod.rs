@@ -67,8 +67,9 @@ pub struct Args {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let stop = signals::stop_on_signal()?;
     let stage = Stage::set(&args.dir, args.database_url.as_deref(), args.seed).await?;
+    let until = if args.exit { " while it runs" } else { "" };
     eprintln!(
-        "Rondo at {} on {}; mails at http://{}/; log in {}",
+        "Rondo at {} on {}; mails at http://{}/{until}; log in {}",
         stage.service.address,
         stage.engine,
         stage.catcher.http_addr,
