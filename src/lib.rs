@@ -4,8 +4,8 @@
 //!
 //! ```text
 //!                main.rs ─ cli
-//!   ┌───────────┬──────┴────┐
-//!  grpc        web        engine      driven by requests, people, time
+//!   ┌───────────┬──────┴────┬───────────┐
+//!  grpc        web        engine ◄──── sim     driven by requests, people, time, a seed
 //!   └─────┬─────┴─────┬─────┘
 //!                    app               operations: load → domain → write
 //!         ┌───────────┼───────────┐
@@ -13,6 +13,9 @@
 //!         └───────────┼───────────┘
 //!                  domain              pure: knows nobody
 //! ```
+//!
+//! Beside it, `security` knows `domain` alone and is known from `app` upwards; `config` knows
+//! `security`, `gateway`, `mail` and `domain`, and is known to `cli` alone.
 //!
 //! Absent on purpose: SQL outside `store`, HTTP to a gateway outside `gateway`, and the machine's
 //! clock or dice anywhere but in [`security::chance`] and [`app::clock`].
