@@ -9,6 +9,7 @@ use super::{
     Rondo, letter,
     papers::Papers,
     turn::{self, TurnError},
+    whole_reason,
 };
 use crate::{
     domain::{
@@ -181,9 +182,8 @@ fn compose(
 
 fn refused(mut notice: Notice, error: &MailError, now: DateTime<Utc>) -> Sent {
     notice.failure = Some(error.to_string());
-    let remedy = error.remedy();
     let is_given_up = mail::backoff::is_given_up(notice.created_at, now);
-    match remedy {
+    match error.remedy() {
         Remedy::Retry if !is_given_up => {
             tracing::debug!(mail = %notice.id, %error, "the mail waits");
             let seed = notice.id.uuid().as_u64_pair().1;
@@ -191,16 +191,16 @@ fn refused(mut notice: Notice, error: &MailError, now: DateTime<Utc>) -> Sent {
             notice.due_at = Some(now + wait);
             Sent { notice, suppress: false, for_staff: None }
         }
-        Remedy::TellStaff => {
-            let reason = error.to_string();
+        // What is kept for staff is lost to nobody: they put it back when the relay is well again.
+        Remedy::Retry | Remedy::TellStaff => {
+            let reason = whole_reason(error);
             notice.due_at = Some(now);
             Sent { notice, suppress: false, for_staff: Some(reason) }
         }
-        Remedy::Retry | Remedy::SuppressAddress => {
+        Remedy::SuppressAddress => {
             notice.state = NoticeState::Failed;
             notice.due_at = None;
-            let suppress = remedy == Remedy::SuppressAddress;
-            Sent { notice, suppress, for_staff: None }
+            Sent { notice, suppress: true, for_staff: None }
         }
     }
 }

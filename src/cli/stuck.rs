@@ -5,7 +5,10 @@ use std::{process::ExitCode, str::FromStr};
 
 use anyhow::{Context, anyhow, bail};
 use chrono::SecondsFormat;
-use clap::{Args as ClapArgs, Subcommand};
+use clap::{
+    Args as ClapArgs, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use serde_json::json;
 
 use super::{
@@ -25,8 +28,11 @@ use crate::{
         },
     },
     security::pan::holds_card_number,
-    store::{MerchantId, Store, Stuck},
+    store::{MerchantId, Store, Stuck, Work},
 };
+
+/// So many go back to work in one go.
+const MOST_AT_ONCE: usize = 100_000;
 
 /// Shows what could not go on, with the reason, puts it back to work, and settles what is undecided.
 #[derive(Debug, ClapArgs)]
@@ -76,18 +82,24 @@ struct List {
     json: bool,
 }
 
-/// Puts an object back to work: it is due at once.
+/// Puts objects back to work: they are due at once.
 ///
-/// A server that is running finds it within `engine.tick_seconds`.
+/// A server that is running finds them within `engine.tick_seconds`.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  \
-    rondo stuck retry pay_06ew5kkq3hx3d1qj9w2t7m8c0g")]
+    rondo stuck retry pay_06ew5kkq3hx3d1qj9w2t7m8c0g\n  \
+    rondo stuck retry --loop send_mail                  all mails, when the relay is well again")]
 struct Retry {
     #[command(flatten)]
     settings: Settings,
 
-    /// The object, as `rondo stuck` lists it.
-    id: String,
+    /// The objects, as `rondo stuck` lists them.
+    #[arg(value_name = "ID", required_unless_present = "of_loop")]
+    ids: Vec<String>,
+
+    /// All of this loop.
+    #[arg(long = "loop", value_name = "LOOP", conflicts_with = "ids", value_parser = a_loop())]
+    of_loop: Option<Work>,
 
     /// Print JSON.
     #[arg(long)]
@@ -133,6 +145,12 @@ struct Outcome {
     /// It took none, and never will: the payment is due again.
     #[arg(long)]
     not_charged: bool,
+}
+
+fn a_loop() -> impl TypedValueParser<Value = Work> {
+    let named = |name: String| Work::ALL.into_iter().find(|work| work.name() == name);
+    let names = Work::ALL.map(Work::name);
+    PossibleValuesParser::new(names).map(move |name| named(name).expect("it is one of them"))
 }
 
 /// An attempt on the command line.
@@ -190,16 +208,27 @@ async fn retry(args: Retry) -> anyhow::Result<ExitCode> {
     // What is due is due by the clock that the engine goes by.
     let now = clock::of(store.as_ref()).await?.now();
     let mut repo = store.begin().await?;
-    let is_back = repo.put_back(&args.id, now).await?;
+    let ids = match args.of_loop {
+        None => args.ids,
+        Some(work) => {
+            let mut stuck = repo.stuck(None, MOST_AT_ONCE).await?;
+            stuck.retain(|one| one.work == work);
+            stuck.into_iter().map(|one| one.object).collect()
+        }
+    };
+    for id in &ids {
+        if !repo.put_back(id, now).await? {
+            bail!("{id} is not stuck, and nothing was put back; `rondo stuck` lists what is");
+        }
+    }
     repo.commit().await?;
     store.close().await;
-    if !is_back {
-        bail!("{} is not stuck; `rondo stuck` lists what is", args.id);
-    }
     if args.json {
-        say(json!({ "retried": args.id }))?;
+        say(json!({ "retried": ids }))?;
+    } else if let [id] = &ids[..] {
+        say(format_args!("{id} is due again."))?;
     } else {
-        say(format_args!("{} is due again.", args.id))?;
+        say(format_args!("{} objects are due again.", ids.len()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

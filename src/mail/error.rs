@@ -17,7 +17,8 @@ pub enum Fate {
 /// What to do about a [`MailError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
-    /// Send the same mail again after [`backoff`](super::backoff()), for at most 72 hours (RULES EML-4).
+    /// Send the same mail again after [`backoff`](super::backoff()), for 72 hours (RULES EML-4); then keep it
+    /// for staff.
     Retry,
     /// Write no more to this address, and raise the notice that cannot be given (RULES EML-4).
     SuppressAddress,

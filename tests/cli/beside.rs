@@ -47,6 +47,17 @@ async fn what_a_command_puts_back_is_done_by_the_running_server() {
     assert_eq!(code, Some(0), "{err}");
 }
 
+#[tokio::test]
+async fn all_of_a_loop_goes_back_to_work_in_one_go() {
+    let room = Room::new();
+    room.run(&["init"]).well();
+    let payment = set_a_payment_aside(&room).await;
+    let of_loop = |name: &str| room.run(&["stuck", "retry", "--loop", name]).well().out;
+    assert_eq!(of_loop("send_mail"), "0 objects are due again.\n");
+    assert_eq!(of_loop("collect"), format!("{payment} is due again.\n"));
+    assert_eq!(room.run(&["stuck"]).well().out, "Nothing is stuck.\n");
+}
+
 /// Writes a payment that is due, and takes it out of its loop.
 async fn set_a_payment_aside(room: &Room) -> String {
     let url = format!("sqlite:{}", room.path("rondo.db").display());

@@ -310,6 +310,40 @@ async fn a_dead_mail_server_delays_mails_and_nothing_else(
 
 #[rstest]
 #[tokio::test]
+async fn a_mail_that_no_server_takes_for_three_days_is_kept_for_staff(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").without_test_clock().await;
+    let monthly = world.plan("Monthly", "20.00 EUR").create().await;
+    let ana = world.member("Ana", cards::GOOD).await;
+    world.mails.misbehave(Fault::HangUp);
+    world.subscribe(&ana, &monthly).await;
+    assert_eq!(world.stuck().await, []);
+    world.time_passes(TimeDelta::hours(73));
+    world.settle().await;
+    let kept = world.stuck().await;
+    let reasons: Vec<_> = kept.iter().map(|one| (one.work, one.reason.as_str())).collect();
+    assert_eq!(kept.len(), 2, "{reasons:?}");
+    for (work, reason) in reasons {
+        assert_eq!(work, Work::SendMail);
+        assert!(reason.starts_with("the mail server cannot take the mail now: "), "{reason}");
+    }
+
+    world.mails.misbehave(Fault::None);
+    for one in kept {
+        world.put_back(&one.object).await;
+    }
+    world.settle().await;
+    let mut kinds = world.mail_kinds("Ana");
+    kinds.sort_unstable();
+    assert_eq!(
+        (world.stuck().await, kinds.as_slice()),
+        (vec![], ["receipt", "welcome"].map(str::to_owned).as_slice())
+    );
+}
+
+#[rstest]
+#[tokio::test]
 async fn workers_who_send_at_the_same_time_send_each_mail_once(
     #[values(Sqlite, Postgres)] engine: Engine,
 ) {
