@@ -115,7 +115,8 @@ pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<us
     let (count, errands) = claim(rondo, merchant, limit).await?;
     let answers = futures::stream::iter(errands)
         .map(|errand| send(rondo, errand))
-        .buffer_unordered(rondo.pace.calls_in_flight);
+        .buffer_unordered(rondo.pace.calls_in_flight)
+        .filter_map(std::future::ready);
     turn::record_each(answers, |(refund, answer)| record(rondo, merchant, refund, answer)).await?;
     Ok(count)
 }
@@ -124,8 +125,9 @@ struct Errand {
     refund: Id<kind::Refund>,
     gateway: String,
     order: RefundOrder,
-    was_sent: bool,
+    may_have_been_sent: bool,
     may_be_sent: bool,
+    leased_until: DateTime<Utc>,
 }
 
 /// Why a refund is not sent: the customer would have the money twice.
@@ -154,6 +156,7 @@ async fn claim(
     };
     let mut changes = Changes::default();
     let mut errands = Vec::new();
+    let leased_until = rondo.lease_until(times.world);
     for mut refund in claim.rows {
         let attempt = &attempts[&refund.attempt];
         errands.push(Errand {
@@ -164,11 +167,13 @@ async fn claim(
                 charge_reference: attempt.reference.clone().unwrap_or_default(),
                 amount: refund.amount,
             },
-            was_sent: refund.tries > 0,
+            // Nor does a database that was restored know what left since its copy was made.
+            may_have_been_sent: refund.tries > 0 || rondo.forgotten().is_some(),
             may_be_sent: refund.origin != RefundOrigin::AtGateway
                 && attempt.may_still_give_back(&refunds),
+            leased_until,
         });
-        refund.leased_until = Some(rondo.lease_until(times.world));
+        refund.leased_until = Some(leased_until);
         refund.tries += 1;
         // Whoever finds the lease run out goes on from here.
         refund.due_at = Some(times.now);
@@ -179,25 +184,31 @@ async fn claim(
     Ok((count, errands))
 }
 
-async fn send(
-    rondo: &Rondo,
-    errand: Errand,
-) -> (Id<kind::Refund>, Result<RefundOutcome, GatewayError>) {
-    let Some(gateway) = rondo.gateways.get(&errand.gateway) else {
-        let reason = format!("no gateway named `{}` is configured", errand.gateway);
-        return (errand.refund, Err(GatewayError::Rejected { reason }));
+type Answer = Result<RefundOutcome, GatewayError>;
+
+/// Asks after a refund that may have been sent, and sends it. Nothing comes of it if others may take this
+/// worker for dead by now: it is left to them, as its key may be forgotten when it wakes (RULES WRK-2).
+async fn send(rondo: &Rondo, errand: Errand) -> Option<(Id<kind::Refund>, Answer)> {
+    let Errand { refund, gateway, order, .. } = errand;
+    let Some(port) = rondo.gateways.get(&gateway) else {
+        let reason = format!("no gateway named `{gateway}` is configured");
+        return Some((refund, Err(GatewayError::Rejected { reason })));
     };
-    if errand.was_sent {
-        match gateway.find_refund(&errand.order).await {
-            Ok(RefundSighting::Found(outcome)) => return (errand.refund, Ok(outcome)),
+    if errand.may_have_been_sent {
+        match port.find_refund(&order).await {
+            Ok(RefundSighting::Found(outcome)) => return Some((refund, Ok(outcome))),
             Ok(RefundSighting::NotFound) => {}
-            Err(error) => return (errand.refund, Err(error)),
+            Err(error) => return Some((refund, Err(error))),
         }
     }
     if !errand.may_be_sent {
-        return (errand.refund, Ok(RefundOutcome::Failed { reason: TAKEN_BACK.to_owned() }));
+        let reason = TAKEN_BACK.to_owned();
+        return Some((refund, Ok(RefundOutcome::Failed { reason })));
     }
-    (errand.refund, gateway.refund(&errand.order).await)
+    if !rondo.may_begin(errand.leased_until) {
+        return None;
+    }
+    Some((refund, port.refund(&order).await))
 }
 
 /// Records how a refund stands: by its own reply, a look-up or a webhook. One that cannot be recorded is

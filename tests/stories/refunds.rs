@@ -1,5 +1,6 @@
 //! Money on its way back, and money that does not arrive there.
 
+use chrono::TimeDelta;
 use rondo::{
     grpc::proto::v1::{
         self,
@@ -30,6 +31,16 @@ async fn bought(world: &World, token: &str) -> (Member, String) {
     (ana, payment)
 }
 
+fn asking_back(world: &World, payment: &str, amount: Option<&str>) -> v1::RefundPaymentRequest {
+    v1::RefundPaymentRequest {
+        name: payment.to_owned(),
+        amount: amount.map(money),
+        reason: "did not like it".to_owned(),
+        request_id: world.api.request_id(),
+        ..Default::default()
+    }
+}
+
 /// Asks for money back: so much, or all that is left.
 async fn refund(world: &World, payment: &str, amount: Option<&str>) -> v1::Refund {
     let asked = is_asked_back(world, payment, amount).await;
@@ -38,13 +49,7 @@ async fn refund(world: &World, payment: &str, amount: Option<&str>) -> v1::Refun
 
 /// The same, as it was when it was asked for; the engine has turned since.
 async fn is_asked_back(world: &World, payment: &str, amount: Option<&str>) -> v1::Refund {
-    let request = v1::RefundPaymentRequest {
-        name: payment.to_owned(),
-        amount: amount.map(money),
-        reason: "did not like it".to_owned(),
-        request_id: world.api.request_id(),
-        ..Default::default()
-    };
+    let request = asking_back(world, payment, amount);
     let asked = world.api.payments().refund_payment(request).await.unwrap().into_inner();
     world.settle().await;
     asked
@@ -179,5 +184,33 @@ async fn a_refund_that_cannot_be_recorded_is_told_to_staff(
     world.put_back(&told.object).await;
     world.settle().await;
     assert_eq!(get(&world, &asked.name).await.state(), Succeeded);
+    world.assert_books_agree().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_worker_that_is_taken_for_dead_sends_no_refund(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let (_, payment) = bought(&world, cards::GOOD).await;
+    world.line.gets_stuck(Call::Refund, Place::OnTheWayThere);
+    let request = asking_back(&world, &payment, Some("9.00 EUR"));
+    world.api.payments().refund_payment(request).await.unwrap();
+    world.worker_dies_on_the_line().await;
+    world.line.calls();
+
+    // The next one hears that nothing was sent only when its own lease is over too.
+    world.time_passes(TimeDelta::seconds(31));
+    world.line.gets_stuck(Call::FindRefund, Place::OnTheWayThere);
+    let is_late = async {
+        world.line.is_stuck().await;
+        world.time_passes(TimeDelta::seconds(31));
+        world.line.goes_on();
+    };
+    tokio::join!(world.arrive(), is_late);
+    assert_eq!(world.line.calls(), [Call::FindRefund, Call::FindRefund, Call::Refund]);
+    let left: Vec<_> = world.captured().await.into_values().collect();
+    assert_eq!(left, [4_000]);
     world.assert_books_agree().await;
 }

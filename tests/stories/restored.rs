@@ -5,6 +5,7 @@ use rondo::{
     app::{pay, reconcile, restored},
     domain::{payment::attempt::id_of_try, subscription::renewal::id_of_cycle},
     grpc::proto::v1::{
+        self,
         attempt::State::{Declined, Succeeded},
         invoice::State::{Open, Paid},
     },
@@ -14,7 +15,7 @@ use tempfile::TempDir;
 use crate::support::{
     Engine::Sqlite,
     THROWAWAY,
-    api::{Api, bare},
+    api::{Api, bare, money},
     cards,
     course::Course,
     served::Port,
@@ -154,4 +155,35 @@ async fn a_page_that_is_forgotten_and_still_open_is_the_one_that_is_shown() {
     course.assert().was_tried([Declined]).await;
     let again = pay::start_checkout(&world.rondo, &world.merchant().await, &wish).await.unwrap();
     assert!(matches!(&again, pay::Started::At(url) if *url == page), "{again:?} beside {page}");
+}
+
+#[tokio::test]
+async fn a_refund_that_left_since_the_copy_is_not_sent_again() {
+    let (mut world, course, folder) = backed_up(cards::GOOD).await;
+    let payment = course.payment().await.name;
+    let request = v1::RefundPaymentRequest {
+        name: payment,
+        amount: Some(money("5.00 EUR")),
+        reason: "the first lesson fell out".to_owned(),
+        request_id: world.api.request_id(),
+        ..Default::default()
+    };
+    world.api.payments().refund_payment(request).await.unwrap();
+    // The copy knows what is to be sent, and not that it left a moment later.
+    let copy = folder.path().join(COPY);
+    std::fs::remove_file(&copy).unwrap();
+    world.database.backup(&copy, world.rondo.clock.now()).await.unwrap();
+    world.settle().await;
+    let went_back = async |world: &World| {
+        let charges = world.told("/v1/charges?limit=100").await;
+        charges["charges"][0]["amount_refunded"].as_i64()
+    };
+    assert_eq!(went_back(&world).await, Some(500));
+
+    // The gateway has long forgotten the key; only a look-up tells.
+    world.time_passes(TimeDelta::days(2));
+    restore(&mut world, course, &folder).await;
+    world.settle().await;
+    assert_eq!(went_back(&world).await, Some(500));
+    world.assert_books_agree().await;
 }
