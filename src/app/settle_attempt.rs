@@ -100,14 +100,18 @@ pub async fn ask_first(
     };
     if after.state == before.state {
         // What it told could not be recorded: a person's word would hide it.
-        let told = match news {
-            News::Paid(paid) => format!("that it took {}", paid.amount),
-            _ => "how the charge stands".to_owned(),
+        let message = match (news, verdict) {
+            // Money of another amount than ordered has no place in our books: they saw it go back there.
+            (News::Paid(paid), Verdict::NotCharged) if paid.amount != after.amount => return Ok(()),
+            (News::Paid(paid), Verdict::Charged(_)) if paid.amount != after.amount => format!(
+                "the gateway told just now that it took {}, and {} was ordered: give that back \
+                 there, and then settle the attempt as not charged",
+                paid.amount, after.amount
+            ),
+            _ => "what the gateway told just now could not be recorded; see the log and \
+                  `rondo stuck` for why"
+                .to_owned(),
         };
-        let message = format!(
-            "the gateway told just now {told}, and that could not be recorded; see the log and \
-             `rondo stuck` for why"
-        );
         return Err(AppError::precondition("GATEWAY_DISAGREES", id, message));
     }
     let message = format!(

@@ -155,23 +155,32 @@ async fn an_accepted_debit_that_staff_sees_paid_pays(#[values(Sqlite, Postgres)]
 /// The gateway took another amount than ordered, and says so whenever it is asked.
 #[rstest]
 #[tokio::test]
-async fn staff_cannot_talk_another_amount_away(#[values(Sqlite, Postgres)] engine: Engine) {
+async fn another_amount_than_ordered_is_no_payment_and_goes_back_by_hand(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
     let world = World::on(engine, "2026-01-31").await;
     let (_, course) = world.undecided("Ana", "tok_visa_reply_lost_wrong_amount").await;
     let attempt = course.payment().await.attempts.remove(0);
     world.look_ups_work();
 
     let reference = world.charge_of(&attempt).await["id"].as_str().unwrap().to_owned();
-    for verdict in [not_charged(), charged(&reference)] {
-        let refused = world.staff_says(&attempt, verdict).await.unwrap_err();
-        assert_eq!(
-            (refused.code(), &*reason(&refused)),
-            (Code::FailedPrecondition, "GATEWAY_DISAGREES")
-        );
-    }
+    let refused = world.staff_says(&attempt, charged(&reference)).await.unwrap_err();
+    assert_eq!(
+        (refused.code(), &*reason(&refused)),
+        (Code::FailedPrecondition, "GATEWAY_DISAGREES")
+    );
+    assert!(refused.message().contains("give that back there"), "{refused}");
     world.settle().await;
     course.assert().was_tried([Unknown]).await;
     assert_eq!(listed(&world).await.len(), 1);
+
+    // Staff gave it back there: the payment is due again.
+    world.staff_says(&attempt, not_charged()).await.unwrap();
+    let tried = course.payment().await.attempts;
+    assert_eq!(tried[0].state(), NotExecuted);
+    world.settle().await;
+    let tried = course.payment().await.attempts;
+    assert_eq!((tried[0].state(), tried.len()), (NotExecuted, 2));
 }
 
 #[rstest]
