@@ -1,23 +1,21 @@
 //! What a webhook says (RULES WOUT-3): thin, so that the receiver reads the object itself when it
 //! needs more, and ordered, so that an old event never undoes a newer one.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::domain::event::Event;
+use crate::domain::{event::Event, money::Money};
 
 /// The body of an event: the same bytes in every delivery.
 pub(super) fn of(event: &Event) -> Vec<u8> {
-    let mut data = json!({
+    let amount = |money: Money| json!({ "minor": money.minor(), "currency": money.currency() });
+    let data = json!({
         "object": event.subject,
         "version": event.subject_version.count(),
         "sequence": event.sequence,
         "customer": event.customer,
+        "amount": event.amount.map(amount),
         "reason": event.reason,
     });
-    if let (Some(amount), Value::Object(fields)) = (event.amount, &mut data) {
-        let amount = json!({ "minor": amount.minor(), "currency": amount.currency() });
-        fields.insert("amount".to_owned(), amount);
-    }
     let at = event.at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
     let body = json!({ "type": event.kind, "timestamp": at, "data": data });
     serde_json::to_vec(&body).expect("a value can be written as JSON")
@@ -25,13 +23,14 @@ pub(super) fn of(event: &Event) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
     use uuid::Uuid;
 
     use super::*;
     use crate::domain::{
         event::{EventKind, Subject},
         ids::Id,
-        money::{Currency, Money},
+        money::Currency,
         version::Version,
     };
 
