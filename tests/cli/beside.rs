@@ -178,7 +178,8 @@ async fn undecided(room: &Room) -> [Charge; 3] {
     written.try_into().unwrap_or_else(|_| panic!("three charges were written"))
 }
 
-#[tokio::test]
+// While this thread waits for the server to end, another closes the line to it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn keys_made_and_taken_back_beside_a_server_count_at_once() {
     let room = Room::new();
     room.run(&["init"]).well();

@@ -1,7 +1,10 @@
 //! A developer's afternoon: an empty folder, a server, the sandbox with its mail catcher, and a member
 //! who pays.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use rondo::grpc::proto::v1::{
     self, BillingInterval, PlanTerms, PriceComponent,
@@ -36,7 +39,16 @@ fn sandbox(room: &Room) -> (Running, SocketAddr, SocketAddr, String) {
     (sandbox, gateway, mailbox, snippet)
 }
 
-#[tokio::test]
+/// A loop looks by itself when the server starts, and then not for an hour: what is done before that was
+/// woken by the work itself.
+const NO_TICK: &str = "[engine]\ntick_seconds = 3600\n";
+
+/// Far longer than a receipt takes, and far shorter than a tick.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+// While this thread waits for the server to end, another closes the line to it: else it waits out its
+// grace.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn from_an_empty_folder_to_a_paid_invoice_and_its_receipt_in_the_catcher() {
     let room = Room::new();
     let (sandbox, gateway, mailbox, smtp) = sandbox(&room);
@@ -46,7 +58,7 @@ async fn from_an_empty_folder_to_a_paid_invoice_and_its_receipt_in_the_catcher()
         "rondo.toml",
         &format!(
             "{written}\n{smtp}\n[gateways.sandbox]\nkind = 'sandbox'\n\
-             base_url = 'http://{gateway}'\nsecret_key = 'sk_sandbox'\n"
+             base_url = 'http://{gateway}'\nsecret_key = 'sk_sandbox'\n{NO_TICK}"
         ),
     );
     let mut server = room.start(&["serve", "--listen", "127.0.0.1:0"]);
@@ -55,7 +67,10 @@ async fn from_an_empty_folder_to_a_paid_invoice_and_its_receipt_in_the_catcher()
 
     let merchant = open_an_academy(&Api::new(&channel, key.trim(), None)).await;
     sign_ana_up(&Api::new(&channel, key.trim(), Some(&merchant))).await;
-    while !get(mailbox, "/?kind=receipt").1.contains("ana@members.example") {}
+    let asked = Instant::now();
+    while !get(mailbox, "/?kind=receipt").1.contains("ana@members.example") {
+        assert!(asked.elapsed() < PATIENCE, "no loop is woken by what is committed");
+    }
 
     // Wherever the API's name of the merchant or its bare id is asked for, the other does too.
     for id in [merchant.as_str(), merchant.trim_start_matches("merchants/")] {

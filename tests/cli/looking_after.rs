@@ -172,5 +172,6 @@ fn what_is_not_stuck_is_not_retried() {
     assert_eq!(room.run(&["stuck", "--json"]).well().json()["stuck"], serde_json::json!([]));
     let retried = room.run(&["stuck", "retry", "pay_06ew5kkq3hx3d1qj9w2t7m8c0g"]);
     assert_eq!(retried.code, 1);
-    assert!(retried.err.contains("is not stuck; `rondo stuck` lists what is"), "{}", retried.err);
+    let told = "is not stuck, and nothing was put back; `rondo stuck` lists what is";
+    assert!(retried.err.contains(told), "{}", retried.err);
 }

@@ -2,7 +2,10 @@
 
 use std::fs;
 
+use sqlx::{Connection as _, PgConnection};
+
 use super::program::{Room, get};
+use crate::support::{Engine::Postgres, open};
 
 #[test]
 fn a_mail_is_shown_as_text_or_html_in_its_language() {
@@ -121,6 +124,48 @@ fn the_demo_ends_with_ledgers_that_agree() {
     }
 }
 
+#[tokio::test]
+async fn the_demo_on_postgres_tells_people_its_figures_and_what_they_mean() {
+    let (room, database) = (Room::new(), open(Postgres).await);
+    let small = ["demo", "--members", "15", "--months", "1", "--exit"];
+    let told = room.run(&[&small[..], &["--database-url", &database.url]].concat());
+    let log = fs::read_to_string(room.path("rondo-demo/demo.log")).unwrap_or_default();
+    assert_eq!(told.code, 0, "{}\n{}\n{log}", told.out, told.err);
+    assert!(told.err.contains(" on PostgreSQL "), "{}", told.err);
+
+    let lines = told.out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    let lines: Vec<_> = lines.collect();
+    for start in [
+        "month invoices paid failed recovered given up open mails revenue EUR",
+        "Jan 2026 ",
+        "failed the first charge came to nothing",
+        "recovered failed at first, and paid by now",
+        "given up failed, and nobody asks any more",
+        "open not paid yet",
+        "mail Jan all",
+        "receipt ",
+        "ledger differences: 0 (",
+    ] {
+        assert!(lines.iter().any(|line| line.starts_with(start)), "{start}: {}", told.out);
+    }
+}
+
+#[test]
+fn the_demo_stays_up_to_be_looked_at_until_it_is_told_to_stop() {
+    let room = Room::new();
+    let mut demo = room.start(&["demo", "--members", "15", "--months", "1"]);
+    let mailbox = demo.address_in_err();
+    let api = demo.line_in_err("grpcurl");
+    assert!(api.contains(" rondo.v1.SubscriptionsService/ListSubscriptions"), "{api}");
+    let portal = demo.line_in_err("RONDO_ADDRESS=");
+    assert!(portal.ends_with(" examples/learning-portal-python/run\n"), "{portal}");
+    let (status, mails) = get(mailbox, "/");
+    assert!(status.contains("200") && mails.contains("@example.org"), "{status}\n{mails}");
+
+    let (code, err) = demo.terminate();
+    assert_eq!((code, &*err), (Some(0), ""));
+}
+
 #[test]
 fn the_bench_renews_collects_and_leaves_nothing_behind() {
     let room = Room::new();
@@ -132,4 +177,34 @@ fn the_bench_renews_collects_and_leaves_nothing_behind() {
     assert!(figures["by_hand_rows"].as_u64().unwrap() >= 300 * 8, "{figures}");
     assert!(figures["renewals_per_second"].as_f64().unwrap() > 0.0, "{figures}");
     assert!(!room.path("rondo-bench").exists());
+}
+
+#[tokio::test]
+async fn the_bench_on_postgres_leaves_the_server_as_it_was() {
+    let (room, database) = (Room::new(), open(Postgres).await);
+    let mut server = PgConnection::connect(&database.url).await.unwrap();
+    let before = benches(&mut server).await;
+    let bench = ["bench", "renewals", "--subscriptions", "300", "--json", "--database-url"];
+    let figures = room.run(&[&bench[..], &[&database.url]].concat()).well().json();
+    assert!(figures["engine"].as_str().unwrap().starts_with("PostgreSQL "), "{figures}");
+    assert_eq!(figures["subscriptions"], 300);
+    assert_eq!(figures["durable"], is_durable(&mut server).await);
+    assert!(figures["by_hand_rows"].as_u64().unwrap() >= 300 * 8, "{figures}");
+    assert!(figures["renewals_per_second"].as_f64().unwrap() > 0.0, "{figures}");
+    assert_eq!(benches(&mut server).await, before);
+    assert!(!room.path("rondo-bench").exists());
+}
+
+/// The bench's databases on a server.
+async fn benches(server: &mut PgConnection) -> Vec<String> {
+    let named = "select datname::text from pg_database where datname like 'rondo\\_bench\\_%'
+        order by datname";
+    sqlx::query_scalar(named).fetch_all(server).await.unwrap()
+}
+
+/// Whether a server keeps what it has told to be kept; a throwaway one does not.
+async fn is_durable(server: &mut PgConnection) -> bool {
+    let settings = "select bool_and(setting = 'on') from pg_settings
+        where name in ('fsync', 'full_page_writes', 'synchronous_commit')";
+    sqlx::query_scalar(settings).fetch_one(server).await.unwrap()
 }

@@ -2,7 +2,7 @@
 
 use super::program::Room;
 
-const COMMANDS: [&[&str]; 19] = [
+const COMMANDS: [&[&str]; 25] = [
     &["serve"],
     &["init"],
     &["migrate"],
@@ -11,6 +11,10 @@ const COMMANDS: [&[&str]; 19] = [
     &["stuck", "list"],
     &["stuck", "retry"],
     &["stuck", "settle"],
+    &["audit"],
+    &["reconcile"],
+    &["backup"],
+    &["restored"],
     &["keys"],
     &["keys", "list"],
     &["keys", "create"],
@@ -22,6 +26,8 @@ const COMMANDS: [&[&str]; 19] = [
     &["demo"],
     &["bench"],
     &["bench", "renewals"],
+    &["simulate"],
+    &["crash-test"],
 ];
 
 const MERCHANT: &str = "mer_06ew5kkq3hx3d1qj9w2t7m8c0g";
@@ -40,6 +46,17 @@ fn every_command_explains_itself_on_standard_output() {
     }
     assert!(room.run(&["--help"]).well().out.contains("Exit codes: 0 done;"));
     assert!(room.run(&["--version"]).well().out.starts_with("rondo 0."));
+}
+
+#[test]
+fn help_lists_the_commands_that_are_known_here() {
+    let help = Room::new().run(&["--help"]).well().out;
+    let (_, listed) = help.split_once("Commands:\n").unwrap();
+    let (listed, _) = listed.split_once("\n\n").unwrap();
+    let listed: Vec<_> =
+        listed.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
+    let known = COMMANDS.iter().filter(|command| command.len() == 1).map(|command| command[0]);
+    assert_eq!(listed, known.collect::<Vec<_>>());
 }
 
 #[test]
@@ -85,7 +102,7 @@ fn a_refusal_is_one_line_and_tells_the_next_step() {
     for (line, code, told) in [
         (&["sing"][..], 2, "unrecognized subcommand 'sing'; see `rondo --help`"),
         (&["serve", "--lisen", "x"], 2, "unexpected argument '--lisen' found; see `rondo serve"),
-        (&["stuck", "retry"], 2, "arguments were not provided: <ID>; see `rondo stuck retry"),
+        (&["stuck", "retry"], 2, "arguments were not provided: <ID>...; see `rondo stuck retry"),
         (
             &["stuck", "settle", ATTEMPT, "--note", "Eva looked"],
             2,

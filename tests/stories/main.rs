@@ -10,6 +10,7 @@ mod agreements;
 mod audit;
 mod backups;
 mod batches;
+mod changed_ladders;
 mod consent;
 mod dead_workers;
 mod downtime;

@@ -1,11 +1,16 @@
 //! What the networks' limits count, and what becomes of a charge that they hold back.
 
-use rondo::grpc::proto::v1::{dunning_ladder::FinalAction, invoice::State::Paid};
+use rondo::{
+    engine,
+    grpc::proto::v1::{dunning_ladder::FinalAction, invoice::State::Paid},
+    store::Work,
+};
 use rstest::rstest;
 
 use crate::support::{
     Engine::{self, Postgres, Sqlite},
     cards,
+    line::Call,
     offer::retry,
     world::World,
 };
@@ -44,4 +49,37 @@ async fn pages_that_were_left_unpaid_cost_no_attempt(#[values(Sqlite, Postgres)]
     course.pays_with(&good).await.unwrap();
     world.settle().await;
     course.assert().is_active().has_invoices([Paid, Paid]).await;
+}
+
+/// Mastercard lets two tries that bring no money through in any 24 hours.
+#[tokio::test]
+async fn two_replicas_at_once_do_not_both_take_the_last_try() {
+    let world = World::on(Postgres, "2026-01-31").in_order().await;
+    let bo = world.member("Bo", "tok_mastercard_insufficient_funds").await;
+    bo.buys("Course", "49.00 EUR").await;
+    world.settle().await;
+    assert_eq!(charges(&world), 1);
+
+    bo.buys("Book", "12.00 EUR").await;
+    bo.buys("Film", "8.00 EUR").await;
+    // Each takes one of the two, and gets as far as it may before either is recorded.
+    let mut barrier = world.database.holds_up_attempts().await;
+    let (one, other) = (world.rondo.clone(), world.rondo.clone());
+    let mut one = tokio::spawn(async move { engine::round(&one, Work::Collect).await });
+    let mut other = tokio::spawn(async move { engine::round(&other, Work::Collect).await });
+    tokio::select! {
+        ended = &mut one => panic!("it was not held up: {ended:?}"),
+        ended = &mut other => panic!("it was not held up: {ended:?}"),
+        () = barrier.is_met_by(2) => barrier.lift().await,
+    }
+    one.await.unwrap().unwrap();
+    other.await.unwrap().unwrap();
+    assert_eq!(charges(&world), 1);
+    // The one that was held back is dunned as if its charge had been declined.
+    assert_eq!(bo.cases().await.len(), 3);
+}
+
+/// How many charges left since this was asked last.
+fn charges(world: &World) -> usize {
+    world.line.calls().into_iter().filter(|call| *call == Call::Charge).count()
 }

@@ -1,6 +1,6 @@
 //! Thirteen months of a portal, lived on both engines: the same invoices, payments and mails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::{Engine, api::shown, world::World};
 
@@ -83,4 +83,10 @@ async fn a_year_is_the_same_on_both_engines() {
     assert_eq!(on_sqlite.mails, on_postgres.mails);
     assert_eq!(on_sqlite.captured, on_postgres.captured);
     assert!(on_sqlite.captured > 0, "something was paid");
+    let mut papers = on_sqlite.papers.values().flatten();
+    assert!(papers.any(|paper| paper.contains("Declined")), "something was declined");
+    let mails: BTreeSet<_> = on_sqlite.mails.values().flatten().map(String::as_str).collect();
+    for kind in ["payment_failed", "recovered", "suspended"] {
+        assert!(mails.contains(kind), "{kind} is not among {mails:?}");
+    }
 }

@@ -58,7 +58,9 @@ struct Trouble {
     made: Vec<Call>,
     refused: Vec<Call>,
     failing: Option<(Call, fn() -> GatewayError)>,
+    failing_once: Option<(Call, fn() -> GatewayError)>,
     stuck: Option<(Call, Place)>,
+    reply: Option<String>,
 }
 
 impl Line {
@@ -88,6 +90,21 @@ impl Line {
         self.trouble().failing = Some((call, how));
     }
 
+    /// The next such call fails in this way, before it leaves.
+    pub fn fails_once(&self, call: Call, how: fn() -> GatewayError) {
+        self.trouble().failing_once = Some((call, how));
+    }
+
+    /// From now on no call fails any more.
+    pub fn works(&self) {
+        self.trouble().failing = None;
+    }
+
+    /// From now on the gateway wants to read this in the reply to each of its webhooks.
+    pub fn wants_to_read(&self, reply: &str) {
+        self.trouble().reply = Some(reply.to_owned());
+    }
+
     /// The next such call gets stuck there.
     pub fn gets_stuck(&self, call: Call, place: Place) {
         self.trouble().stuck = Some((call, place));
@@ -111,6 +128,10 @@ impl Line {
     async fn leave(&self, call: Call) -> Result<&dyn Gateway, GatewayError> {
         self.trouble().made.push(call);
         self.wait(call, Place::OnTheWayThere).await;
+        let once = self.trouble().failing_once.take_if(|(failing, _)| *failing == call);
+        if let Some((_, how)) = once {
+            return Err(how());
+        }
         let trouble = self.trouble();
         match trouble.failing {
             Some((failing, how)) if failing == call => Err(how()),
@@ -201,6 +222,8 @@ impl Gateway for Line {
         delivery: &Delivery,
         now: DateTime<Utc>,
     ) -> Result<WebhookNews, WebhookError> {
-        self.gateway.parse_webhook(delivery, now).await
+        let told = self.gateway.parse_webhook(delivery, now).await?;
+        let reply_body = self.trouble().reply.clone().or(told.reply_body);
+        Ok(WebhookNews { reply_body, ..told })
     }
 }

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on fails there")]
 
 pub mod api;
+pub mod barrier;
 pub mod browser;
 pub mod cards;
 pub mod claims;

@@ -30,23 +30,41 @@ impl World {
     /// A ladder of these steps, and what comes at its end: `dunningPolicies/dp_…`. It turns without
     /// jitter and at any hour, so that a story can say the minute.
     pub async fn policy(&self, steps: Vec<Step>, final_action: FinalAction) -> String {
-        let window = v1::dunning_ladder::Window { start_hour: 0, end_hour: 24 };
         let request = v1::CreateDunningPolicyRequest {
             dunning_policy: Some(v1::DunningPolicy {
                 display_name: "Ladder".to_owned(),
-                ladder: Some(v1::DunningLadder {
-                    backup_method: steps.iter().any(|step| step.try_backup),
-                    steps,
-                    final_action: final_action.into(),
-                    window: Some(window),
-                    ..Default::default()
-                }),
+                ladder: Some(ladder(steps, final_action)),
                 ..Default::default()
             }),
             request_id: self.api.request_id(),
             ..Default::default()
         };
         self.api.dunning().create_dunning_policy(request).await.unwrap().into_inner().name
+    }
+
+    /// From now on a policy has these steps, and this at its end.
+    pub async fn policy_becomes(&self, name: &str, steps: Vec<Step>, final_action: FinalAction) {
+        let request = v1::GetDunningPolicyRequest { name: name.to_owned(), ..Default::default() };
+        let known = self.api.dunning().get_dunning_policy(request).await.unwrap().into_inner();
+        let request = v1::UpdateDunningPolicyRequest {
+            dunning_policy: Some(v1::DunningPolicy {
+                ladder: Some(ladder(steps, final_action)),
+                ..known
+            }),
+            request_id: self.api.request_id(),
+            ..Default::default()
+        };
+        self.api.dunning().update_dunning_policy(request).await.unwrap();
+    }
+}
+
+fn ladder(steps: Vec<Step>, final_action: FinalAction) -> v1::DunningLadder {
+    v1::DunningLadder {
+        backup_method: steps.iter().any(|step| step.try_backup),
+        steps,
+        final_action: final_action.into(),
+        window: Some(v1::dunning_ladder::Window { start_hour: 0, end_hour: 24 }),
+        ..Default::default()
     }
 }
 

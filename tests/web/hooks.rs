@@ -51,6 +51,21 @@ async fn a_webhook_pays_the_invoice_when_the_tab_was_closed(
     site.assert_books_agree().await;
 }
 
+#[rstest]
+#[tokio::test]
+async fn a_gateway_reads_the_reply_that_it_wants_each_time(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let site = Site::on(engine, "2026-01-31").await;
+    site.world.line.wants_to_read("[accepted]");
+    let hook = json!({ "id": "evt_1", "type": "later.invented", "object": {} }).to_string();
+    for time in ["first", "second"] {
+        let answer = site.hook(&hook, 0).await;
+        assert_eq!(answer.status(), 200, "{time}");
+        assert_eq!(answer.text().await.unwrap(), "[accepted]", "{time}");
+    }
+}
+
 #[tokio::test]
 async fn one_declined_card_does_not_end_a_page_on_which_another_is_tried() {
     let site = Site::on(Sqlite, "2026-01-31").await;
