@@ -2,9 +2,12 @@
 //! ways (RULES REC-1): what went back first, then what was taken. News that was lost is made up for; all
 //! else is told to staff, but for a second charge of one attempt, which goes back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc, Weekday};
 use thiserror::Error;
 
 use super::{
@@ -15,6 +18,7 @@ use super::{
     record::{self, Heard},
     resolve, standing,
     turn::{self, TurnError},
+    whole_reason,
 };
 use crate::{
     domain::{
@@ -34,6 +38,10 @@ use crate::{
 /// How far back it looks each night, in hours.
 pub const WINDOW_HOURS: u32 = 72;
 
+/// How far back it looks once a week where a charge may take money weeks after it was refused, so that one whose
+/// webhook was lost is heard of, too (RULES CHG-7).
+const LATE_WINDOW: TimeDelta = TimeDelta::days(35);
+
 /// What was begun so shortly before is left to the next time: the gateway's list may not have it yet.
 const SETTLES_WITHIN: TimeDelta = TimeDelta::hours(1);
 
@@ -50,7 +58,7 @@ pub struct Reconciliation {
     pub differences: Vec<Difference>,
 }
 
-/// Why an account could not be reconciled.
+/// Why an account could not be reconciled, or not all of it.
 #[derive(Debug, Error)]
 pub enum ReconcileError {
     /// No such account is configured.
@@ -65,6 +73,41 @@ pub enum ReconcileError {
     /// What followed could not be recorded.
     #[error(transparent)]
     Record(#[from] TurnError),
+    /// The gateway was asked after one charge, and did not tell.
+    #[error("{attempt} could not be looked up")]
+    LookUp {
+        /// The charge.
+        attempt: Id<kind::Attempt>,
+        /// Why.
+        source: GatewayError,
+    },
+    /// Something failed. All else was looked at, and what follows from it was done.
+    #[error("not all could be looked at (differences in the rest: {})", found.differences.len())]
+    InPart {
+        /// What was found all the same.
+        found: Box<Reconciliation>,
+        /// What failed first.
+        source: Box<ReconcileError>,
+    },
+}
+
+/// What fails in one night. It keeps nothing else from being looked at, and the first of it is told.
+#[derive(Debug)]
+struct Failures<'a> {
+    account: &'a str,
+    first: Option<ReconcileError>,
+}
+
+impl Failures<'_> {
+    /// What came of a step, if it did not fail.
+    fn noted<T, E: Into<ReconcileError>>(&mut self, step: Result<T, E>) -> Option<T> {
+        step.map_err(|error| {
+            let (error, account) = (error.into(), self.account);
+            tracing::warn!(account, reason = whole_reason(&error), "not looked at; all else is");
+            self.first.get_or_insert(error);
+        })
+        .ok()
+    }
 }
 
 /// The accounts that can be reconciled: those whose gateway has a list.
@@ -73,7 +116,16 @@ pub fn accounts(rondo: &Rondo) -> impl Iterator<Item = &str> {
     has_list.map(|(name, _)| name.as_str())
 }
 
-/// Reconciles what `account` took within `window` before now.
+/// Reconciles what `account` took lately: all that may still have come late, on Sundays.
+pub async fn nightly(rondo: &Rondo, account: &str) -> Result<Reconciliation, ReconcileError> {
+    let takes_late = rondo.gateways.get(account).is_some_and(|g| g.capabilities().late_success);
+    let is_sunday = rondo.clock.now().weekday() == Weekday::Sun;
+    let window =
+        if takes_late && is_sunday { LATE_WINDOW } else { TimeDelta::hours(WINDOW_HOURS.into()) };
+    self::account(rondo, account, window).await
+}
+
+/// Reconciles what `account` took within `window` before now. What fails is told when all else is done.
 pub async fn account(
     rondo: &Rondo,
     account: &str,
@@ -89,20 +141,59 @@ pub async fn account(
         recorded: 0,
         differences: Vec::new(),
     };
-    went_back(rondo, account, gateway.as_ref(), since, &mut found.differences).await?;
-    let mut seen = Seen::default();
+    let mut failures = Failures { account, first: None };
+    went_back(rondo, gateway.as_ref(), since, &mut found.differences, &mut failures).await;
+    let seen = was_taken(rondo, gateway.as_ref(), since, &mut found, &mut failures).await;
+    let unlisted = unlisted(rondo, account, since..until, &seen, &mut found).await;
+    for attempt in failures.noted(unlisted).unwrap_or_default() {
+        let is_there = look_up(rondo, gateway.as_ref(), &attempt, &mut found.differences).await;
+        failures.noted(is_there);
+    }
+    for difference in &found.differences {
+        let name = difference.name();
+        metrics::counter!("rondo_differences_total", "difference" => name).increment(1);
+    }
+    match failures.first {
+        None => Ok(found),
+        Some(only) if found.differences.is_empty() => Err(only),
+        Some(first) => {
+            Err(ReconcileError::InPart { found: Box::new(found), source: Box::new(first) })
+        }
+    }
+}
+
+/// Holds what the gateway lists as taken against what is recorded. What it has listed.
+async fn was_taken(
+    rondo: &Rondo,
+    gateway: &dyn Gateway,
+    since: DateTime<Utc>,
+    found: &mut Reconciliation,
+    failures: &mut Failures<'_>,
+) -> Seen {
+    let account = failures.account;
+    let mut seen = Seen { is_whole: true, ..Seen::default() };
     let mut twice = Vec::new();
     let mut after = None;
     loop {
-        let page = gateway.statement(since, after.as_deref()).await?;
+        let Some(page) = failures.noted(gateway.statement(since, after.as_deref()).await) else {
+            seen.is_whole = false;
+            break;
+        };
         found.listed += page.takings.len();
-        let differing = compare(rondo, account, &page.takings, &mut seen).await?;
+        let differing = compare(rondo, account, &page.takings, &mut seen).await;
+        let differing = failures.noted(differing).unwrap_or_else(|| {
+            seen.is_whole = false;
+            Vec::new()
+        });
         for (taking, attempt, difference) in differing {
             match attempt {
                 Some(first) if matches!(difference, Difference::TakenTwice { .. }) => {
                     twice.push((taking, first));
                 }
-                attempt => follow(rondo, account, &taking, attempt, &difference).await?,
+                attempt => {
+                    let followed = follow(rondo, account, &taking, attempt, &difference).await;
+                    failures.noted(followed);
+                }
             }
             found.differences.push(difference);
         }
@@ -112,65 +203,84 @@ pub async fn account(
         }
     }
     for (taking, first) in twice {
-        taken_twice(rondo, account, &taking, &first, &seen).await?;
+        failures.noted(taken_twice(rondo, account, &taking, &first, &seen).await);
     }
+    seen
+}
+
+/// What is recorded as taken and is not on the gateway's list: nothing can be missed on one that was not
+/// read to its end.
+async fn unlisted(
+    rondo: &Rondo,
+    account: &str,
+    begun: Range<DateTime<Utc>>,
+    seen: &Seen,
+    found: &mut Reconciliation,
+) -> Result<Vec<Attempt>, StoreError> {
     let mut repo = rondo.store.snapshot().await?;
-    let mut unlisted = repo.taken_through(account, since, until).await?;
+    let mut unlisted = repo.taken_through(account, begun.start, begun.end).await?;
     found.recorded = unlisted.len();
-    unlisted.retain(|attempt| !seen.attempts.contains(attempt));
+    unlisted.retain(|attempt| seen.is_whole && !seen.attempts.contains(attempt));
     let mut unlisted = repo.attempts_through(account, &unlisted).await?;
-    drop(repo);
     // A second charge is listed in the name of the first one's attempt.
     let is_listed =
         |attempt: &Attempt| attempt.reference.as_ref().is_some_and(|r| seen.references.contains(r));
     unlisted.retain(|attempt| !is_listed(attempt));
-    for attempt in unlisted {
-        // A list may be short of what a look-up still finds.
-        match gateway.find_charge(&ChargeTrace::of(&attempt)).await? {
-            Sighting::Found(Outcome::Paid(_)) => {}
-            Sighting::Found(_) | Sighting::NotFound => {
-                let difference = Difference::NotThere { attempt: attempt.id };
-                tell(rondo, Some(attempt.merchant), account, &difference).await?;
-                found.differences.push(difference);
-            }
+    Ok(unlisted)
+}
+
+/// Looks up what a list lacks: it may be short of what a look-up still finds.
+async fn look_up(
+    rondo: &Rondo,
+    gateway: &dyn Gateway,
+    attempt: &Attempt,
+    differences: &mut Vec<Difference>,
+) -> Result<(), ReconcileError> {
+    let sighting = gateway.find_charge(&ChargeTrace::of(attempt)).await;
+    let looked = |source| ReconcileError::LookUp { attempt: attempt.id, source };
+    match sighting.map_err(looked)? {
+        Sighting::Found(Outcome::Paid(_)) => Ok(()),
+        Sighting::Found(_) | Sighting::NotFound => {
+            let difference = Difference::NotThere { attempt: attempt.id };
+            differences.push(difference.clone());
+            Ok(tell(rondo, Some(attempt.merchant), &attempt.gateway, &difference).await?)
         }
     }
-    for difference in &found.differences {
-        let name = difference.name();
-        metrics::counter!("rondo_differences_total", "difference" => name).increment(1);
-    }
-    Ok(found)
 }
 
 /// Records what went back without our having heard of it.
 async fn went_back(
     rondo: &Rondo,
-    account: &str,
     gateway: &dyn Gateway,
     since: DateTime<Utc>,
     differences: &mut Vec<Difference>,
-) -> Result<(), ReconcileError> {
+    failures: &mut Failures<'_>,
+) {
+    let account = failures.account;
     let mut after = None;
     loop {
-        let page = gateway.returns(since, after.as_deref()).await?;
+        let page = gateway.returns(since, after.as_deref()).await;
+        let Some(page) = failures.noted(page) else { return };
         for news in page.news {
-            let Some((merchant, difference)) = unheard(rondo, account, &news).await? else {
+            let unheard = unheard(rondo, account, &news).await;
+            let Some((merchant, difference)) = failures.noted(unheard).flatten() else {
                 continue;
             };
-            if let Err(why) = news::hear(rondo, account, news).await {
-                match why {
-                    NotApplied::Later(error) => return Err(error.into()),
-                    NotApplied::Because(reason) => {
-                        tracing::warn!(account, %difference, reason, "not recorded");
-                        tell(rondo, Some(merchant), account, &difference).await?;
-                    }
+            match news::hear(rondo, account, news).await {
+                Ok(()) => {}
+                Err(NotApplied::Later(error)) => {
+                    failures.noted::<(), _>(Err(error));
+                }
+                Err(NotApplied::Because(reason)) => {
+                    tracing::warn!(account, %difference, reason, "not recorded");
+                    failures.noted(tell(rondo, Some(merchant), account, &difference).await);
                 }
             }
             differences.push(difference);
         }
         after = page.next;
         if after.is_none() {
-            return Ok(());
+            return;
         }
     }
 }
@@ -206,6 +316,8 @@ async fn unheard(
 struct Seen {
     attempts: BTreeSet<Id<kind::Attempt>>,
     references: BTreeSet<String>,
+    /// Whether all of it was read.
+    is_whole: bool,
 }
 
 /// The takings of a page that differ from what we have recorded.

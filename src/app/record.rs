@@ -30,7 +30,7 @@ use crate::{
             settle::{self, Settled, Standing},
         },
     },
-    store::{Repository, StoreError, Times, Work},
+    store::{Repository, StoreError, Stuck, Times, Work},
 };
 
 /// What was heard of one attempt.
@@ -52,6 +52,12 @@ enum Task {
 
 /// How often a group is decided anew when someone else wrote first.
 const TRIES: usize = 5;
+
+/// A charge that could not leave for so long is told to staff; it is tried all the same.
+const PUT_OFF_FOR: TimeDelta = TimeDelta::hours(24);
+
+/// More than one merchant's list for staff holds.
+const LISTED: usize = 100_000;
 
 /// Records a group of answers, each with all that follows from it, in one transaction. Two that
 /// concern one customer go one after the other, so that each sees what the other did.
@@ -196,11 +202,16 @@ impl Told {
         if !self.off_list.is_empty() {
             repo.take_off_list(merchant.id, Work::Resolve, &self.off_list).await?;
         }
+        let tells = self.tasks.iter().any(|(task, ..)| matches!(task, Task::Look));
+        let listed = if tells { repo.stuck(Some(merchant.id), LISTED).await? } else { Vec::new() };
         for (task, object, reason) in self.tasks {
+            let is_same = |one: &Stuck| one.object == object && one.reason == reason;
             match task {
                 Task::Stop(work) => {
                     turn::set_aside(repo, merchant, work, times, &object, &reason).await?;
                 }
+                // What is on the list and goes on in the same way is not told anew.
+                Task::Look if listed.iter().any(is_same) => {}
                 Task::Look => turn::tell_staff(repo, merchant, times, &object, &reason).await?,
             }
         }
@@ -214,12 +225,12 @@ fn who_stored_a_card(changes: &Changes) -> Vec<Id<kind::Customer>> {
     changes.events.iter().filter(attached).filter_map(|event| event.customer).collect()
 }
 
-/// Whether staff may have been told of an attempt that was open, and need not see to it any more: it is
-/// over, or is asked after again. Of one that was over, what they were told stays true.
+/// Whether staff may have been told of an attempt that was open, and need not see to it any more: it came
+/// on, or is asked after again. Of one that was over, what they were told stays true.
 fn goes_on(before: &Attempt, after: &Attempt) -> bool {
     let was_aside = before.probe_at.is_none() && before.leased_until.is_none();
     let may_be_listed = before.state.is_open() && (was_aside || before.probes > 0);
-    may_be_listed && (!after.state.is_open() || (was_aside && after.probe_at.is_some()))
+    may_be_listed && (after.state != before.state || (was_aside && after.probe_at.is_some()))
 }
 
 fn decide(standing: Standing, word: Word, times: Times, mint: &Mint) -> Settled {
@@ -265,8 +276,18 @@ fn send_again(
     let seed = attempt.id.uuid().as_u64_pair().1;
     let wait = TimeDelta::from_std(backoff(attempt.probes, seed)).unwrap_or_default();
     attempt.probe_at = Some(now + wait.max(asked));
+    let for_staff = (now >= attempt.sent_at + PUT_OFF_FOR).then(|| put_off(attempt));
     let changes = Changes { attempts: vec![standing.attempt], ..Changes::default() };
-    Settled { changes, for_staff: None }
+    Settled { changes, for_staff }
+}
+
+/// What staff is told of an attempt that was put off for a day: the same each time.
+fn put_off(attempt: &Attempt) -> String {
+    let Attempt { id, gateway, .. } = attempt;
+    format!(
+        "{id} has not left for a day: `{gateway}` cannot be reached, or puts calls off; it is tried on, \
+         and leaves this list by itself"
+    )
 }
 
 /// Counts what came of attempts.

@@ -1,7 +1,12 @@
 //! One round of one loop: every merchant that has due work gets one batch, so that a huge one never
 //! starves the others.
 
-use futures::{StreamExt, stream};
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, resume_unwind},
+};
+
+use futures::{FutureExt, StreamExt, stream};
 
 use crate::{
     app::{
@@ -21,29 +26,62 @@ const MERCHANTS: usize = 10_000;
 /// Of these, how many are served at the same time.
 const AT_ONCE: usize = 8;
 
+/// What the parts of a round came to.
+#[derive(Default)]
+struct Tally {
+    done: usize,
+    panic: Option<Box<dyn Any + Send>>,
+}
+
+impl Tally {
+    /// Takes in a part that was caught if it panicked.
+    fn add(
+        &mut self,
+        part: std::thread::Result<Result<usize, StoreError>>,
+    ) -> Result<(), StoreError> {
+        match part {
+            Ok(count) => self.done += count?,
+            Err(panic) => self.panic = self.panic.take().or(Some(panic)),
+        }
+        Ok(())
+    }
+}
+
 /// Takes one round of `work`. How much was done: nothing means that the loop may sleep.
+///
+/// # Panics
+///
+/// If the turn of a merchant does; only then are all others through with theirs, so that none waits for
+/// what is wrong with another's rows, and no call of theirs is cut off.
 pub async fn round(rondo: &Rondo, work: Work) -> Result<usize, StoreError> {
-    let mut done = match work {
-        Work::Resolve => apply_webhooks(rondo).await?,
+    let mut tally = Tally::default();
+    match work {
+        Work::Resolve => tally.add(AssertUnwindSafe(apply_webhooks(rondo)).catch_unwind().await)?,
         Work::Renew
         | Work::Collect
         | Work::Dun
         | Work::Remind
         | Work::SendMail
         | Work::DeliverEvents
-        | Work::AdvanceClocks => 0,
-    };
+        | Work::AdvanceClocks => {}
+    }
     let merchants = {
         let mut repo = rondo.store.snapshot().await?;
         repo.merchants_due(work, rondo.clock.now(), MERCHANTS).await?
     };
     let mut served = stream::iter(merchants)
-        .map(|merchant| async move { serve(rondo, work, &merchant).await })
+        .map(|merchant| {
+            let turn = async move { serve(rondo, work, &merchant).await };
+            AssertUnwindSafe(turn).catch_unwind()
+        })
         .buffer_unordered(AT_ONCE);
-    while let Some(count) = served.next().await {
-        done += count?;
+    while let Some(part) = served.next().await {
+        tally.add(part)?;
     }
-    Ok(done)
+    match tally.panic {
+        Some(panic) => resume_unwind(panic),
+        None => Ok(tally.done),
+    }
 }
 
 /// Takes rounds of all loops until nothing is due any more: what a test or a command does in place

@@ -1,9 +1,10 @@
 //! Keeps the loops going: the scheduler ticks, committed work wakes, and a stop lets what is in
 //! flight come to its end.
 
-use std::{sync::Arc, time::Duration};
+use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
+use futures::FutureExt;
 use thiserror::Error;
 use tokio::{
     sync::{Notify, broadcast::error::RecvError},
@@ -127,9 +128,9 @@ async fn keep_going(rondo: Rondo, work: Work, bells: Bells, stop: CancellationTo
             () = bells.of(work).notified() => {}
         }
         while !stop.is_cancelled() {
-            match round(&rondo, work).await {
-                Ok(0) => break,
-                Ok(count) => {
+            match take_round(&rondo, work).await {
+                Some(0) => break,
+                Some(count) => {
                     metrics::counter!("rondo_work_done_total", "work" => work.name())
                         .increment(count as u64);
                     // A clock that moved makes work due; work that is done lets a clock move on.
@@ -144,19 +145,37 @@ async fn keep_going(rondo: Rondo, work: Work, bells: Bells, stop: CancellationTo
                         | Work::DeliverEvents => bells.ring(Work::AdvanceClocks),
                     }
                 }
-                Err(error) => {
-                    let reason = whole_reason(&error);
-                    tracing::warn!(work = work.name(), reason, "the round is taken again later");
-                    metrics::counter!("rondo_rounds_failed_total", "work" => work.name())
-                        .increment(1);
-                    tokio::select! {
-                        () = stop.cancelled() => return,
-                        () = tokio::time::sleep(AFTER_FAILURE) => break,
-                    }
-                }
+                None => tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(AFTER_FAILURE) => break,
+                },
             }
         }
     }
+}
+
+/// What a round came to. None if it failed, or panicked: that must not end the loop, which all merchants
+/// share. What it was at is still due, or due again when its lease is over.
+async fn take_round(rondo: &Rondo, work: Work) -> Option<usize> {
+    match AssertUnwindSafe(round(rondo, work)).catch_unwind().await {
+        Ok(Ok(count)) => return Some(count),
+        Ok(Err(error)) => {
+            let reason = whole_reason(&error);
+            tracing::warn!(work = work.name(), reason, "the round is taken again later");
+        }
+        Err(panic) => {
+            let reason = words_of(panic.as_ref());
+            tracing::error!(work = work.name(), reason, "a round panicked; it is taken again");
+        }
+    }
+    metrics::counter!("rondo_rounds_failed_total", "work" => work.name()).increment(1);
+    None
+}
+
+/// What a panic says.
+fn words_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words")
 }
 
 /// Rings for work that was committed, here or by another replica.
@@ -266,9 +285,8 @@ fn reconciling(rondo: Rondo) -> Result<Job, JobSchedulerError> {
     Job::new_async("0 41 2 * * *", move |_, _| {
         let rondo = rondo.clone();
         Box::pin(async move {
-            let window = TimeDelta::hours(reconcile::WINDOW_HOURS.into());
             for account in reconcile::accounts(&rondo) {
-                match reconcile::account(&rondo, account, window).await {
+                match reconcile::nightly(&rondo, account).await {
                     Ok(found) => {
                         let differences = found.differences.len();
                         tracing::info!(

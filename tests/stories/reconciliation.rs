@@ -2,8 +2,9 @@
 
 use chrono::TimeDelta;
 use rondo::{
-    app::reconcile,
+    app::reconcile::{self, ReconcileError},
     domain::payment::reconcile::Difference,
+    gateway::GatewayError,
     grpc::proto::v1::{
         attempt::State::{Declined, Succeeded},
         invoice::State::{Open, Paid},
@@ -16,6 +17,8 @@ use crate::support::{
     Engine::{self, Postgres, Sqlite},
     api::bare,
     cards,
+    line::Call,
+    staff::charged,
     world::World,
 };
 
@@ -63,6 +66,32 @@ async fn money_whose_news_was_lost_is_recorded(#[values(Sqlite, Postgres)] engin
 
 #[rstest]
 #[tokio::test]
+async fn money_that_came_weeks_late_is_heard_of_on_a_sunday(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").without_test_clock().await;
+    let ana = world.member("Ana", "tok_visa_late_success_after_0").await;
+    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
+    course.assert().has_invoices([Open]).was_tried([Declined]).await;
+    let late = world.charge_of(&course.payment().await.attempts.remove(0)).await;
+    let found = async || {
+        let found = reconcile::nightly(&world.rondo, "sandbox").await.unwrap();
+        world.settle().await;
+        found.differences.iter().map(Difference::name).collect::<Vec<_>>()
+    };
+    world.time_passes(TimeDelta::days(10));
+    assert_eq!(found().await, [""; 0], "a Tuesday's list begins later");
+    world.time_passes(TimeDelta::days(5));
+    assert_eq!(found().await, ["not_heard"]);
+
+    // Nothing was owed any more: the membership had ended without a payment.
+    let told = world.told(&format!("/v1/charges/{}", late["id"].as_str().unwrap())).await;
+    assert_eq!(told["amount_refunded"], 2_000, "{told}");
+    world.assert_books_agree().await;
+}
+
+#[rstest]
+#[tokio::test]
 async fn what_bears_no_name_that_we_know_is_told_to_staff(
     #[values(Sqlite, Postgres)] engine: Engine,
 ) {
@@ -85,6 +114,43 @@ async fn what_bears_no_name_that_we_know_is_told_to_staff(
     assert!(objects.contains(&foreign["id"].as_str().unwrap()), "{objects:?}");
     assert!(objects.contains(&bare(&attempt.name)), "{objects:?}");
     course.assert().is_active().has_invoices([Paid]).was_tried([Succeeded]).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_look_up_that_fails_hides_no_other_difference(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let plan = world.plan("Membership", "20.00 EUR").yearly().with_trial(7).create().await;
+    let mut courses = Vec::new();
+    for called in ["Ana", "Bo"] {
+        let member = world.member(called, "tok_visa_reply_lost_insufficient_funds").await;
+        courses.push(world.subscribe(&member, &plan).await);
+    }
+    world.line.refuses(&[Call::FindCharge]);
+    world.advance_to("2026-02-20").await;
+    for course in &courses {
+        let attempt = course.payment().await.attempts.remove(0);
+        let reference = format!("ch_mistyped_of_{}", bare(&attempt.name));
+        world.staff_says(&attempt, charged(&reference)).await.unwrap();
+        course.assert().has_invoices([Paid]).await;
+    }
+    assert_eq!(world.stuck().await, []);
+    world.look_ups_work();
+    world.time_passes(TimeDelta::hours(2));
+
+    let refuses = || GatewayError::Rejected { reason: "no such charge".to_owned() };
+    world.line.fails_once(Call::FindCharge, refuses);
+    let failed = reconcile::account(&world.rondo, "sandbox", TimeDelta::hours(72)).await;
+    let told = failed.unwrap_err();
+    let ReconcileError::InPart { found, source } = &told else { panic!("{told}") };
+    assert!(source.to_string().ends_with(" could not be looked up"), "{source}");
+    let [Difference::NotThere { attempt }] = found.differences[..] else { panic!("{found:?}") };
+    let [task] = &world.stuck().await[..] else { panic!("staff is told of the other") };
+    assert_eq!(task.object, attempt.to_string());
+
+    assert_eq!(differences(&world).await, ["not_there"; 2]);
 }
 
 #[rstest]

@@ -192,6 +192,19 @@ impl World {
         }
     }
 
+    /// From now on the story is of another merchant, in the world's time.
+    pub async fn turns_to_another_merchant(&mut self) {
+        let admin_key = new_key(&self.rondo, Role::Admin, None).await;
+        let admin = Api::new(&self.channel, &admin_key, None);
+        let request =
+            v1::CreateMerchantRequest { merchant: Some(open_academy()), ..Default::default() };
+        let merchant = admin.merchants().create_merchant(request).await.unwrap().into_inner().name;
+        self.merchant_id = id_of(&merchant);
+        self.key = new_key(&self.rondo, Role::Merchant, Some(self.merchant_id)).await;
+        self.api = Api::new(&self.channel, &self.key, None);
+        self.test_clock = None;
+    }
+
     /// What the merchant's clock shows.
     pub async fn now(&self) -> DateTime<Utc> {
         match &self.test_clock {
