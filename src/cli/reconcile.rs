@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use chrono::TimeDelta;
 use clap::Args as ClapArgs;
 use serde_json::json;
@@ -13,7 +13,7 @@ use super::{
     settings::{self, Settings},
 };
 use crate::{
-    app::reconcile::{self, Reconciliation},
+    app::reconcile::{self, ReconcileError, Reconciliation},
     domain::payment::reconcile::Difference,
 };
 
@@ -57,11 +57,20 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         None => reconcile::accounts(&rondo).map(str::to_owned).collect(),
     };
     let bar = progress::bar(accounts.len() as u64, "reconciling");
-    let mut all = Vec::new();
+    let (mut all, mut failed) = (Vec::new(), None);
     for account in &accounts {
         let window = TimeDelta::hours(args.hours.into());
-        let found = reconcile::account(&rondo, account, window).await;
-        all.push(found.with_context(|| format!("the account `{account}` was not reconciled"))?);
+        match reconcile::account(&rondo, account, window).await {
+            Ok(found) => all.push(found),
+            // What fails at one keeps nothing from the others, nor what was found all the same from staff.
+            Err(error) => {
+                if let ReconcileError::InPart { found, .. } = &error {
+                    all.push((**found).clone());
+                }
+                let what = format!("the account `{account}` was not reconciled");
+                failed = failed.or(Some(anyhow::Error::new(error).context(what)));
+            }
+        }
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -71,12 +80,15 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.json {
         say(json!({ "accounts": all.iter().map(as_json).collect::<Vec<_>>() }))?;
     } else {
-        show(&all)?;
+        show(&all, failed.is_none())?;
+    }
+    if let Some(error) = failed {
+        return Err(error);
     }
     Ok(if is_alike { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn show(all: &[Reconciliation]) -> anyhow::Result<()> {
+fn show(all: &[Reconciliation], is_whole: bool) -> anyhow::Result<()> {
     let figures = ["listed", "recorded", "differences"].map(|name| (name, Column::Figures));
     let mut accounts = table(&[&[("account", Column::Words)][..], &figures].concat());
     for account in all {
@@ -86,7 +98,7 @@ fn show(all: &[Reconciliation]) -> anyhow::Result<()> {
     }
     say(accounts)?;
     let mut differences = all.iter().flat_map(|account| &account.differences).peekable();
-    if differences.peek().is_none() {
+    if differences.peek().is_none() && is_whole {
         say("Nothing differs. What was charged in the last hour is looked for next time.")?;
     }
     for difference in differences {
