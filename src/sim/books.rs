@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     domain::{
         customer::PaymentMethod,
+        event::Event,
         ids::{Id, kind},
         invoice::Invoice,
         notice::Notice,
-        payment::{attempt::Attempt, refund::Refund},
+        payment::{Payment, attempt::Attempt, refund::Refund},
         subscription::Subscription,
     },
     store::{
-        InvoiceFilter, MerchantId, Page, PaymentFilter, Repository, StoreError, Stuck,
+        EventFilter, InvoiceFilter, MerchantId, Page, PaymentFilter, Repository, StoreError, Stuck,
         SubscriptionFilter,
     },
 };
@@ -25,12 +26,18 @@ const PAGE: usize = 1_000;
 pub(super) struct Books {
     pub(super) subscriptions: Vec<Subscription>,
     pub(super) invoices: BTreeMap<Id<kind::Invoice>, Invoice>,
+    /// Each by its invoice.
+    pub(super) payments: BTreeMap<Id<kind::Invoice>, Payment>,
+    /// The invoices that dunning is about.
+    pub(super) in_dunning: BTreeSet<Id<kind::Invoice>>,
     /// Oldest first.
     pub(super) attempts: Vec<Attempt>,
     /// What they charged, but for what was chosen on a gateway's page.
     pub(super) methods: BTreeMap<Id<kind::PaymentMethod>, PaymentMethod>,
     pub(super) refunds: Vec<Refund>,
     pub(super) notices: Vec<Notice>,
+    /// All that was told, in order.
+    pub(super) events: Vec<Event>,
     /// What each attempt moved by the ledger.
     pub(super) moved: BTreeMap<Id<kind::Attempt>, i64>,
     pub(super) stuck: Vec<Stuck>,
@@ -72,6 +79,8 @@ impl Books {
             |page| repo.list_payments(merchant, &PaymentFilter::default(), page).await?,
             |one| one.id
         );
+        let cases =
+            all!(|page| repo.list_dunning_cases(merchant, true, None, page).await?, |one| one.id);
         let notices = all!(|page| repo.list_notices(merchant, None, page).await?, |one| one.id);
         let moved = all!(|page| repo.money_by_attempt(merchant, page).await?, |one| one.0);
         let mut attempts = Vec::new();
@@ -91,12 +100,27 @@ impl Books {
         Ok(Self {
             subscriptions,
             invoices: invoices.into_iter().map(|invoice| (invoice.id, invoice)).collect(),
+            payments: payments.into_iter().map(|payment| (payment.invoice, payment)).collect(),
+            in_dunning: cases.into_iter().map(|case| case.invoice).collect(),
             attempts,
             methods,
             refunds,
             notices,
+            events: events(repo, merchant).await?,
             moved: moved.into_iter().collect(),
             stuck: repo.stuck(Some(merchant), usize::from(u16::MAX)).await?,
         })
+    }
+}
+
+async fn events(repo: &mut dyn Repository, merchant: MerchantId) -> Result<Vec<Event>, StoreError> {
+    let (all, mut events) = (EventFilter::default(), Vec::<Event>::new());
+    loop {
+        let after = events.last().and_then(|last| last.sequence).unwrap_or_default();
+        let mut read = repo.events_after(merchant, after, &all, PAGE).await?;
+        if read.is_empty() {
+            return Ok(events);
+        }
+        events.append(&mut read);
     }
 }

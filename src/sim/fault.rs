@@ -41,7 +41,7 @@ faults! {
     /// The order is carried out after its caller has given up.
     ReplyLate = "reply_late" up to 60;
     /// Nobody learns how the charge stands until its key is forgotten.
-    ReplyAfterKeyExpired = "reply_after_key_expired" up to 15;
+    ReplyAfterKeyExpired = "reply_after_key_expired" up to 30;
     /// The network delivers one order twice.
     DeliveredTwice = "delivered_twice" up to 60;
     /// A server error, and the order is carried out.
@@ -111,22 +111,9 @@ impl Fault {
         self as usize
     }
 
-    /// Whether a process may rightly do once more what it did, or another one in its place.
-    pub(super) const fn makes_repeat(self) -> bool {
-        matches!(
-            self,
-            Self::CrashBeforeCommit
-                | Self::CrashBeforeSend
-                | Self::CrashBeforeRecord
-                | Self::Paused
-                | Self::ClockForward
-                | Self::ClockBack
-                | Self::ClockAcrossDst
-                | Self::DatabaseBusy
-                | Self::DiskFull
-                | Self::CommitUnheard
-                | Self::MailTimeout
-        )
+    /// Whether the database is in trouble: then what a process did may not be recorded, though it goes on.
+    pub(super) const fn is_of_database(self) -> bool {
+        matches!(self, Self::DatabaseBusy | Self::DiskFull | Self::CommitUnheard)
     }
 }
 

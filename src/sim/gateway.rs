@@ -33,7 +33,8 @@ pub(super) struct SimGateway {
     provider: Mutex<Provider>,
 }
 
-/// What an account can do in this world: every kind of idempotency and of look-up comes up.
+/// What an account can do in this world: every kind of idempotency and of look-up comes up, and the one in
+/// which a key is all that protects more often than others.
 fn drawn(dice: &Dice) -> Capabilities {
     let day = Duration::from_hours(24);
     let (idempotency, lookup) = *dice.pick(&[
@@ -47,6 +48,7 @@ fn drawn(dice: &Dice) -> Capabilities {
         (Idempotency::ClientNamed, Lookup::ByReference),
         (Idempotency::UniqueReference, Lookup::ByReference),
         (Idempotency::None, Lookup::ByReference),
+        (Idempotency::FrozenReplay { ttl: day }, Lookup::None),
         (Idempotency::FrozenReplay { ttl: day }, Lookup::None),
     ]);
     Capabilities {
@@ -67,11 +69,14 @@ impl SimGateway {
     /// The account `name`; webhooks that lose their way go to `other`.
     pub(super) fn new(stage: Arc<Stage>, name: &'static str, other: &'static str) -> Self {
         let capabilities = drawn(&stage.dice);
+        let names_attempts = stage.dice.says(500);
+        let of = if names_attempts { "attempts" } else { "charges" };
         stage.note(format_args!(
-            "{name}: {:?}, {:?}",
+            "{name}: {:?}, {:?}, money goes back of {of}",
             capabilities.idempotency, capabilities.lookup
         ));
-        let provider = Mutex::new(Provider::new(name, other, capabilities.clone()));
+        let provider = Provider::new(name, other, capabilities.clone(), names_attempts);
+        let provider = Mutex::new(provider);
         Self { stage, name, capabilities, provider }
     }
 

@@ -1,5 +1,5 @@
-//! Whether money and cycles came out right (RULES §10, P-1, P-2, P-8): the providers' own books held
-//! against the ledger, every cycle accounted for, every mail that was written delivered once.
+//! Whether money came out right (RULES §10, P-1, P-8): the providers' own books held against the ledger, every
+//! mail that was written delivered once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,24 +8,25 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{
     books::Books,
     charge::{Charge, Standing},
+    cycles,
     mailer::Arrived,
 };
 use crate::domain::{
-    calendar::Period,
     ids::{Id, kind},
-    invoice::{Invoice, InvoiceState},
+    invoice::InvoiceState,
     notice::NoticeState,
     payment::refund::RefundState,
-    subscription::{Subscription, SubscriptionState},
 };
 
 /// After so long no attempt is undecided: a debit's answer has come, or staff has said a day after the last
 /// probe what nobody else can tell.
-const DECIDED_WITHIN: TimeDelta = TimeDelta::days(20);
+pub(super) const DECIDED_WITHIN: TimeDelta = TimeDelta::days(20);
 
 /// What staff is told of that only a person can decide or has to know. Whatever else was set aside is a
 /// fault of ours.
-const FOR_STAFF: [&str; 4] = [
+const FOR_STAFF: [&str; 6] = [
+    "has not left for a day",
+    "speaks of a second charge",
     "is still undecided",
     "money came after the attempt was closed",
     "had been taken back came again",
@@ -80,10 +81,6 @@ pub(super) struct Judge<'a> {
     pub(super) out_of_reach: BTreeSet<Id<kind::Customer>>,
     /// The machine's time.
     pub(super) now: DateTime<Utc>,
-    /// Subscriptions that rested, which leaves a gap between two of their periods.
-    pub(super) rested: BTreeSet<Id<kind::Subscription>>,
-    /// When each began to run: one that was paid for only when its first period was over begins anew.
-    pub(super) activated: BTreeMap<Id<kind::Subscription>, DateTime<Utc>>,
 }
 
 impl Judge<'_> {
@@ -93,7 +90,7 @@ impl Judge<'_> {
         self.money(&mut found);
         self.charged_again(&mut found);
         self.set_aside(&mut found);
-        self.cycles(&mut found);
+        cycles::judge(self.books, self.now, &mut found);
         self.mails(&mut found);
         found
     }
@@ -193,55 +190,6 @@ impl Judge<'_> {
         let is_ours = |reason: &str| !FOR_STAFF.iter().any(|known| reason.contains(known));
         for stuck in self.books.stuck.iter().filter(|stuck| is_ours(&stuck.reason)) {
             found.lost_cycles.push(format!("{} was set aside: {}", stuck.object, stuck.reason));
-        }
-    }
-
-    /// Every cycle is billed once, one after the other, and something becomes of it (P-2).
-    fn cycles(&self, found: &mut Findings) {
-        let mut by_subscription: BTreeMap<_, Vec<&Invoice>> = BTreeMap::new();
-        for invoice in self.books.invoices.values() {
-            if let Some(subscription) = invoice.subscription {
-                by_subscription.entry(subscription).or_default().push(invoice);
-            }
-        }
-        for subscription in &self.books.subscriptions {
-            let mut invoices = by_subscription.remove(&subscription.id).unwrap_or_default();
-            invoices.retain(|invoice| invoice.period.is_some());
-            invoices.sort_by_key(|invoice| invoice.period.map(Period::start));
-            self.of_subscription(subscription, &invoices, found);
-        }
-    }
-
-    fn of_subscription(
-        &self,
-        subscription: &Subscription,
-        invoices: &[&Invoice],
-        found: &mut Findings,
-    ) {
-        let id = subscription.id;
-        let periods: Vec<_> = invoices.iter().filter_map(|invoice| invoice.period).collect();
-        let began_anew = periods.first().is_some_and(|first| {
-            self.activated.get(&id).is_some_and(|activated| *activated >= first.end())
-        });
-        let may_gap = began_anew || self.rested.contains(&id);
-        for pair in periods.windows(2) {
-            if pair[0].end() > pair[1].start() {
-                found.double_charges.push(format!("{id} is billed twice for {}", pair[1].start()));
-            } else if pair[0].end() < pair[1].start() && !may_gap {
-                found.lost_cycles.push(format!(
-                    "{id} is not billed from {} to {}",
-                    pair[0].end(),
-                    pair[1].start()
-                ));
-            }
-        }
-        let billed_until = periods.last().map(|period| period.end());
-        let is_running =
-            matches!(subscription.state, SubscriptionState::Active | SubscriptionState::PastDue);
-        let stuck = self.books.stuck.iter().any(|one| one.object == id.to_string());
-        let late = self.now - TimeDelta::hours(6);
-        if is_running && !stuck && !began_anew && billed_until.is_none_or(|until| until < late) {
-            found.lost_cycles.push(format!("{id} is billed only until {billed_until:?}"));
         }
     }
 

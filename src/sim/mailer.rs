@@ -22,8 +22,16 @@ pub(super) struct Arrived {
     pub(super) kind: MessageKind,
     /// When it first came.
     pub(super) at: DateTime<Utc>,
-    /// How much trouble there had been when it last came.
-    trouble: u64,
+}
+
+/// How a worker comes to a job.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It takes it up.
+    #[default]
+    First,
+    /// It goes on with it, when others may have done it meanwhile.
+    Late,
 }
 
 #[derive(Debug, Default)]
@@ -32,7 +40,12 @@ struct Boxes {
     arrived: BTreeMap<String, Arrived>,
     /// Those that nobody has read yet.
     unread: Vec<Arrived>,
-    /// Mails that came once more, though nothing had gone wrong since they came.
+    turn: Turn,
+    /// Mails that the worker of this job heard were taken, and how much trouble the database had been in by then.
+    heard: Vec<(String, u64)>,
+    /// Mails of which Rondo has surely recorded that they were taken.
+    recorded: BTreeSet<String>,
+    /// Of these, mails that a worker took up and sent once more.
     repeated: Vec<String>,
     /// Addresses that take no mail.
     dead: BTreeSet<String>,
@@ -87,20 +100,34 @@ impl SimMailer {
         self.boxes().down_until.is_some_and(|until| self.stage.truth() < until)
     }
 
-    fn deliver(&self, mail: &Outgoing) {
-        let (at, trouble) = (self.stage.truth(), self.stage.trouble());
-        let arrived = Arrived { to: mail.recipient(), kind: mail.kind(), at, trouble };
+    /// A worker begins with a job, or goes on with it.
+    pub(super) fn job_begins(&self, turn: Turn) {
         let mut boxes = self.boxes();
-        let before = boxes.arrived.get_mut(mail.message_id());
-        let before = before.map(|before| std::mem::replace(&mut before.trouble, trouble));
-        let is_new = before.is_none();
+        boxes.turn = turn;
+        boxes.heard.clear();
+    }
+
+    /// It is done, and all was well: what it heard is recorded, unless the database was in trouble since, or others
+    /// may have been faster.
+    pub(super) fn job_is_done(&self) {
+        let mut boxes = self.boxes();
+        let (is_first, trouble) = (boxes.turn == Turn::First, self.stage.trouble());
+        let heard = std::mem::take(&mut boxes.heard);
+        let recorded = heard.into_iter().filter(|(_, before)| is_first && *before == trouble);
+        boxes.recorded.extend(recorded.map(|(mail, _)| mail));
+    }
+
+    fn deliver(&self, mail: &Outgoing) {
+        let arrived = Arrived { to: mail.recipient(), kind: mail.kind(), at: self.stage.truth() };
+        let mut boxes = self.boxes();
+        let is_new = !boxes.arrived.contains_key(mail.message_id());
         self.stage.note(format_args!(
             "mail {} to {}{}",
             mail.kind(),
             arrived.to,
             if is_new { "" } else { " once more" }
         ));
-        if before == Some(trouble) && !self.stage.has_sleepers() {
+        if boxes.turn == Turn::First && boxes.recorded.contains(mail.message_id()) {
             boxes.repeated.push(mail.message_id().to_owned());
         }
         if is_new {
@@ -133,7 +160,6 @@ impl Mailer for SimMailer {
         if self.stage.strikes(Fault::MailTimeout) {
             if self.stage.dice.says(500) {
                 self.deliver(mail);
-                self.stage.comes_amiss();
             } else if self.stage.dice.says(60) {
                 self.goes_down();
             }
@@ -142,6 +168,7 @@ impl Mailer for SimMailer {
         self.deliver(mail);
         self.stage.gate(Place::AfterCall).await;
         let message_id = mail.message_id().to_owned();
+        self.boxes().heard.push((message_id.clone(), self.stage.trouble()));
         Ok(Accepted { message_id, answer: "250 taken".to_owned() })
     }
 }

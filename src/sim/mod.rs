@@ -3,10 +3,12 @@
 //! with what decided. The same seed gives the same world, byte for byte (RULES §10).
 
 mod afterwards;
+mod announced;
 mod books;
 mod card;
 mod charge;
 mod checker;
+mod cycles;
 mod deeds;
 mod dice;
 mod fault;
@@ -24,27 +26,20 @@ mod trace;
 mod webhook;
 mod world;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use self::{
-    books::Books, charge::Standing, checker::breaches, dice::Dice, gateway::SimGateway,
-    judge::Judge, mailer::SimMailer, stage::Stage, world::World,
+    announced::unannounced, books::Books, charge::Standing, checker::breaches, dice::Dice,
+    gateway::SimGateway, judge::Judge, mailer::SimMailer, stage::Stage, world::World,
 };
 use crate::{
-    app::{Pace, Rondo, audit, reconcile, webhooks_out::Reach},
-    domain::{
-        event::{EventKind, Subject},
-        ids::Mint,
-    },
+    app::{Pace, Rondo, audit, webhooks_out::Reach},
+    domain::ids::Mint,
     gateway::Gateway,
     security::links::LinkKey,
-    store::{Access, Durability, EventFilter, OpenOptions, Store, open_in_trouble},
+    store::{Access, Durability, OpenOptions, Store, open_in_trouble},
 };
 
 pub use afterwards::Logs;
@@ -171,12 +166,6 @@ async fn live(
     portal.look_after(end, quiet);
     world.portal = portal;
     world.live(quiet).await?;
-    let accounts: Vec<_> = reconcile::accounts(&world.rondo).map(ToOwned::to_owned).collect();
-    for account in accounts {
-        reconcile::account(&world.rondo, &account, quiet - start).await?;
-    }
-    // What went back because of that takes days to arrive.
-    world.live(quiet + TimeDelta::days(5)).await?;
     judged(seed, world, start).await
 }
 
@@ -187,34 +176,11 @@ async fn judged(seed: u64, world: &mut World, start: DateTime<Utc>) -> anyhow::R
     let books = Books::read(repo.as_mut(), merchant).await?;
     let mut flaws = std::mem::take(&mut world.flaws);
     flaws.extend(audit::flaws(repo.as_mut(), merchant, 10).await?);
-    let rests = [
-        EventKind::SubscriptionPaused,
-        EventKind::SubscriptionUnpaid,
-        EventKind::SubscriptionRecovered,
-        EventKind::SubscriptionResumed,
-    ];
-    let mut rested = BTreeSet::new();
-    let mut activated = BTreeMap::new();
-    let mut sequence = 0;
-    loop {
-        let filter = EventFilter::default();
-        let events = repo.events_after(merchant, sequence, &filter, 1_000).await?;
-        let Some(last) = events.last() else { break };
-        sequence = last.sequence.unwrap_or_default();
-        for event in events {
-            stage.note(format_args!(
-                "event {:?} of {:?} at {}",
-                event.kind, event.subject, event.at
-            ));
-            let Subject::Subscription(id) = event.subject else { continue };
-            if rests.contains(&event.kind) {
-                rested.insert(id);
-            } else if event.kind == EventKind::SubscriptionActivated {
-                activated.insert(id, event.at);
-            }
-        }
-    }
     drop(repo);
+    for event in &books.events {
+        let (kind, subject, at) = (event.kind, event.subject, event.at);
+        stage.note(format_args!("event {kind:?} of {subject:?} at {at}"));
+    }
     let charges: Vec<_> =
         world.gateways.iter().flat_map(|gateway| gateway.provider().charges.clone()).collect();
     let (members, dead) = (world.portal.members.iter(), world.mailer.dead());
@@ -225,11 +191,10 @@ async fn judged(seed: u64, world: &mut World, start: DateTime<Utc>) -> anyhow::R
         repeated: world.mailer.repeated(),
         out_of_reach: members.filter(|one| dead.contains(&one.email)).map(|one| one.id).collect(),
         now: world.rondo.clock.now(),
-        rested,
-        activated,
     };
     let mut findings = judge.findings();
     findings.rule_violations = breaches(&books, &world.asked_for, stage.clock_error());
+    findings.rule_violations.extend(unannounced(&books, stage.clock_error()));
     findings.ledger_differences.extend(flaws.iter().map(|flaw| {
         let claim = flaw.check.claim();
         format!("{claim}: {} has {}, not {}", flaw.object, flaw.found, flaw.expected)

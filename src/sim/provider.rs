@@ -20,8 +20,8 @@ use crate::{
         payment::decline::{Decline, DeclineClass},
     },
     gateway::{
-        Capabilities, ChargeOrder, Delivery, GatewayError, Idempotency, Initiator, News, Outcome,
-        RefundOrder, RefundOutcome, RefundSighting, Sighting, Statement, Taking,
+        Capabilities, ChargeOrder, Delivery, GatewayError, Idempotency, Initiator, Lookup, News,
+        Outcome, RefundOrder, RefundOutcome, RefundSighting, Sighting, Statement, Taking,
     },
 };
 
@@ -66,11 +66,15 @@ pub(super) struct Provider {
     /// Where webhooks go that lose their way.
     pub(super) other: &'static str,
     pub(super) capabilities: Capabilities,
+    /// Whether it says of money that goes back which attempt brought it. Stripe names the charge alone.
+    pub(super) names_attempts: bool,
     pub(super) charges: Vec<Charge>,
     by_attempt: BTreeMap<AttemptId, Vec<usize>>,
     keys: BTreeMap<AttemptId, Key>,
     pub(super) pages: Vec<Page>,
     refunds: BTreeMap<Id<kind::Refund>, RefundOutcome>,
+    /// Until when the keys of those refunds are remembered.
+    refund_keys: BTreeMap<Id<kind::Refund>, DateTime<Utc>>,
     pub(super) cards: Cards,
     pub(super) movements: Vec<Movement>,
     coming: BTreeMap<(DateTime<Utc>, u64), Coming>,
@@ -78,16 +82,23 @@ pub(super) struct Provider {
 }
 
 impl Provider {
-    pub(super) fn new(name: &'static str, other: &'static str, capabilities: Capabilities) -> Self {
+    pub(super) fn new(
+        name: &'static str,
+        other: &'static str,
+        capabilities: Capabilities,
+        names_attempts: bool,
+    ) -> Self {
         Self {
             name,
             other,
             capabilities,
+            names_attempts,
             charges: Vec::new(),
             by_attempt: BTreeMap::new(),
             keys: BTreeMap::new(),
             pages: Vec::new(),
             refunds: BTreeMap::new(),
+            refund_keys: BTreeMap::new(),
             cards: Cards::of(name),
             movements: Vec::new(),
             coming: BTreeMap::new(),
@@ -212,7 +223,8 @@ impl Provider {
         }
     }
 
-    /// Until when the key is remembered. What is forgotten early can be looked up before.
+    /// Until when the key is remembered. What is forgotten early can be looked up before; where there is no
+    /// look-up, nobody could help it.
     fn key_until(&self, charge: &Charge, stage: &Stage) -> DateTime<Utc> {
         let ttl = match self.capabilities.idempotency {
             Idempotency::FrozenReplay { ttl } | Idempotency::LatestState { ttl } => ttl,
@@ -221,7 +233,9 @@ impl Provider {
             }
             Idempotency::DuplicateWindow { .. } | Idempotency::None => return charge.made_at,
         };
-        let is_short = charge.silent_until == charge.made_at && stage.strikes(Fault::KeyForgotten);
+        let is_known =
+            charge.silent_until == charge.made_at && self.capabilities.lookup != Lookup::None;
+        let is_short = is_known && stage.strikes(Fault::KeyForgotten);
         if is_short {
             return charge.seen_from + TimeDelta::minutes(stage.dice.between(301, 360));
         }
@@ -435,7 +449,9 @@ impl Provider {
 
     /// Gives money back, or tells again that it did.
     pub(super) fn refund(&mut self, order: &RefundOrder, stage: &Stage) -> RefundOutcome {
-        if let Some(known) = self.refunds.get(&order.refund) {
+        let until = self.refund_keys.get(&order.refund);
+        let is_remembered = until.is_some_and(|until| stage.truth() < *until);
+        if let Some(known) = self.refunds.get(&order.refund).filter(|_| is_remembered) {
             return known.clone();
         }
         let charge = self.charges.iter().position(|c| c.reference == order.charge_reference);
@@ -459,6 +475,12 @@ impl Provider {
             RefundOutcome::Refunded { reference }
         };
         self.refunds.insert(order.refund, outcome.clone());
+        let ttl = match self.capabilities.idempotency {
+            Idempotency::FrozenReplay { ttl } | Idempotency::LatestState { ttl } => Some(ttl),
+            _ => None,
+        };
+        let until = ttl.and_then(|ttl| Some(stage.truth() + TimeDelta::from_std(ttl).ok()?));
+        self.refund_keys.insert(order.refund, until.unwrap_or(DateTime::<Utc>::MAX_UTC));
         outcome
     }
 

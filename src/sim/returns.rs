@@ -70,7 +70,7 @@ impl Provider {
         };
         let reference = format!("dp_{}", charge.reference);
         let news = News::Reversal {
-            attempt: Some(charge.attempt),
+            attempt: self.names_attempts.then_some(charge.attempt),
             charge: charge.reference.clone(),
             reversal: Reversal { reference, amount, state, why },
         };
@@ -89,7 +89,7 @@ impl Provider {
         let amount = Money::new(part, charge.amount.currency());
         stage.note(format_args!("{}: {amount} of {} goes back", self.name, charge.reference));
         let news = News::ForeignRefund(ToldRefund {
-            attempt: Some(charge.attempt),
+            attempt: self.names_attempts.then_some(charge.attempt),
             charge: charge.reference.clone(),
             reference: format!("rf_{}", charge.reference),
             amount,

@@ -1,9 +1,9 @@
-//! The merchant's staff: once a day they look at what is set aside, and say what became of charges that
-//! nobody else can decide, by what they see in the provider's dashboard.
+//! The merchant's staff: once a day they look at what is set aside, say what became of charges that nobody
+//! else can decide, by what they see in the provider's dashboard, and give back there what was taken twice.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{gateway::SimGateway, world::World};
+use super::{charge::Charge, gateway::SimGateway, world::World};
 use crate::{
     app::settle_attempt::settle_attempt,
     domain::{
@@ -18,6 +18,8 @@ use crate::{
 
 /// Of a thousand, how many of the other things that are set aside they try again on one day.
 const TRIED_AGAIN: u32 = 60;
+/// So long they leave a second charge to the list of each Sunday.
+const LEFT_TO_THE_LIST: TimeDelta = TimeDelta::days(10);
 
 impl World {
     /// A day's look at what is set aside.
@@ -30,6 +32,10 @@ impl World {
             self.stage.note(format_args!("stuck: {} {}", one.object, one.reason));
             if let Ok(attempt) = one.object.parse::<Id<kind::Attempt>>() {
                 undecided.push(attempt);
+            }
+            if let Some((_, second)) = one.reason.split_once("a second time, as ") {
+                let is_left = self.rondo.clock.now() - one.since > LEFT_TO_THE_LIST;
+                self.give_back(second.split(':').next().unwrap_or_default(), is_left);
             }
             if self.stage.dice.says(TRIED_AGAIN) {
                 repo.put_back(&one.object, self.rondo.clock.now()).await?;
@@ -52,6 +58,20 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// Gives a second charge back in the dashboard: at once where no list of the provider's lets that happen by
+    /// itself, and where one does not although there was time.
+    fn give_back(&self, reference: &str, is_left: bool) {
+        for gateway in &self.gateways {
+            let mut provider = gateway.provider();
+            let by_hand = is_left || !provider.capabilities.has_statement;
+            let is_it = |charge: &&mut Charge| by_hand && charge.reference == reference;
+            for charge in provider.charges.iter_mut().filter(is_it).filter(|one| one.left() > 0) {
+                charge.given_back = charge.amount.minor() - charge.taken_back;
+                self.stage.note(format_args!("staff gives {reference} back"));
+            }
+        }
     }
 }
 

@@ -76,10 +76,8 @@ pub(super) struct Stage {
     time: Mutex<Time>,
     blow: Mutex<Option<Blow>>,
     struck: Notify,
-    /// How often something befell a process or its calls because of which it may do a thing once more.
+    /// How often the database was in trouble.
     trouble: AtomicU64,
-    /// Workers that stand still for longer than a moment.
-    asleep: AtomicU64,
     /// The longest lease: a pause is longer.
     lease: TimeDelta,
 }
@@ -95,7 +93,6 @@ impl Stage {
             blow: Mutex::new(None),
             struck: Notify::new(),
             trouble: AtomicU64::new(0),
-            asleep: AtomicU64::new(0),
             lease,
         }
     }
@@ -150,24 +147,14 @@ impl Stage {
         let strikes = self.faults.strikes(fault, &self.dice);
         if strikes {
             self.note(format_args!("fault: {}", fault.name()));
-            if fault.makes_repeat() {
-                self.comes_amiss();
+            if fault.is_of_database() {
+                self.trouble.fetch_add(1, Ordering::Relaxed);
             }
         }
         strikes
     }
 
-    /// Something happened because of which a process may do once more what it did.
-    pub(super) fn comes_amiss(&self) {
-        self.trouble.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Whether a worker stands still that has taken a job.
-    pub(super) fn has_sleepers(&self) -> bool {
-        self.asleep.load(Ordering::Relaxed) > 0
-    }
-
-    /// How often that was so.
+    /// How often the database was in trouble, so that what was done may not be recorded.
     pub(super) fn trouble(&self) -> u64 {
         self.trouble.load(Ordering::Relaxed)
     }
@@ -228,17 +215,10 @@ impl Stage {
     }
 
     async fn sleep(&self, duration: TimeDelta) {
-        let (wake, since) = (CancellationToken::new(), self.truth());
-        *self.blow() = Some(Blow::Sleeps { until: since + duration, wake: wake.clone() });
+        let (wake, until) = (CancellationToken::new(), self.truth() + duration);
+        *self.blow() = Some(Blow::Sleeps { until, wake: wake.clone() });
         self.struck.notify_one();
-        let is_long = u64::from(!duration.is_zero());
-        self.asleep.fetch_add(is_long, Ordering::Relaxed);
         wake.cancelled().await;
-        self.asleep.fetch_sub(is_long, Ordering::Relaxed);
-        // However short it was to be, time may be so coarse that others took over.
-        if self.truth() - since >= self.lease {
-            self.comes_amiss();
-        }
     }
 
     /// Whether the process was struck at this very instant by something else that it does: what is dead
@@ -277,10 +257,6 @@ impl Stage {
         loop {
             self.struck.notified().await;
             if let Some(blow) = self.blow().take() {
-                // What else it did since it was struck is not recorded either.
-                if !matches!(blow, Blow::Sleeps { until, .. } if until == self.truth()) {
-                    self.comes_amiss();
-                }
                 return blow;
             }
         }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     fault::Fault,
     gateway::SimGateway,
-    mailer::SimMailer,
+    mailer::{SimMailer, Turn},
     portal::{Portal, Wish},
     provider::Coming,
     stage::{Blow, Stage},
@@ -27,7 +27,7 @@ use crate::{
     },
     engine,
     gateway::Delivery,
-    store::{Flaw, StoreError, Work},
+    store::{Flaw, Repository, StoreError, Work},
 };
 
 /// A worker's job: one round.
@@ -36,6 +36,8 @@ type Job = Pin<Box<dyn Future<Output = Result<usize, StoreError>>>>;
 /// A worker that stands still in the middle of a job.
 struct Sleeper {
     until: DateTime<Utc>,
+    /// Whether others do what is due by then before it comes to.
+    is_overtaken: bool,
     wake: CancellationToken,
     job: Job,
 }
@@ -118,9 +120,12 @@ impl World {
     /// Lives until `end`.
     pub(super) async fn live(&mut self, end: DateTime<Utc>) -> anyhow::Result<()> {
         while self.stage.truth() < end {
+            self.wake(|sleeper| !sleeper.is_overtaken).await?;
             self.come_to_pass().await?;
-            self.work().await?;
-            let next = self.next().await?;
+            let mut next = self.work().await?;
+            if self.wake(|sleeper| sleeper.is_overtaken).await? {
+                next = self.work().await?;
+            }
             self.let_pass(next.min(end));
         }
         Ok(())
@@ -132,10 +137,9 @@ impl World {
     }
 
     /// The next instant at which anything happens.
-    async fn next(&mut self) -> anyhow::Result<DateTime<Utc>> {
+    async fn next(&mut self, mut repo: Box<dyn Repository>) -> anyhow::Result<DateTime<Utc>> {
         let (truth, ahead) = (self.stage.truth(), self.stage.ahead());
         let machine = truth + ahead;
-        let mut repo = self.rondo.store.snapshot().await?;
         let merchant = self.merchant().id;
         let due = repo.next_due(merchant, machine).await?.map(|due| due - ahead);
         let inbox = repo.next_in_inbox().await?.map(|due| due - ahead);
@@ -179,15 +183,26 @@ impl World {
         }
     }
 
-    /// Whatever the world outside brings at this instant.
-    async fn come_to_pass(&mut self) -> anyhow::Result<()> {
+    /// Lets those go on of these sleepers whose time is over. Tells whether there were any.
+    async fn wake(&mut self, which: fn(&Sleeper) -> bool) -> anyhow::Result<bool> {
         let now = self.stage.truth();
-        while let Some(place) = self.asleep.iter().position(|sleeper| sleeper.until <= now) {
+        // Whoever falls asleep now sleeps until another instant.
+        let is_over = |sleeper: &Sleeper| sleeper.until < now && which(sleeper);
+        let mut any = false;
+        while let Some(place) = self.asleep.iter().position(is_over) {
+            any = true;
             let sleeper = self.asleep.remove(place);
             self.stage.note(format_args!("a worker goes on"));
             sleeper.wake.cancel();
+            self.mailer.job_begins(Turn::Late);
             self.run(sleeper.job).await?;
         }
+        Ok(any)
+    }
+
+    /// Whatever the world outside brings at this instant.
+    async fn come_to_pass(&mut self) -> anyhow::Result<()> {
+        let now = self.stage.truth();
         for place in 0..self.gateways.len() {
             loop {
                 let coming = self.gateways[place].provider().take_coming(now);
@@ -244,25 +259,30 @@ impl World {
         Ok(())
     }
 
-    /// Does all that is due, until nothing is or nothing can be done just now.
-    async fn work(&mut self) -> anyhow::Result<()> {
+    /// Does all that is due, until nothing is or nothing can be done just now. Tells when anything happens next.
+    async fn work(&mut self) -> anyhow::Result<DateTime<Utc>> {
+        let mut goes_on = true;
         loop {
             let mut repo = self.rondo.store.snapshot().await?;
             let due = repo.oldest_due(self.rondo.clock.now()).await?;
+            if !goes_on || due.is_empty() {
+                return self.next(repo).await;
+            }
             drop(repo);
             let mut done = 0;
             for (work, _) in due {
                 done += self.round(work).await?;
             }
-            if done == 0 {
-                return Ok(());
+            goes_on = done > 0;
+            if goes_on {
+                self.patience = TICK;
             }
-            self.patience = TICK;
         }
     }
 
     async fn round(&mut self, work: Work) -> anyhow::Result<usize> {
         let rondo = self.rondo.clone();
+        self.mailer.job_begins(Turn::First);
         self.run(Box::pin(async move { engine::round(&rondo, work).await })).await
     }
 
@@ -279,12 +299,17 @@ impl World {
                 }
                 Blow::Sleeps { until, wake } => {
                     stage.note(format_args!("a worker stands still until {until}"));
-                    self.asleep.push(Sleeper { until, wake, job });
+                    // Another one comes along, and finds its lease over or is late.
+                    let is_overtaken = until == stage.truth() && stage.dice.says(500);
+                    self.asleep.push(Sleeper { until, is_overtaken, wake, job });
                     Ok(1)
                 }
             },
             done = &mut job => match done {
-                Ok(count) => Ok(count),
+                Ok(count) => {
+                    self.mailer.job_is_done();
+                    Ok(count)
+                }
                 Err(error) if error.is_transient() => Ok(0),
                 Err(error) => Err(error.into()),
             },
@@ -300,8 +325,7 @@ impl World {
                 let accounts: Vec<_> =
                     reconcile::accounts(&self.rondo).map(ToOwned::to_owned).collect();
                 for account in accounts {
-                    let window = TimeDelta::hours(reconcile::WINDOW_HOURS.into());
-                    match reconcile::account(&self.rondo, &account, window).await {
+                    match reconcile::nightly(&self.rondo, &account).await {
                         Ok(found) => {
                             for difference in found.differences {
                                 self.stage.note(format_args!("{account}: {difference}"));

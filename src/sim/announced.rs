@@ -1,0 +1,198 @@
+//! An independent reading of the notice windows (RULES §6): nobody is charged for the first time after a
+//! trial, or for a long cycle, whom no mail told of it in time. By what was written alone: a mail server
+//! that is away is nobody's fault, and nothing here is shared with the code that plans the mails.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{
+    books::Books,
+    cycles::{LATE, Life, lives},
+};
+use crate::domain::{
+    calendar::Period,
+    event::{EventKind, Subject},
+    ids::{Id, kind},
+    notice::{Facts, Notice},
+    payment::{
+        attempt::{Attempt, Initiator},
+        decline::Network,
+    },
+    subscription::Subscription,
+};
+
+/// A charge that a network wants announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Charge {
+    /// The first one, after a trial of more than so many days.
+    AfterTrial(i64),
+    /// For another cycle of so many days or more.
+    LongCycle(i64),
+}
+
+/// From how many days before the charge until how many its mail is written.
+struct Window {
+    rule: &'static str,
+    network: Network,
+    charge: Charge,
+    from: i64,
+    until: i64,
+}
+
+const WINDOWS: [Window; 3] = [
+    Window {
+        rule: "VISA-TRIAL",
+        network: Network::Visa,
+        charge: Charge::AfterTrial(0),
+        from: 365,
+        until: 7,
+    },
+    Window {
+        rule: "MC-TRIAL",
+        network: Network::Mastercard,
+        charge: Charge::AfterTrial(7),
+        from: 7,
+        until: 3,
+    },
+    Window {
+        rule: "MC-LONG",
+        network: Network::Mastercard,
+        charge: Charge::LongCycle(180),
+        from: 30,
+        until: 7,
+    },
+];
+
+/// By these a member, or staff for them, decides anew what comes next.
+const DECIDES: [EventKind; 4] = [
+    EventKind::SubscriptionCreated,
+    EventKind::SubscriptionChangeScheduled,
+    EventKind::SubscriptionCancellationUndone,
+    EventKind::SubscriptionResumed,
+];
+
+/// All that the windows are judged by.
+struct Told<'a> {
+    lives: BTreeMap<Id<kind::Subscription>, Life>,
+    decided: BTreeMap<Id<kind::Subscription>, Vec<DateTime<Utc>>>,
+    mails: BTreeMap<Id<kind::Subscription>, Vec<&'a Notice>>,
+}
+
+/// Every charge that came unannounced, in words, by clocks that may have been off by `clock_error`.
+pub(super) fn unannounced(books: &Books, clock_error: TimeDelta) -> Vec<String> {
+    let mut told =
+        Told { lives: lives(&books.events), decided: BTreeMap::new(), mails: BTreeMap::new() };
+    for event in books.events.iter().filter(|event| DECIDES.contains(&event.kind)) {
+        if let Subject::Subscription(id) = event.subject {
+            told.decided.entry(id).or_default().push(event.at);
+        }
+    }
+    for mail in &books.notices {
+        if let Some(id) = mail.subscription {
+            told.mails.entry(id).or_default().push(mail);
+        }
+    }
+    let mut charged = BTreeMap::new();
+    for attempt in books.attempts.iter().filter(|one| one.initiator == Initiator::Merchant) {
+        charged.entry(attempt.invoice).or_insert(attempt);
+    }
+    let subscriptions: BTreeMap<_, _> = books.subscriptions.iter().map(|s| (s.id, s)).collect();
+    let mut found = Vec::new();
+    for (invoice, attempt) in charged {
+        let invoice = &books.invoices[&invoice];
+        if let (Some(subscription), Some(period)) = (invoice.subscription, invoice.period) {
+            let subscription = subscriptions[&subscription];
+            told.of_cycle(subscription, period, attempt, clock_error, &mut found);
+        }
+    }
+    found
+}
+
+impl Told<'_> {
+    /// The first charge of a cycle that was made by itself.
+    fn of_cycle(
+        &self,
+        subscription: &Subscription,
+        period: Period,
+        attempt: &Attempt,
+        clock_error: TimeDelta,
+        found: &mut Vec<String>,
+    ) {
+        let (id, due) = (subscription.id, period.start());
+        if attempt.sent_at < due - clock_error {
+            found.push(format!("{} of {id}, before its cycle began at {due}", attempt.id));
+        }
+        let is_meant = |window: &&Window| {
+            window.network == attempt.network && window.charge.is(subscription, period)
+        };
+        for window in WINDOWS.iter().filter(is_meant) {
+            let slack = LATE + clock_error;
+            let first = due - TimeDelta::days(window.from) - clock_error;
+            let last = due - TimeDelta::days(window.until);
+            let is_told = self.mails.get(&id).into_iter().flatten().any(|mail| {
+                announces(&mail.facts).is_some_and(|day| is_same(day, due))
+                    && (first..=last + slack).contains(&mail.created_at)
+            });
+            if !is_told && !self.is_decided_late(id, last - slack, due + slack) {
+                found.push(format!(
+                    "{} of {id}, due at {due}, which no mail told of in its window ({})",
+                    attempt.id, window.rule
+                ));
+            }
+        }
+    }
+
+    /// Whether it was decided so late that it is charged, in between, that no mail could be in time.
+    fn is_decided_late(
+        &self,
+        id: Id<kind::Subscription>,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> bool {
+        let is_late = |at: &DateTime<Utc>| (from..=to).contains(at);
+        self.decided.get(&id).into_iter().flatten().any(is_late)
+            || self.lives.get(&id).is_some_and(|life| life.went_on().any(|at| is_late(&at)))
+    }
+}
+
+impl Charge {
+    /// Whether the charge for this period is one of these.
+    fn is(self, subscription: &Subscription, period: Period) -> bool {
+        let ends_trial = subscription.trial_end.is_some_and(|end| is_same(end, period.start()));
+        match self {
+            Self::AfterTrial(days) => {
+                ends_trial && period.start() - subscription.started_at > TimeDelta::days(days)
+            }
+            Self::LongCycle(days) => {
+                let is_first = ends_trial || period.start() <= subscription.started_at;
+                !is_first && period.end() - period.start() >= TimeDelta::days(days)
+            }
+        }
+    }
+}
+
+/// Whether two times are one to the second, to which cycles count.
+fn is_same(one: DateTime<Utc>, other: DateTime<Utc>) -> bool {
+    one.timestamp() == other.timestamp()
+}
+
+/// The day of the charge that a mail announces.
+const fn announces(facts: &Facts) -> Option<DateTime<Utc>> {
+    match facts {
+        Facts::TrialEnding { ends_at, .. } => Some(*ends_at),
+        Facts::UpcomingRenewal { renews_at, .. } => Some(*renews_at),
+        Facts::PlanChanging { changes_at, .. } => *changes_at,
+        Facts::CancellationUndone { next_charge_at, .. } => *next_charge_at,
+        // What was bought, or paid, or is owed: no word of how to cancel before the next charge.
+        Facts::Welcome { .. }
+        | Facts::Receipt { .. }
+        | Facts::PaymentFailed { .. }
+        | Facts::AuthenticationNeeded { .. }
+        | Facts::CardExpiring { .. }
+        | Facts::Recovered { .. }
+        | Facts::Suspended { .. }
+        | Facts::Cancelled { .. }
+        | Facts::Refund { .. } => None,
+    }
+}
