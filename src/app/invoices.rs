@@ -206,7 +206,7 @@ async fn relieved(
         AppError::precondition("BEYOND_CALENDAR", id, format!("it cannot go on: {error}"))
     })?;
     let expiry = owed.primary.and_then(|method| method.expiry);
-    reminder::plan(&mut subscription, expiry, act.now());
+    reminder::plan(&mut subscription, terms.interval, expiry, act.now());
     Ok(Some((subscription, kind)))
 }
 

@@ -34,9 +34,10 @@ pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<us
     for mut subscription in claim.rows {
         let method = paying(&subscription).and_then(|id| methods.get(&id));
         let terms = &terms[&next_terms(&subscription)];
-        match reminder::remind(&subscription, terms, method, times.now, &rondo.mint) {
+        match reminder::remind(&mut subscription, terms, method, times.now, &rondo.mint) {
             Ok(notices) => {
-                reminder::plan(&mut subscription, method.and_then(|m| m.expiry), times.now);
+                let card = method.and_then(|m| m.expiry);
+                reminder::plan(&mut subscription, terms.interval, card, times.now);
                 changes.notices.extend(notices);
                 changes.subscriptions.push(subscription);
             }

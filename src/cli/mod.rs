@@ -208,7 +208,7 @@ mod tests {
             ),
             (
                 &["rondo", "stuck", "retry"],
-                "error: the following required arguments were not provided: <ID>; see `rondo \
+                "error: the following required arguments were not provided: <ID>...; see `rondo \
                  stuck retry --help`",
             ),
             (&["rondo", "sing"], "error: unrecognized subcommand 'sing'; see `rondo --help`"),

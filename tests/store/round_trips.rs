@@ -252,6 +252,7 @@ async fn subscriptions_in_every_state(#[values(Sqlite, Postgres)] engine: Engine
             current_period: Some(Period::new(at("2026-01-31"), at("2026-02-28")).unwrap()),
             due_at: Some(at("2026-02-28")),
             remind_at: Some(at("2026-02-21")),
+            reminded_for: Some(at("2026-03-01")),
             trial_end: Some(at("2026-01-15")),
             cancellation: Some(Cancellation {
                 requested_at: at("2026-02-01"),

@@ -14,6 +14,7 @@ use crate::{
         notice::{
             Notice,
             plan_change::{Billing, Coming, plan_changing},
+            reminder,
         },
         subscription::{ScheduledChange, Subscription, SubscriptionState},
     },
@@ -174,7 +175,8 @@ pub(super) fn move_at_renewal(
     });
     let is_new = subscription.scheduled_change != change;
     let notice = announcement(act, running, subscription, destination, quantity)?;
-    let changed = Subscription { scheduled_change: change, ..subscription.clone() };
+    let mut changed = Subscription { scheduled_change: change, ..subscription.clone() };
+    reminder::plan_for(&mut changed, destination.terms.interval, act.now());
     let changed = is_new.then_some((changed, EventKind::SubscriptionChangeScheduled));
     if subscription.cancellation.is_some() {
         return Ok(Treated { changed, ..leaving(subscription, terms_now) });

@@ -11,6 +11,7 @@ use crate::{
         notice::{
             Notice,
             plan_change::{Billing, Coming, plan_changing},
+            reminder,
         },
         subscription::{ScheduledChange, Subscription},
         version::Version,
@@ -56,6 +57,7 @@ pub async fn change(
         return Ok(subscription);
     }
     let notice = announcement(act, &subscription, expected).await?;
+    reminder::plan_for(&mut subscription, new.interval, act.now());
     let kind = EventKind::SubscriptionChangeScheduled;
     write(act, subscription, kind, notice, Changes::default()).await
 }

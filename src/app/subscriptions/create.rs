@@ -204,6 +204,7 @@ fn unplaced(
         current_period: None,
         due_at: None,
         remind_at: None,
+        reminded_for: None,
         trial_end: None,
         cancellation: None,
         scheduled_change: None,
@@ -227,7 +228,7 @@ fn first_cycle(
 ) -> Result<Changes> {
     let now = act.now();
     if subscription.state == SubscriptionState::Trialing {
-        reminder::plan(&mut subscription, card_expiry, now);
+        reminder::plan(&mut subscription, terms.interval, card_expiry, now);
         return Ok(Changes { subscriptions: vec![subscription], ..Changes::default() });
     }
     let plan_name = plan.name.clone();

@@ -68,8 +68,9 @@ pub async fn undo_cancellation(
 ) -> Result<Subscription> {
     let mut subscription = seen_as(act, id, seen).await?;
     subscription.undo_cancellation().map_err(|not_now| refused(id, &not_now))?;
+    let terms = terms(act, renew::next_terms(&subscription)).await?;
     let expiry = card_expiry(act, &subscription).await?;
-    reminder::plan(&mut subscription, expiry, act.now());
+    reminder::plan(&mut subscription, terms.interval, expiry, act.now());
     let mut more = Changes::default();
     more.notices.extend(announcement(act, &subscription, subscription.as_it_is()).await?);
     let notice = goes_on(act, &subscription);
@@ -104,7 +105,7 @@ pub async fn resume(
     let terms = terms(act, renew::next_terms(&subscription)).await?;
     subscription.resume(&terms, act.now()).map_err(|not_now| refused(id, &not_now))?;
     let expiry = card_expiry(act, &subscription).await?;
-    reminder::plan(&mut subscription, expiry, act.now());
+    reminder::plan(&mut subscription, terms.interval, expiry, act.now());
     write(act, subscription, EventKind::SubscriptionResumed, None, Changes::default()).await
 }
 

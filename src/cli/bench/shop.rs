@@ -180,6 +180,7 @@ impl<'a> Shop<'a> {
             current_period: Some(first),
             due_at: Some(first.end()),
             remind_at: None,
+            reminded_for: None,
             trial_end: None,
             cancellation: None,
             scheduled_change: None,

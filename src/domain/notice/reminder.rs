@@ -1,13 +1,13 @@
 //! Which reminder comes before a charge, and when (RULES §6, UPD-1).
 //!
-//! One instant per cycle at most: before a first charge after a trial, before a long cycle renews,
-//! or before a charge to a card that will have expired by then.
+//! Before a first charge after a trial, before a long cycle begins, and before a charge to a card that will have
+//! expired by then.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Facts, Notice};
 use crate::domain::{
-    calendar::Period,
+    calendar::{Interval, Period, Unit},
     catalog::{NoPrice, Terms},
     customer::PaymentMethod,
     ids::Mint,
@@ -19,9 +19,15 @@ use crate::domain::{
 /// Exactly seven days: Visa wants at least seven, Mastercard three to seven (VISA-TRIAL, MC-TRIAL).
 const TRIAL_LEAD: TimeDelta = TimeDelta::days(7);
 
+/// Later than this Mastercard takes it for no notice of a trial's end (MC-TRIAL).
+const TRIAL_LEAST: TimeDelta = TimeDelta::days(3);
+
 /// Within Mastercard's 7 to 30 days and the American states' windows for yearly terms (MC-LONG,
-/// US-CA-YEAR, US-NY-YEAR, US-MA): 28 days.
-const LONG_CYCLE_LEAD: TimeDelta = TimeDelta::days(28);
+/// US-CA-YEAR, US-NY-YEAR, US-MA): 28 days. Where those are over, 14.
+const LONG_CYCLE_LEADS: [TimeDelta; 2] = [TimeDelta::days(28), TimeDelta::days(14)];
+
+/// Later than this Mastercard takes it for no notice of a long cycle (MC-LONG).
+const LONG_CYCLE_LEAST: TimeDelta = TimeDelta::days(7);
 
 /// A cycle from this length on is a long one (MC-LONG).
 const LONG_CYCLE: TimeDelta = TimeDelta::days(180);
@@ -32,28 +38,57 @@ const CARD_LEAD: TimeDelta = TimeDelta::days(7);
 /// How long after the last charge that a card can pay its owner is written to at the earliest.
 const AFTER_A_CHARGE: TimeDelta = TimeDelta::hours(1);
 
-/// Sets when the next reminder is due, if one is: after each change of the next charge or the card.
-pub fn plan(subscription: &mut Subscription, card: Option<Expiry>, now: DateTime<Utc>) {
-    subscription.remind_at = next(subscription, card, now);
-}
-
-/// The next instant after `now` at which a reminder is due.
-fn next(
-    subscription: &Subscription,
+/// Sets when the next reminder is due, if one is: after each change of the next charge or the card. `coming` is
+/// how long the cycles are that it is billed for, but for a change that is planned.
+pub fn plan(
+    subscription: &mut Subscription,
+    coming: Interval,
     card: Option<Expiry>,
     now: DateTime<Utc>,
-) -> Option<DateTime<Utc>> {
-    let card_at = card.and_then(|expiry| card_due(subscription, expiry));
-    [charge_due(subscription), card_at].into_iter().flatten().filter(|at| *at > now).min()
+) {
+    // What comes with a planned change is looked at when its time has come.
+    let may_be_long =
+        is_long(coming) || has_been_long(subscription) || subscription.scheduled_change.is_some();
+    let card_at = card.and_then(|expiry| card_due(subscription, expiry)).filter(|at| *at > now);
+    let charge_at = charge_due(subscription, may_be_long, now);
+    subscription.remind_at = charge_at.into_iter().chain(card_at).min();
 }
 
-/// When the reminder of the charge itself is due.
-fn charge_due(subscription: &Subscription) -> Option<DateTime<Utc>> {
-    let charge_at = subscription.due_at.filter(|_| subscription.cancellation.is_none())?;
+/// Has the next charge told of if another cycle than before comes with it, and a long one: nobody who paid
+/// by the month expects it.
+pub fn plan_for(subscription: &mut Subscription, coming: Interval, now: DateTime<Utc>) {
+    if is_long(coming) && !has_been_long(subscription) {
+        subscription.reminded_for = None;
+        let charge_at = charge_due(subscription, true, now);
+        subscription.remind_at = subscription.remind_at.into_iter().chain(charge_at).min();
+    }
+}
+
+/// When the reminder of the charge itself is due: at the best time for it that is still ahead, else at once as
+/// long as that is in time. It is told of once.
+fn charge_due(
+    subscription: &Subscription,
+    may_be_long: bool,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let (leads, least) = leads(subscription)?;
+    let charge_at = untold_charge(subscription)?;
+    if subscription.state != SubscriptionState::Trialing && !may_be_long {
+        return None;
+    }
+    // Whoever signs up for a short trial has just been told when it ends.
+    let was_ahead = subscription.state != SubscriptionState::Trialing
+        || subscription.started_at < charge_at - TRIAL_LEAD;
+    let best = leads.iter().map(|lead| charge_at - *lead).find(|at| *at > now);
+    best.or_else(|| (was_ahead && now <= charge_at - least).then_some(now))
+}
+
+/// How long before a charge it is best told of, and how long at least.
+fn leads(subscription: &Subscription) -> Option<(&'static [TimeDelta], TimeDelta)> {
     match subscription.state {
-        SubscriptionState::Trialing => Some(charge_at - TRIAL_LEAD),
+        SubscriptionState::Trialing => Some((&[TRIAL_LEAD], TRIAL_LEAST)),
         SubscriptionState::Active | SubscriptionState::PastDue => {
-            is_long(subscription).then_some(charge_at - LONG_CYCLE_LEAD)
+            Some((&LONG_CYCLE_LEADS, LONG_CYCLE_LEAST))
         }
         SubscriptionState::Incomplete
         | SubscriptionState::Unpaid
@@ -61,6 +96,12 @@ fn charge_due(subscription: &Subscription) -> Option<DateTime<Utc>> {
         | SubscriptionState::Canceled
         | SubscriptionState::Expired => None,
     }
+}
+
+/// The next charge, if there is one that nobody was told of yet.
+fn untold_charge(subscription: &Subscription) -> Option<DateTime<Utc>> {
+    let charge_at = subscription.due_at.filter(|_| subscription.cancellation.is_none())?;
+    (subscription.reminded_for != Some(charge_at)).then_some(charge_at)
 }
 
 /// When the reminder of a card that cannot pay the next charge is due: while it still works.
@@ -93,14 +134,25 @@ fn ends_before(expiry: Expiry, subscription: &Subscription, charge_at: DateTime<
     worked_last && expiry.is_over_at(charge_at)
 }
 
-fn is_long(subscription: &Subscription) -> bool {
+/// Whether each cycle of this interval is a long one, however short its months are.
+fn is_long(cycle: Interval) -> bool {
+    match cycle.unit() {
+        Unit::Day => cycle.count() >= 180,
+        Unit::Week => cycle.count() >= 26,
+        Unit::Month => cycle.count() >= 6,
+        Unit::Year => true,
+    }
+}
+
+/// Whether the cycle that ends is a long one.
+fn has_been_long(subscription: &Subscription) -> bool {
     subscription.current_period.is_some_and(|period| period.end() - period.start() >= LONG_CYCLE)
 }
 
-/// The notices that are due for a subscription whose `remind_at` has come. `terms` are those of the
-/// cycle to come, `method` is what it will be charged to.
+/// The notices that are due for a subscription whose `remind_at` has come, which then knows of what it was
+/// told. `terms` are those of the cycle to come, `method` is what it will be charged to.
 pub fn remind(
-    subscription: &Subscription,
+    subscription: &mut Subscription,
     terms: &Terms,
     method: Option<&PaymentMethod>,
     now: DateTime<Utc>,
@@ -120,13 +172,18 @@ pub fn remind(
     let is_due =
         |at: DateTime<Utc>| subscription.remind_at.is_some_and(|from| from <= at) && at <= now;
     let mut notices = Vec::new();
-    let charge_is_due = charge_due(subscription).is_some_and(is_due);
+    // A change that comes after it is told of anew (RULES CAL-5).
+    let key = |kind: &str| {
+        format!("{kind}:{}:{day}:{}", subscription.id, subscription.version.next().count())
+    };
+    let opens_at = leads(subscription).map(|(leads, _)| charge_at - leads[0]);
+    let charge_is_due =
+        opens_at.is_some_and(|at| at <= now) && untold_charge(subscription).is_some();
     if charge_is_due && subscription.state == SubscriptionState::Trialing {
-        let facts = Facts::TrialEnding { ends_at: charge_at, amount };
-        notices.push(about(facts, format!("trial_ending:{}:{day}", subscription.id)));
-    } else if charge_is_due {
+        notices.push(about(Facts::TrialEnding { ends_at: charge_at, amount }, key("trial_ending")));
+    } else if charge_is_due && (is_long(terms.interval) || has_been_long(subscription)) {
         let facts = Facts::UpcomingRenewal { renews_at: charge_at, amount };
-        notices.push(about(facts, format!("upcoming_renewal:{}:{day}", subscription.id)));
+        notices.push(about(facts, key("upcoming_renewal")));
     }
     let expiring = method.and_then(|method| Some((method, method.expiry?)));
     let expiring =
@@ -143,6 +200,9 @@ pub fn remind(
             subscription.id, method.id, expiry.year, expiry.month
         );
         notices.push(about(facts, key));
+    }
+    if charge_is_due {
+        subscription.reminded_for = Some(charge_at);
     }
     Ok(notices)
 }
@@ -233,14 +293,14 @@ mod tests {
         #[case] expiry: Expiry,
         #[case] expected: Option<&str>,
     ) {
-        plan(&mut subscription, Some(expiry), at(START));
+        plan(&mut subscription, terms().interval, Some(expiry), at(START));
         assert_eq!(subscription.remind_at, expected.map(at));
     }
 
     #[test]
     fn a_reminder_whose_time_is_over_is_not_planned() {
         let mut subscription = on_trial();
-        plan(&mut subscription, None, at("2026-02-22T09:00:00Z"));
+        plan(&mut subscription, terms().interval, None, at("2026-02-26T09:00:01Z"));
         assert_eq!(subscription.remind_at, None);
     }
 
@@ -257,13 +317,86 @@ mod tests {
         #[case] expiry: Expiry,
         #[case] kinds: &[&str],
     ) {
-        plan(&mut subscription, Some(planned_for), at(START));
+        plan(&mut subscription, terms().interval, Some(planned_for), at(START));
         let card = card(5, expiry.year, expiry.month);
         let now = subscription.remind_at.unwrap_or(at(START));
-        let notices = remind(&subscription, &terms(), Some(&card), now, &mint()).unwrap();
+        let notices = remind(&mut subscription, &terms(), Some(&card), now, &mint()).unwrap();
         let told: Vec<_> = notices.iter().map(|notice| notice.facts.kind()).collect();
         assert_eq!(told, kinds);
         assert!(notices.iter().all(|notice| notice.subscription == Some(subscription.id)));
+    }
+
+    /// The kinds that are told when its reminders are looked after from `now` to its charge.
+    fn told_from(
+        now: &str,
+        mut subscription: Subscription,
+        interval: Interval,
+    ) -> Vec<(String, DateTime<Utc>)> {
+        let terms = Terms { interval, ..terms() };
+        let mut told = Vec::new();
+        plan(&mut subscription, interval, None, at(now));
+        while let Some(next) = subscription.remind_at {
+            let notices = remind(&mut subscription, &terms, None, next, &mint()).unwrap();
+            told.extend(notices.iter().map(|notice| (notice.facts.kind().to_owned(), next)));
+            plan(&mut subscription, interval, None, next);
+        }
+        told
+    }
+
+    /// Billed first for a few weeks, until the calendar's year begins.
+    fn joined_in_december() -> Subscription {
+        from_to("2026-12-11T09:00:00Z", "2027-01-01T09:00:00Z")
+    }
+
+    #[rstest]
+    #[case::a_year_after_a_few_weeks(
+        "2026-12-11T09:00:00Z",
+        joined_in_december(),
+        Interval::YEARLY,
+        Some("2026-12-18T09:00:00Z")
+    )]
+    #[case::a_month_after_a_few_weeks(
+        "2026-12-11T09:00:00Z",
+        joined_in_december(),
+        Interval::MONTHLY,
+        None
+    )]
+    #[case::it_rested_when_it_was_to_be_told(
+        "2027-01-20T09:00:00Z",
+        until("2027-02-01T09:00:00Z"),
+        Interval::YEARLY,
+        Some("2027-01-20T09:00:00Z")
+    )]
+    #[case::it_rested_until_it_is_too_late(
+        "2027-01-26T09:00:00Z",
+        until("2027-02-01T09:00:00Z"),
+        Interval::YEARLY,
+        None
+    )]
+    #[case::a_trial_that_has_just_begun(
+        "2026-02-24T09:00:00Z",
+        Subscription { started_at: at("2026-02-24T09:00:00Z"), ..on_trial() },
+        Interval::MONTHLY,
+        None
+    )]
+    fn a_charge_is_told_of_once_and_in_time(
+        #[case] now: &str,
+        #[case] subscription: Subscription,
+        #[case] interval: Interval,
+        #[case] expected: Option<&str>,
+    ) {
+        let told: Vec<_> =
+            told_from(now, subscription, interval).into_iter().map(|told| told.1).collect();
+        assert_eq!(told, expected.map(at).into_iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn who_moves_from_months_to_years_is_told_of_the_first_year() {
+        let mut monthly = subscription();
+        plan(&mut monthly, terms().interval, None, at("2026-02-02T09:00:00Z"));
+        assert_eq!(monthly.remind_at, None);
+        plan_for(&mut monthly, Interval::YEARLY, at("2026-02-02T09:00:00Z"));
+        assert_eq!(monthly.remind_at, Some(at("2026-02-15T09:00:00Z")));
     }
 
     #[test]
@@ -274,11 +407,12 @@ mod tests {
             quantity: 3,
         };
         let mut subscription = Subscription { scheduled_change: Some(change), ..subscription() };
-        plan(&mut subscription, Some(ENDING), at(START));
+        plan(&mut subscription, terms().interval, Some(ENDING), at(START));
         let mut terms = terms();
         terms.components[0].model = crate::domain::catalog::PriceModel::PerSeat;
         let card = card(5, ENDING.year, ENDING.month);
-        let told = |now| remind(&subscription, &terms, Some(&card), at(now), &mint()).unwrap();
+        let mut told =
+            |now| remind(&mut subscription, &terms, Some(&card), at(now), &mint()).unwrap();
         let [notice] = &told("2026-02-21T09:00:00Z")[..] else { panic!("not one") };
         assert_eq!(
             notice.facts,

@@ -50,6 +50,8 @@ pub struct Subscription {
     pub due_at: Option<DateTime<Utc>>,
     /// When the reminder before the next charge is due (RULES §6), if one is.
     pub remind_at: Option<DateTime<Utc>>,
+    /// The charge of which its reminder has told, by its time; also one that was too short to be told of.
+    pub reminded_for: Option<DateTime<Utc>>,
     /// The end of the free trial, if it had one.
     pub trial_end: Option<DateTime<Utc>>,
     /// Its planned or past end, if one was asked for.

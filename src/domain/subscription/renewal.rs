@@ -76,7 +76,7 @@ pub fn renew(due: Due, now: DateTime<Utc>, mint: &Mint) -> Result<Changes, Renew
                 Err(NotNow::BeyondCalendar(error)) => return Err(error.into()),
                 Err(error) => unreachable!("a paused subscription can be resumed: {error}"),
             }
-            reminder::plan(&mut subscription, due.card_expiry, now);
+            reminder::plan(&mut subscription, due.terms.interval, due.card_expiry, now);
             Ok(single(subscription, EventKind::SubscriptionResumed, now, mint))
         }
         // The first payment is under way, or nobody knows: only its outcome decides (RULES CHG-6).
@@ -150,7 +150,7 @@ fn bill_cycle(due: Due, now: DateTime<Utc>, mint: &Mint) -> Result<Changes, Rene
             subscription.due_at = Some(now + TimeDelta::hours(FIRST_PAYMENT_HOURS));
         }
     }
-    reminder::plan(&mut subscription, card_expiry, now);
+    reminder::plan(&mut subscription, terms.interval, card_expiry, now);
     events.push(subscription.event(EventKind::SubscriptionRenewed, now, mint));
 
     let collection = Collection::Charge { at: now, method: None };

@@ -80,6 +80,7 @@ pub(crate) fn subscription() -> Subscription {
         current_period: Some(Period::new(at(START), at("2026-03-01T09:00:00Z")).unwrap()),
         due_at: Some(at("2026-03-01T09:00:00Z")),
         remind_at: None,
+        reminded_for: None,
         trial_end: None,
         cancellation: None,
         scheduled_change: None,

@@ -247,7 +247,7 @@ fn reopen(
     if let Some(kind) = event {
         changes.events.push(subscription.event(kind, now, mint));
     }
-    reminder::plan(subscription, card_expiry, now);
+    reminder::plan(subscription, terms.interval, card_expiry, now);
     subscription.due_at.filter(|_| subscription.cancellation.is_none())
 }
 

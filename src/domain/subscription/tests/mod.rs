@@ -104,6 +104,7 @@ impl Member {
             current_period: None,
             due_at: None,
             remind_at: None,
+            reminded_for: None,
             trial_end: None,
             cancellation: None,
             scheduled_change: None,
