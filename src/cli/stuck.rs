@@ -148,9 +148,10 @@ struct Outcome {
 }
 
 fn a_loop() -> impl TypedValueParser<Value = Work> {
-    let named = |name: String| Work::ALL.into_iter().find(|work| work.name() == name);
-    let names = Work::ALL.map(Work::name);
-    PossibleValuesParser::new(names).map(move |name| named(name).expect("it is one of them"))
+    PossibleValuesParser::new(Work::ALL.map(Work::name)).map(|name| {
+        let found = Work::ALL.into_iter().find(|work| work.name() == name);
+        found.expect("it is one of them")
+    })
 }
 
 /// An attempt on the command line.

@@ -44,7 +44,7 @@ impl World {
 
     /// From now on a policy has these steps, and this at its end.
     pub async fn policy_becomes(&self, name: &str, steps: Vec<Step>, final_action: FinalAction) {
-        let request = v1::GetDunningPolicyRequest { name: name.to_owned(), ..Default::default() };
+        let request = v1::GetDunningPolicyRequest { name: name.to_owned() };
         let known = self.api.dunning().get_dunning_policy(request).await.unwrap().into_inner();
         let request = v1::UpdateDunningPolicyRequest {
             dunning_policy: Some(v1::DunningPolicy {

@@ -55,9 +55,17 @@ pub fn plan(
 }
 
 /// Has the next charge told of if another cycle than before comes with it, and a long one: nobody who paid
-/// by the month expects it.
+/// by the month expects it. What tells of the change itself is enough if the time for it has come.
 pub fn plan_for(subscription: &mut Subscription, coming: Interval, now: DateTime<Utc>) {
-    if is_long(coming) && !has_been_long(subscription) {
+    let opens_at = subscription.due_at.map(|charge_at| charge_at - LONG_CYCLE_LEADS[0]);
+    // The end of a trial is told of by itself, whatever comes then.
+    let is_on_trial = subscription.state == SubscriptionState::Trialing;
+    if is_on_trial || !is_long(coming) || has_been_long(subscription) {
+        return;
+    }
+    if opens_at.is_some_and(|at| at <= now) {
+        subscription.reminded_for = subscription.due_at;
+    } else {
         subscription.reminded_for = None;
         let charge_at = charge_due(subscription, true, now);
         subscription.remind_at = subscription.remind_at.into_iter().chain(charge_at).min();
@@ -392,11 +400,16 @@ mod tests {
 
     #[test]
     fn who_moves_from_months_to_years_is_told_of_the_first_year() {
-        let mut monthly = subscription();
-        plan(&mut monthly, terms().interval, None, at("2026-02-02T09:00:00Z"));
-        assert_eq!(monthly.remind_at, None);
-        plan_for(&mut monthly, Interval::YEARLY, at("2026-02-02T09:00:00Z"));
-        assert_eq!(monthly.remind_at, Some(at("2026-02-15T09:00:00Z")));
+        let mut quarterly = until("2026-05-01T09:00:00Z");
+        plan(&mut quarterly, terms().interval, None, at("2026-02-02T09:00:00Z"));
+        assert_eq!(quarterly.remind_at, None);
+        plan_for(&mut quarterly, Interval::YEARLY, at("2026-02-02T09:00:00Z"));
+        assert_eq!(quarterly.remind_at, Some(at("2026-04-03T09:00:00Z")));
+
+        // They have just been told of the change, in good time for the charge.
+        let mut late = until("2026-05-01T09:00:00Z");
+        plan_for(&mut late, Interval::YEARLY, at("2026-04-10T09:00:00Z"));
+        assert_eq!(late.remind_at, None);
     }
 
     #[test]
