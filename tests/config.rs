@@ -307,6 +307,14 @@ fn check_config_says_what_is_wrong_and_where() {
         ("engine.lease_seconds", "29", Error, "engine.lease_seconds", "at least 30"),
         ("engine.shutdown_grace_seconds", "5", Warning, "engine.shutdown_grace_seconds", "shorter"),
         ("log.filter", "rondo=loud", Error, "log.filter", "is no filter"),
+        ("log.filter", "inof", Error, "log.filter", "`inof` would show nothing"),
+        (
+            "public_url",
+            "https://academy.example/?pay=1",
+            Error,
+            "public_url",
+            "without `?` and `#`",
+        ),
         ("rate_limit.burst", "0", Error, "rate_limit.burst", "at least 1"),
     ] {
         let findings = check(&load(SOUND, &[], &[(key, value)]));

@@ -173,8 +173,9 @@ def main():
     expect("the reason", refusal.reason, "FIELDS_INVALID")
 
     step("Dora and Emil sign up without a trial; both will be declined in a month")
-    dora = academy.welcome("Dora", "tok_visa_ok_x1_then_insufficient_funds_x1_then_ok.dora")
-    emil = academy.welcome("Emil", "tok_visa_ok_x1_then_lost_card.emil")
+    # The sandbox counts what a card has done: each run has cards of its own.
+    dora = academy.welcome("Dora", f"tok_visa_ok_x1_then_insufficient_funds_x1_then_ok.{once()}")
+    emil = academy.welcome("Emil", f"tok_visa_ok_x1_then_lost_card.{once()}")
     dora_monthly = academy.subscribe(dora, monthly, skip_trial=True)
     emil_monthly = academy.subscribe(emil, monthly, skip_trial=True)
     ear.until("subscription.activated", dora_monthly.name)

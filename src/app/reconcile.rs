@@ -218,8 +218,9 @@ async fn unlisted(
     found: &mut Reconciliation,
 ) -> Result<Vec<Attempt>, StoreError> {
     let mut repo = rondo.store.snapshot().await?;
+    found.recorded = repo.taken_through(account, begun.start, rondo.clock.now()).await?.len();
+    // What was begun just now the list may not have yet.
     let mut unlisted = repo.taken_through(account, begun.start, begun.end).await?;
-    found.recorded = unlisted.len();
     unlisted.retain(|attempt| seen.is_whole && !seen.attempts.contains(attempt));
     let mut unlisted = repo.attempts_through(account, &unlisted).await?;
     // A second charge is listed in the name of the first one's attempt.

@@ -78,12 +78,27 @@ pub fn check(loaded: &Loaded) -> Vec<Finding> {
     engine(config, &mut findings);
     if let Err(problem) = EnvFilter::try_new(&config.log.filter) {
         findings.error("log.filter", format!("is no filter: {problem}"));
+    } else if let Some(word) = no_level(&config.log.filter) {
+        let message = format!(
+            "must name a level alone, like `info`, or a part and its level, like `rondo=debug`: \
+             `{word}` would show nothing"
+        );
+        findings.error("log.filter", message);
     }
     let limits = &config.rate_limit;
     findings.positive("rate_limit.calls_per_second", limits.calls_per_second);
     findings.positive("rate_limit.burst", limits.burst);
     findings.positive("rate_limit.pages_per_minute", limits.pages_per_minute);
     in_order(findings.all)
+}
+
+/// A word of a log filter that stands alone and is no level: it would be taken for a part of the program, of
+/// which all is shown, and nothing of the rest.
+fn no_level(filter: &str) -> Option<&str> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let words = filter.split(',').map(str::trim).filter(|word| !word.is_empty());
+    let mut alone = words.filter(|word| !word.contains(['=', '[', ':']));
+    alone.find(|word| !LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word)))
 }
 
 /// Everything that is wrong where some settings are `unread`. Of the rest, findings that would only
@@ -203,6 +218,10 @@ fn server(config: &Config, findings: &mut Findings) {
     if let Some(url) = &config.public_url {
         match web_address(url) {
             None => findings.error("public_url", "must be like https://pay.academy.example"),
+            Some(_) if url.contains(['?', '#']) => findings.error(
+                "public_url",
+                "must be without `?` and `#`: what follows them is no part of a page's address",
+            ),
             Some(address) if address.travels_in_the_clear() => findings
                 .warning("public_url", "begins with http: payment links would travel in the clear"),
             Some(_) => {}

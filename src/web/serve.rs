@@ -52,7 +52,10 @@ pub async fn serve(
     };
     let served = async move {
         match tls {
-            None => axum::serve(listener, service).with_graceful_shutdown(shutdown).await,
+            None => {
+                let listener = PlainListener(listener);
+                axum::serve(listener, service).with_graceful_shutdown(shutdown).await
+            }
             Some(config) => {
                 let listener = TlsListener::new(listener, config);
                 axum::serve(listener, service).with_graceful_shutdown(shutdown).await
@@ -68,8 +71,8 @@ pub async fn serve(
     }
 }
 
-impl Connected<IncomingStream<'_, TcpListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
+impl Connected<IncomingStream<'_, PlainListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, PlainListener>) -> Self {
         Self(*stream.remote_addr())
     }
 }
@@ -77,6 +80,32 @@ impl Connected<IncomingStream<'_, TcpListener>> for Peer {
 impl Connected<IncomingStream<'_, TlsListener>> for Peer {
     fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
         Self(*stream.remote_addr())
+    }
+}
+
+/// Sends what there is at once: a reply in two parts would else wait for the caller's delayed
+/// acknowledgement of the first, some 40 ms.
+fn at_once(stream: &TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection cannot be made to send at once");
+    }
+}
+
+/// Accepts connections as they come.
+struct PlainListener(TcpListener);
+
+impl Listener for PlainListener {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let (stream, peer) = Listener::accept(&mut self.0).await;
+        at_once(&stream);
+        (stream, peer)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
     }
 }
 
@@ -104,6 +133,7 @@ impl Listener for TlsListener {
             let has_room = self.handshakes.len() < HANDSHAKES_MAX;
             tokio::select! {
                 (stream, peer) = Listener::accept(&mut self.listener), if has_room => {
+                    at_once(&stream);
                     let handshake = self.acceptor.accept(stream);
                     self.handshakes.spawn(agree(handshake, peer));
                 }
@@ -201,6 +231,14 @@ mod tests {
     fn greeting() -> Router {
         Router::new()
             .route("/", get(|ConnectInfo(Peer(peer))| async move { peer.ip().to_string() }))
+    }
+
+    #[tokio::test]
+    async fn replies_do_not_wait_for_acknowledgements() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = Listener::accept(&mut PlainListener(listener)).await;
+        assert!(stream.nodelay().unwrap());
     }
 
     #[tokio::test]

@@ -54,6 +54,18 @@ async fn a_member_fixes_a_payment_with_a_new_card_and_stays_with_it(
 
 #[rstest]
 #[tokio::test]
+async fn what_is_owed_goes_by_the_plan_that_it_was_billed_for() {
+    let site = Site::on(Sqlite, "2026-01-31").await;
+    let bo = site.debtor("Bo", "tok_visa_insufficient_funds").await;
+    let larger = site.world.plan("Library", "50.00 EUR").create().await;
+    bo.subscription.changes_to(&larger).await;
+    let page = site.open(&site.mailed_link("Bo")).await;
+    assert_eq!(page.title(), "€20.00 is still open for Membership");
+    assert!(page.says("for later payments of Library, €50.00 a month, until I cancel"));
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_card_that_was_not_to_be_kept_is_used_once() {
     let site = Site::on(Sqlite, "2026-01-31").await;
     let bo = site.debtor("Bo", "tok_visa_insufficient_funds").await;

@@ -48,7 +48,9 @@ pub struct View {
 /// What later payments would be for: what the member agrees to who lets us keep the card.
 #[derive(Debug, Clone)]
 pub struct Agreement {
-    /// The plan's name.
+    /// The name of the plan that they have.
+    pub has: String,
+    /// The name of the plan that they would pay for: another one, if a change is planned.
     pub name: String,
     /// What a cycle costs.
     pub price: Money,
@@ -236,13 +238,15 @@ impl Bill {
     async fn agreement(&self, act: &mut Act<'_>) -> Result<Option<Agreement>> {
         let Some((subscription, terms)) = &self.owed.subscription else { return Ok(None) };
         let ScheduledChange { plan, quantity, .. } = subscription.at_renewal();
-        let plans = act.repo.plans(act.merchant_id(), &[plan]).await?;
+        let mut wanted = vec![subscription.plan, plan];
+        wanted.dedup();
+        let plans = act.repo.plans(act.merchant_id(), &wanted).await?;
+        let named = |id| plans.iter().find(|plan| plan.id == id).map(|plan| plan.name.clone());
         let price = terms.recurring_total(subscription.currency, quantity).ok();
-        Ok(plans.into_iter().next().zip(price).map(|(plan, price)| Agreement {
-            name: plan.name,
-            price,
-            interval: terms.interval,
-        }))
+        Ok(named(subscription.plan)
+            .zip(named(plan))
+            .zip(price)
+            .map(|((has, name), price)| Agreement { has, name, price, interval: terms.interval }))
     }
 }
 

@@ -160,7 +160,7 @@ const fn title(stage: &Stage) -> &'static str {
 fn subject(view: &View) -> String {
     view.agreement
         .as_ref()
-        .map(|agreement| agreement.name.clone())
+        .map(|agreement| agreement.has.clone())
         .or_else(|| view.invoice.lines.first().map(|line| line.label.clone()))
         .or_else(|| view.invoice.number.clone())
         .unwrap_or_else(|| view.invoice.id.to_string())
