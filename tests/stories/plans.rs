@@ -290,6 +290,28 @@ async fn the_same_amount_more_often_is_another_price(#[values(Sqlite, Postgres)]
 
 #[rstest]
 #[tokio::test]
+async fn who_has_not_begun_is_welcomed_with_the_new_price_and_not_warned_of_it(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let plan = world.plan("Membership", "20.00 EUR").create().await;
+    let bo = world.member("Bo", cards::EMPTY).await;
+    let course = world.subscribe(&bo, &plan).await;
+    let effect =
+        changes(&world, &plan, monthly("25.00 EUR"), ExistingSubscriptions::AtRenewal).await;
+    assert_eq!((effect.affected, effect.mails), (1, 0));
+    world.settle().await;
+    assert_eq!(announcements(&world, "Bo"), 0);
+
+    course.pays_with(&bo.adds_card(cards::GOOD).await).await.unwrap();
+    world.settle().await;
+    let mails = world.mails.mails();
+    let welcome = mails.iter().find(|mail| mail.kind.as_deref() == Some("welcome")).unwrap();
+    assert!(welcome.text().unwrap().replace('\u{a0}', " ").contains("€25.00 on 28 February 2026"));
+}
+
+#[rstest]
+#[tokio::test]
 async fn what_was_announced_and_comes_no_more_is_told(#[values(Sqlite, Postgres)] engine: Engine) {
     let world = World::on(engine, "2026-01-31").await;
     let plan = world.plan("Membership", "20.00 EUR").create().await;

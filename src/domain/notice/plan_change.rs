@@ -45,14 +45,16 @@ pub struct Coming<'a> {
 }
 
 /// Tells the payer what comes, unless they expect it already, or it never comes because the subscription
-/// ends before.
+/// ends before. Whose subscription has not begun is welcomed with what comes, once it does.
 pub fn plan_changing(
     subscription: &Subscription,
     coming: Coming<'_>,
     at: DateTime<Utc>,
     mint: &Mint,
 ) -> Option<Notice> {
-    if coming.expected == coming.comes || subscription.cancellation.is_some() {
+    let has_not_begun = subscription.state == SubscriptionState::Incomplete;
+    let ends_before = subscription.cancellation.is_some();
+    if coming.expected == coming.comes || has_not_begun || ends_before {
         return None;
     }
     let facts = Facts::PlanChanging {
