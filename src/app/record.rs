@@ -30,7 +30,7 @@ use crate::{
             settle::{self, Settled, Standing},
         },
     },
-    store::{Repository, StoreError, Stuck, Times, Work},
+    store::{Repository, StoreError, Times, Work},
 };
 
 /// What was heard of one attempt.
@@ -55,9 +55,6 @@ const TRIES: usize = 5;
 
 /// A charge that could not leave for so long is told to staff; it is tried all the same.
 const PUT_OFF_FOR: TimeDelta = TimeDelta::hours(24);
-
-/// More than one merchant's list for staff holds.
-const LISTED: usize = 100_000;
 
 /// Records a group of answers, each with all that follows from it, in one transaction. Two that
 /// concern one customer go one after the other, so that each sees what the other did.
@@ -202,16 +199,11 @@ impl Told {
         if !self.off_list.is_empty() {
             repo.take_off_list(merchant.id, Work::Resolve, &self.off_list).await?;
         }
-        let tells = self.tasks.iter().any(|(task, ..)| matches!(task, Task::Look));
-        let listed = if tells { repo.stuck(Some(merchant.id), LISTED).await? } else { Vec::new() };
         for (task, object, reason) in self.tasks {
-            let is_same = |one: &Stuck| one.object == object && one.reason == reason;
             match task {
                 Task::Stop(work) => {
                     turn::set_aside(repo, merchant, work, times, &object, &reason).await?;
                 }
-                // What is on the list and goes on in the same way is not told anew.
-                Task::Look if listed.iter().any(is_same) => {}
                 Task::Look => turn::tell_staff(repo, merchant, times, &object, &reason).await?,
             }
         }

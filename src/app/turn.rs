@@ -89,7 +89,8 @@ pub(super) async fn set_aside(
     repo.set_aside(&Stuck { merchant: merchant.id, work, object, reason, since: times.world }).await
 }
 
-/// Tells staff of an attempt that is asked after all the same.
+/// Tells staff of an attempt that is asked after all the same. What they have been told in the same words, and
+/// have still to see to, is not told anew.
 pub(super) async fn tell_staff(
     repo: &mut dyn Repository,
     merchant: &Merchant,
@@ -97,12 +98,15 @@ pub(super) async fn tell_staff(
     object: &str,
     reason: &str,
 ) -> Result<(), StoreError> {
-    let work = Work::Resolve;
-    tracing::error!(work = work.name(), object, reason, "staff must look at it");
-    metrics::counter!("rondo_told_staff_total", "work" => work.name()).increment(1);
+    let (work, since) = (Work::Resolve, times.world);
     let (object, reason) = (object.to_owned(), reason.to_owned());
-    let task = Stuck { merchant: merchant.id, work, object, reason, since: times.world };
-    repo.tell_staff(&task).await
+    let task = Stuck { merchant: merchant.id, work, object, reason, since };
+    if repo.tell_staff(&task).await? {
+        let Stuck { object, reason, .. } = task;
+        tracing::error!(work = work.name(), object, reason, "staff must look at it");
+        metrics::counter!("rondo_told_staff_total", "work" => work.name()).increment(1);
+    }
+    Ok(())
 }
 
 /// Sets aside the one object of a batch of one that could not be written.

@@ -192,8 +192,9 @@ pub trait Repository: Lists {
     /// stands where it is.
     async fn set_aside(&mut self, stuck: &Stuck) -> Result<()>;
 
-    /// Lists an object for staff without taking it out of its loop.
-    async fn tell_staff(&mut self, task: &Stuck) -> Result<()>;
+    /// Lists an object for staff without taking it out of its loop. `false` if it stands there with the same
+    /// reason already.
+    async fn tell_staff(&mut self, task: &Stuck) -> Result<bool>;
 
     /// Objects that were set aside, oldest first.
     async fn stuck(&mut self, merchant: Option<MerchantId>, limit: usize) -> Result<Vec<Stuck>>;

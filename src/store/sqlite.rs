@@ -374,9 +374,6 @@ fn unopened(error: sqlx::Error, path: &Path) -> StoreError {
     }
 }
 
-/// A pool of so many connections. When a full disk fails a commit, SQLite rolls back by itself, and the
-/// driver, whose own rollback then fails, takes the connection to be in that transaction for ever:
-/// such a one is closed, or no transaction would begin any more.
 /// All that SQLite can keep in memory: the file is only where pages end up. For a throwaway database
 /// with one connection, whose pages nobody else changes.
 fn in_memory(file: SqliteConnectOptions) -> SqliteConnectOptions {
@@ -386,6 +383,9 @@ fn in_memory(file: SqliteConnectOptions) -> SqliteConnectOptions {
         .pragma("cache_size", "-262144")
 }
 
+/// A pool of so many connections. When a full disk fails a commit, SQLite rolls back by itself, and the
+/// driver, whose own rollback then fails, takes the connection to be in that transaction for ever:
+/// such a one is closed, or no transaction would begin any more.
 fn pool(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new().max_connections(connections).before_acquire(|connection, _| {
         let is_free = !connection.is_in_transaction();

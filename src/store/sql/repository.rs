@@ -164,7 +164,7 @@ impl Repository for Transaction {
         stuck::set_aside(&mut self.inner, stuck).await
     }
 
-    async fn tell_staff(&mut self, task: &Stuck) -> Result<()> {
+    async fn tell_staff(&mut self, task: &Stuck) -> Result<bool> {
         stuck::note(&mut self.inner, task).await
     }
 

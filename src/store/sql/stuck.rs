@@ -24,7 +24,8 @@ statements! {
         insert into stuck (merchant_id, object, work, reason, since)
         values ($1, $2, $3, $4, $5)
         on conflict (merchant_id, object, work) do update
-        set reason = excluded.reason";
+        set reason = excluded.reason
+        where stuck.reason <> excluded.reason";
 
     OLDEST = "
         select merchant_id, object, work, reason, since
@@ -181,11 +182,13 @@ pub async fn set_aside(connection: &mut Connection, stuck: &Stuck) -> Result<()>
         .execute(&mut *connection)
         .await
         .map_err(fault)?;
-    note(connection, stuck).await
+    note(connection, stuck).await?;
+    Ok(())
 }
 
-pub async fn note(connection: &mut Connection, stuck: &Stuck) -> Result<()> {
-    sqlx::query(NOTE.text())
+/// Lists an object. `false` if it stands there with the same reason already.
+pub async fn note(connection: &mut Connection, stuck: &Stuck) -> Result<bool> {
+    let noted = sqlx::query(NOTE.text())
         .bind(stuck.merchant.uuid())
         .bind(stuck.object.clone())
         .bind(stuck.work.name())
@@ -194,7 +197,7 @@ pub async fn note(connection: &mut Connection, stuck: &Stuck) -> Result<()> {
         .execute(connection)
         .await
         .map_err(fault)?;
-    Ok(())
+    Ok(noted.rows_affected() > 0)
 }
 
 /// Forgets that these objects of one loop were set aside: they go on, or are over.
