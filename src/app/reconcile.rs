@@ -218,15 +218,15 @@ async fn unlisted(
     found: &mut Reconciliation,
 ) -> Result<Vec<Attempt>, StoreError> {
     let mut repo = rondo.store.snapshot().await?;
-    found.recorded = repo.taken_through(account, begun.start, rondo.clock.now()).await?.len();
-    // What was begun just now the list may not have yet.
-    let mut unlisted = repo.taken_through(account, begun.start, begun.end).await?;
+    let mut unlisted = repo.taken_through(account, begun.start, rondo.clock.now()).await?;
+    found.recorded = unlisted.len();
     unlisted.retain(|attempt| seen.is_whole && !seen.attempts.contains(attempt));
     let mut unlisted = repo.attempts_through(account, &unlisted).await?;
     // A second charge is listed in the name of the first one's attempt.
     let is_listed =
         |attempt: &Attempt| attempt.reference.as_ref().is_some_and(|r| seen.references.contains(r));
-    unlisted.retain(|attempt| !is_listed(attempt));
+    // What was begun just now the list may not have yet.
+    unlisted.retain(|attempt| attempt.key_born_at <= begun.end && !is_listed(attempt));
     Ok(unlisted)
 }
 
