@@ -8,7 +8,7 @@ use rondo::{
     app::pay::{NotOpened, PayLink},
     domain::{changes::Changes, customer::Customer, merchant::Merchant, payment::method::Expiry},
     engine,
-    grpc::proto::v1::{self, cancel_subscription_request::When, invoice::State::Paid},
+    grpc::proto::v1::{cancel_subscription_request::When, invoice::State::Paid},
     mail::{
         catcher::{CaughtMail, Fault},
         words,
@@ -19,7 +19,6 @@ use rstest::rstest;
 
 use crate::support::{
     Engine::{self, Postgres, Sqlite},
-    api::money,
     cards,
     course::Course,
     member::Member,
@@ -85,14 +84,7 @@ pub(crate) async fn card_expires(world: &World, member: &Member, expiry: Expiry)
 
 /// 5 euro of a course's latest payment go back.
 pub(crate) async fn gets_money_back(world: &World, course: &Course) {
-    let request = v1::RefundPaymentRequest {
-        name: course.payment().await.name,
-        amount: Some(money("5.00 EUR")),
-        reason: "the first lesson fell out".to_owned(),
-        request_id: world.api.request_id(),
-        ..Default::default()
-    };
-    world.api.payments().refund_payment(request).await.unwrap();
+    world.gives_back(&course.payment().await.name, Some("5.00 EUR")).await;
     world.settle().await;
 }
 

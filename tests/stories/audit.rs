@@ -2,16 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use rondo::{
-    grpc::proto::v1,
-    store::{Check, Stuck, Work},
-};
+use rondo::store::{Check, Stuck, Work};
 use rstest::rstest;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
 use crate::support::{
     Engine::{self, Postgres, Sqlite},
-    api::money,
     cards,
     world::World,
 };
@@ -90,15 +86,7 @@ async fn two_members(engine: Engine) -> World {
     let world = World::on(engine, "2026-01-31").await;
     let ana = world.member("Ana", cards::GOOD).await;
     let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
-    let payment = course.payment().await;
-    let refund = v1::RefundPaymentRequest {
-        name: payment.name,
-        amount: Some(money("5.00 EUR")),
-        reason: "a week without lessons".to_owned(),
-        request_id: world.api.request_id(),
-        ..Default::default()
-    };
-    world.api.payments().refund_payment(refund).await.unwrap();
+    world.gives_back(&course.payment().await.name, Some("5.00 EUR")).await;
     let bo = world.member("Bo", cards::EMPTY_AFTER_ONE).await;
     world.subscription(&bo).monthly("20.00 EUR").create().await;
     world.advance_to("2026-03-01").await;

@@ -15,7 +15,7 @@ use crate::{
     sorted,
     support::{
         Engine::{self, Postgres, Sqlite},
-        api::{bare, money, shown},
+        api::{bare, shown},
         cards,
         line::{Call, Place},
         member::Member,
@@ -31,16 +31,6 @@ async fn bought(world: &World, token: &str) -> (Member, String) {
     (ana, payment)
 }
 
-fn asking_back(world: &World, payment: &str, amount: Option<&str>) -> v1::RefundPaymentRequest {
-    v1::RefundPaymentRequest {
-        name: payment.to_owned(),
-        amount: amount.map(money),
-        reason: "did not like it".to_owned(),
-        request_id: world.api.request_id(),
-        ..Default::default()
-    }
-}
-
 /// Asks for money back: so much, or all that is left.
 async fn refund(world: &World, payment: &str, amount: Option<&str>) -> v1::Refund {
     let asked = is_asked_back(world, payment, amount).await;
@@ -49,8 +39,7 @@ async fn refund(world: &World, payment: &str, amount: Option<&str>) -> v1::Refun
 
 /// The same, as it was when it was asked for; the engine has turned since.
 async fn is_asked_back(world: &World, payment: &str, amount: Option<&str>) -> v1::Refund {
-    let request = asking_back(world, payment, amount);
-    let asked = world.api.payments().refund_payment(request).await.unwrap().into_inner();
+    let asked = world.gives_back(payment, amount).await;
     world.settle().await;
     asked
 }
@@ -195,8 +184,7 @@ async fn a_worker_that_is_taken_for_dead_sends_no_refund(
     let world = World::on(engine, "2026-01-31").await;
     let (_, payment) = bought(&world, cards::GOOD).await;
     world.line.gets_stuck(Call::Refund, Place::OnTheWayThere);
-    let request = asking_back(&world, &payment, Some("9.00 EUR"));
-    world.api.payments().refund_payment(request).await.unwrap();
+    world.gives_back(&payment, Some("9.00 EUR")).await;
     world.worker_dies_on_the_line().await;
     world.line.calls();
 

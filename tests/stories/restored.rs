@@ -5,7 +5,6 @@ use rondo::{
     app::{pay, reconcile, restored},
     domain::{payment::attempt::id_of_try, subscription::renewal::id_of_cycle},
     grpc::proto::v1::{
-        self,
         attempt::State::{Declined, Succeeded},
         invoice::State::{Open, Paid},
     },
@@ -15,7 +14,7 @@ use tempfile::TempDir;
 use crate::support::{
     Engine::Sqlite,
     THROWAWAY,
-    api::{Api, bare, money},
+    api::{Api, bare},
     cards,
     course::Course,
     served::Port,
@@ -160,15 +159,7 @@ async fn a_page_that_is_forgotten_and_still_open_is_the_one_that_is_shown() {
 #[tokio::test]
 async fn a_refund_that_left_since_the_copy_is_not_sent_again() {
     let (mut world, course, folder) = backed_up(cards::GOOD).await;
-    let payment = course.payment().await.name;
-    let request = v1::RefundPaymentRequest {
-        name: payment,
-        amount: Some(money("5.00 EUR")),
-        reason: "the first lesson fell out".to_owned(),
-        request_id: world.api.request_id(),
-        ..Default::default()
-    };
-    world.api.payments().refund_payment(request).await.unwrap();
+    world.gives_back(&course.payment().await.name, Some("5.00 EUR")).await;
     // The copy knows what is to be sent, and not that it left a moment later.
     let copy = folder.path().join(COPY);
     std::fs::remove_file(&copy).unwrap();

@@ -21,7 +21,7 @@ use crate::{
     sorted,
     support::{
         Engine::{self, Postgres, Sqlite},
-        api::{bare, money, shown},
+        api::{bare, shown},
         cards,
         course::Course,
         line::Call,
@@ -259,14 +259,7 @@ async fn of_a_payment_refunded_in_part_only_the_rest_is_taken_back_and_owed_agai
 }
 
 async fn order_refund(world: &World, course: &Course, amount: &str) {
-    let request = v1::RefundPaymentRequest {
-        name: course.payment().await.name,
-        amount: Some(money(amount)),
-        reason: "a week without lessons".to_owned(),
-        request_id: world.api.request_id(),
-        ..Default::default()
-    };
-    world.api.payments().refund_payment(request).await.unwrap();
+    world.gives_back(&course.payment().await.name, Some(amount)).await;
 }
 
 #[rstest]

@@ -25,7 +25,7 @@ use tonic::transport::Channel;
 
 use super::{
     Database, Engine,
-    api::{Api, id_of, instant},
+    api::{Api, id_of, instant, money},
     line::Line,
     served,
 };
@@ -269,6 +269,18 @@ impl World {
     pub async fn is_down_until(&self, when: &str) {
         self.clock.set(at(when));
         self.settle().await;
+    }
+
+    /// Staff gives money of a payment back: so much, or all that is left.
+    pub async fn gives_back(&self, payment: &str, amount: Option<&str>) -> v1::Refund {
+        let request = v1::RefundPaymentRequest {
+            name: payment.to_owned(),
+            amount: amount.map(money),
+            reason: "a week without lessons".to_owned(),
+            request_id: self.api.request_id(),
+            ..Default::default()
+        };
+        self.api.payments().refund_payment(request).await.unwrap().into_inner()
     }
 
     /// What is set aside for staff.
