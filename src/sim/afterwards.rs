@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{books::Books, checker::breaches};
+use super::{books::Books, checker::breaches, cycles, judge::Findings};
 use crate::{
     domain::{
         ids::{Id, kind},
@@ -59,6 +59,13 @@ impl Logs {
     /// What waits for staff, by its id.
     pub fn stuck(&self) -> BTreeSet<&str> {
         self.0.stuck.iter().map(|stuck| stuck.object.as_str()).collect()
+    }
+
+    /// Cycles that were billed twice, or never, up to `now`; nothing is later than `calm`.
+    pub fn cycles(&self, now: DateTime<Utc>, calm: TimeDelta) -> Findings {
+        let mut found = Findings::default();
+        cycles::judge(&self.0, now, calm, &mut found);
+        found
     }
 
     /// The charges and mails that the rules forbid, where no person asked for a charge and all clocks

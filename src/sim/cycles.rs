@@ -31,8 +31,6 @@ const GOES_ON: [EventKind; 5] = [
 
 /// How much later than it is due a thing is done at most: time is coarse, and clocks are wrong.
 pub(super) const LATE: TimeDelta = TimeDelta::days(1);
-/// The same where all has gone well for weeks: more than the coarsest grain of time.
-const LATE_IN_CALM: TimeDelta = TimeDelta::hours(12);
 
 /// A time for which nothing is billed, which leaves a gap between two periods.
 #[derive(Debug)]
@@ -45,7 +43,8 @@ struct Rest {
 /// What befell a subscription.
 #[derive(Debug, Default)]
 pub(super) struct Life {
-    activated_at: Option<DateTime<Utc>>,
+    /// When its first payment came, however late: before, nothing is announced.
+    pub(super) activated_at: Option<DateTime<Utc>>,
     rests: Vec<Rest>,
 }
 
@@ -99,8 +98,8 @@ impl Life {
     }
 }
 
-/// All that is wrong with cycles.
-pub(super) fn judge(books: &Books, now: DateTime<Utc>, found: &mut Findings) {
+/// All that is wrong with cycles at `now`, when nothing is later than `calm` any more.
+pub(super) fn judge(books: &Books, now: DateTime<Utc>, calm: TimeDelta, found: &mut Findings) {
     let lives = lives(&books.events);
     let stuck: BTreeSet<_> = books.stuck.iter().map(|one| one.object.as_str()).collect();
     let mut billed: BTreeMap<_, Vec<Period>> = BTreeMap::new();
@@ -116,7 +115,7 @@ pub(super) fn judge(books: &Books, now: DateTime<Utc>, found: &mut Findings) {
         let life = lives.get(&subscription.id).unwrap_or(&nothing);
         of_subscription(subscription, life, &periods, found);
         if !stuck.contains(subscription.id.to_string().as_str()) {
-            to_its_end(subscription, life, &periods, now, found);
+            to_its_end(subscription, life, &periods, (now, calm), found);
         }
     }
     uncollected(books, &stuck, found);
@@ -148,7 +147,7 @@ fn to_its_end(
     subscription: &Subscription,
     life: &Life,
     periods: &[Period],
-    now: DateTime<Utc>,
+    (now, calm): (DateTime<Utc>, TimeDelta),
     found: &mut Findings,
 ) {
     let (id, started_at) = (subscription.id, subscription.started_at);
@@ -163,7 +162,7 @@ fn to_its_end(
         | SubscriptionState::Active
         | SubscriptionState::PastDue
         | SubscriptionState::Unpaid
-        | SubscriptionState::Paused => now - LATE_IN_CALM,
+        | SubscriptionState::Paused => now - calm,
         SubscriptionState::Canceled | SubscriptionState::Expired => {
             subscription.ended_at.unwrap_or(now) - LATE
         }
@@ -247,7 +246,13 @@ mod tests {
         let mut found = Findings::default();
         let life = life(events);
         of_subscription(&subscription, &life, &periods, &mut found);
-        to_its_end(&subscription, &life, &periods, at("2026-06-01"), &mut found);
+        to_its_end(
+            &subscription,
+            &life,
+            &periods,
+            (at("2026-06-01"), TimeDelta::hours(12)),
+            &mut found,
+        );
         found.lines().collect()
     }
 

@@ -22,9 +22,14 @@ use crate::domain::{
 /// probe what nobody else can tell.
 pub(super) const DECIDED_WITHIN: TimeDelta = TimeDelta::days(20);
 
+/// How much later than it is due a thing is done when all has gone well for weeks: more than the coarsest
+/// grain of time.
+const LATE_IN_CALM: TimeDelta = TimeDelta::hours(12);
+
 /// What staff is told of that only a person can decide or has to know. Whatever else was set aside is a
 /// fault of ours.
-const FOR_STAFF: [&str; 6] = [
+const FOR_STAFF: [&str; 7] = [
+    "mend that",
     "has not left for a day",
     "speaks of a second charge",
     "is still undecided",
@@ -90,7 +95,7 @@ impl Judge<'_> {
         self.money(&mut found);
         self.charged_again(&mut found);
         self.set_aside(&mut found);
-        cycles::judge(self.books, self.now, &mut found);
+        cycles::judge(self.books, self.now, LATE_IN_CALM, &mut found);
         self.mails(&mut found);
         found
     }

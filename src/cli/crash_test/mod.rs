@@ -129,6 +129,7 @@ async fn test(args: &Args, stage: &Stage, on_postgres: bool) -> anyhow::Result<R
     let portals = portals::live(stage.front, &stage.admin_key, args.seed, &calm);
     let (crashes, portals) = tokio::try_join!(chaos, portals)?;
     stage.start_all_again().await?;
+    stage.put_back_the_undecided().await?;
     portals::settle(&portals).await?;
     bar.set_message("races");
     let races = races::run(stage, args.races, args.seed, &bar).await?;

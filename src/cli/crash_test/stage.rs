@@ -138,6 +138,13 @@ impl Stage {
         Ok(())
     }
 
+    /// Puts back what was set aside as nobody could decide it, as an operator does when the gateway is up again:
+    /// a test clock is through with its questions in less time than it takes to start.
+    pub async fn put_back_the_undecided(&self) -> anyhow::Result<()> {
+        let (is_well, said) = self.run(&["stuck", "retry", "--loop", "resolve"]).await?;
+        if is_well { Ok(()) } else { bail!("rondo stuck retry: {said}") }
+    }
+
     /// Runs a command of Rondo's beside the replicas: whether it ended well, and what it said.
     pub async fn run(&self, arguments: &[&str]) -> anyhow::Result<(bool, String)> {
         let arguments: Vec<_> = arguments.iter().map(|word| (*word).to_owned()).collect();
