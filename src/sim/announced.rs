@@ -134,7 +134,10 @@ impl Told<'_> {
                 announces(&mail.facts).is_some_and(|day| is_same(day, due))
                     && (first..=last + slack).contains(&mail.created_at)
             });
-            if !is_told && !self.is_decided_late(id, last - slack, due + slack) {
+            let began_late = self.lives.get(&id).is_some_and(|life| {
+                life.activated_at.is_some_and(|at| (last - slack..due).contains(&at))
+            });
+            if !is_told && !began_late && !self.is_decided_late(id, last - slack, due + slack) {
                 found.push(format!(
                     "{} of {id}, due at {due}, which no mail told of in its window ({})",
                     attempt.id, window.rule
@@ -143,7 +146,7 @@ impl Told<'_> {
         }
     }
 
-    /// Whether it was decided so late that it is charged, in between, that no mail could be in time.
+    /// Whether it was decided so late that it is charged that no mail could be in time.
     fn is_decided_late(
         &self,
         id: Id<kind::Subscription>,

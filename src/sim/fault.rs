@@ -48,6 +48,12 @@ faults! {
     ServerErrorExecuted = "server_error_executed" up to 60;
     /// A server error, and the order is not carried out.
     ServerErrorNotExecuted = "server_error_not_executed" up to 60;
+    /// No byte of a call leaves: the gateway's name is not known, or nobody is there.
+    NeverLeft = "never_left" up to 60;
+    /// The gateway refuses our credentials: nothing is done until a person has seen to it.
+    CredentialsRefused = "credentials_refused" up to 10;
+    /// The gateway refuses an order before it tries it: nothing is done until a person has seen to it.
+    OrderRefused = "order_refused" up to 10;
     /// The gateway asks to slow down.
     RateLimited = "rate_limited" up to 60;
     /// A success that cannot be read.
@@ -106,7 +112,17 @@ faults! {
     LateSuccess = "late_success" up to 80;
 }
 
+/// Of a thousand worlds, in how many at least no clock is ever wrong.
+const RIGHT_CLOCKS: PerMille = 300;
+
 impl Fault {
+    /// Those that set the machine's clock wrong.
+    pub(super) const OF_CLOCKS: [Self; 3] =
+        [Self::ClockForward, Self::ClockBack, Self::ClockAcrossDst];
+    /// Those by which a process dies.
+    pub(super) const OF_CRASHES: [Self; 3] =
+        [Self::CrashBeforeCommit, Self::CrashBeforeSend, Self::CrashBeforeRecord];
+
     const fn index(self) -> usize {
         self as usize
     }
@@ -134,8 +150,15 @@ impl Faults {
             let rate = dice.between(1, i64::from(fault.most()));
             if is_off { 0 } else { u32::try_from(rate).unwrap_or_default() }
         };
+        let mut rates: Vec<_> = Fault::ALL.iter().map(rate).collect();
+        // What hangs on a key of a few hours can only be told where clocks are right.
+        if dice.says(RIGHT_CLOCKS) {
+            for fault in Fault::OF_CLOCKS {
+                rates[fault.index()] = 0;
+            }
+        }
         Self {
-            rates: Fault::ALL.iter().map(rate).collect(),
+            rates,
             fired: Fault::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
             calm: AtomicBool::new(false),
         }

@@ -9,10 +9,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    dice::Dice,
     fault::Fault,
     provider::{Provider, unknown, who},
-    stage::{Place, Stage},
+    stage::{Mishap, Place, Stage},
     webhook,
 };
 use crate::{
@@ -33,22 +32,28 @@ pub(super) struct SimGateway {
     provider: Mutex<Provider>,
 }
 
-/// What an account can do in this world: every kind of idempotency and of look-up comes up, and the one in
-/// which a key is all that protects more often than others.
-fn drawn(dice: &Dice) -> Capabilities {
-    let day = Duration::from_hours(24);
+/// What an account can do in this world: every kind of idempotency and of look-up comes up.
+fn drawn(stage: &Stage) -> Capabilities {
+    let (dice, day) = (&stage.dice, Duration::from_hours(24));
+    // Where clocks may be hours off, nobody can tell the age of a key that lives for hours.
+    let hours = if stage.clock_error().is_zero() { Duration::from_hours(6) } else { day };
     let (idempotency, lookup) = *dice.pick(&[
         (Idempotency::FrozenReplay { ttl: day }, Lookup::ByReference),
         (
             Idempotency::FrozenReplay { ttl: day },
             Lookup::ByReferenceEventually { lag: Duration::from_hours(5) },
         ),
-        (Idempotency::LatestState { ttl: Duration::from_hours(6) }, Lookup::ByReference),
+        (Idempotency::LatestState { ttl: hours }, Lookup::ByReference),
+        (Idempotency::FrozenReplay { ttl: hours }, Lookup::ByReference),
         (Idempotency::LatestState { ttl: day * 3 }, Lookup::ByReference),
         (Idempotency::ClientNamed, Lookup::ByReference),
         (Idempotency::UniqueReference, Lookup::ByReference),
+        (
+            Idempotency::DuplicateWindow { window: Duration::from_mins(2) },
+            Lookup::ByReferenceEventually { lag: Duration::from_hours(5) },
+        ),
         (Idempotency::None, Lookup::ByReference),
-        (Idempotency::FrozenReplay { ttl: day }, Lookup::None),
+        (Idempotency::FrozenReplay { ttl: day }, Lookup::ById),
         (Idempotency::FrozenReplay { ttl: day }, Lookup::None),
     ]);
     Capabilities {
@@ -68,7 +73,7 @@ fn drawn(dice: &Dice) -> Capabilities {
 impl SimGateway {
     /// The account `name`; webhooks that lose their way go to `other`.
     pub(super) fn new(stage: Arc<Stage>, name: &'static str, other: &'static str) -> Self {
-        let capabilities = drawn(&stage.dice);
+        let capabilities = drawn(&stage);
         let names_attempts = stage.dice.says(500);
         let of = if names_attempts { "attempts" } else { "charges" };
         stage.note(format_args!(
@@ -91,6 +96,13 @@ impl SimGateway {
 
     /// Whether a call arrives.
     fn sends(&self, what: &str) -> Result<(), GatewayError> {
+        if self.stage.strikes(Fault::NeverLeft) {
+            return Err(GatewayError::NotSent(Box::new(Mishap("nobody is there"))));
+        }
+        self.is_let_in()?;
+        if self.stage.strikes(Fault::OrderRefused) {
+            return Err(GatewayError::Rejected { reason: "a field is not understood".to_owned() });
+        }
         if self.stage.strikes(Fault::RateLimited) {
             let seconds = self.stage.dice.between(1, 300).unsigned_abs();
             return Err(GatewayError::RateLimited {
@@ -130,7 +142,14 @@ impl SimGateway {
         let errs = stage.strikes(Fault::ServerErrorExecuted);
         let mut answer = self.provider().charge(order, stage.truth(), stage, errs);
         // A second delivery is the provider's to recognise; one that cannot must not meet it.
-        let recognises = self.capabilities.idempotency != Idempotency::None;
+        let recognises = match self.capabilities.idempotency {
+            Idempotency::FrozenReplay { .. }
+            | Idempotency::LatestState { .. }
+            | Idempotency::ClientNamed
+            | Idempotency::UniqueReference
+            | Idempotency::DuplicateWindow { .. } => true,
+            Idempotency::None => false,
+        };
         if recognises && stage.strikes(Fault::DeliveredTwice) {
             answer = self.provider().charge(order, stage.truth(), stage, errs);
         }
@@ -153,7 +172,13 @@ impl SimGateway {
         if leaves { Ok(()) } else { Err(unknown("the call timed out")) }
     }
 
+    fn is_let_in(&self) -> Result<(), GatewayError> {
+        let is_refused = self.stage.strikes(Fault::CredentialsRefused);
+        if is_refused { Err(GatewayError::Unauthorised) } else { Ok(()) }
+    }
+
     fn looks_up(&self) -> Result<(), GatewayError> {
+        self.is_let_in()?;
         if self.stage.strikes(Fault::LookupDown) {
             return Err(unknown("the look-up timed out"));
         }
@@ -189,7 +214,7 @@ impl Gateway for SimGateway {
     }
 
     async fn find_charge(&self, trace: &ChargeTrace) -> Result<Sighting, GatewayError> {
-        if self.capabilities.lookup == Lookup::None {
+        if !self.provider().can_find(trace.reference.as_deref()) {
             return Err(GatewayError::Unsupported("look up a charge"));
         }
         self.looks_up()?;
@@ -212,7 +237,7 @@ impl Gateway for SimGateway {
         _after: Option<&str>,
     ) -> Result<Statement, GatewayError> {
         self.looks_up()?;
-        Ok(self.provider().statement(since))
+        Ok(self.provider().statement(since, self.stage.truth()))
     }
 
     async fn returns(

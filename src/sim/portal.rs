@@ -87,6 +87,11 @@ impl Wish {
             Self::RaisePrice | Self::LookAfterStuck | Self::Reconcile | Self::Audit => None,
         }
     }
+
+    /// Whether all may go wrong in the middle of it: it is done again another day, or by somebody else.
+    pub(super) const fn meets_trouble(self) -> bool {
+        matches!(self, Self::LookAfterStuck | Self::Reconcile | Self::ComeBack(_))
+    }
 }
 
 /// Who does what, and when.
@@ -264,12 +269,13 @@ pub(super) fn offers(stage: &Stage) -> (Currency, Vec<(String, Terms)>) {
 /// A ladder of staff's own, in place of the built-in one.
 pub(super) fn ladder(stage: &Stage) -> LadderDraft {
     let dice = &stage.dice;
+    let backup_method = dice.says(500);
     let step = |after_days, retry, mail, access| Step {
         after_days,
         retry,
         mail,
         access,
-        try_backup: false,
+        try_backup: backup_method && dice.says(500),
     };
     let days = |low, high| u32::try_from(dice.between(low, high)).unwrap_or_default();
     let steps = vec![
@@ -285,7 +291,7 @@ pub(super) fn ladder(stage: &Stage) -> LadderDraft {
             FinalAction::MarkUnpaid,
             FinalAction::WriteOff,
         ]),
-        backup_method: false,
+        backup_method,
         jitter_percent: 10,
         window: WindowHours { from_hour: 8, to_hour: 20 },
     }

@@ -217,9 +217,10 @@ impl Provider {
             Idempotency::LatestState { .. } | Idempotency::ClientNamed => {
                 Some(Ok(charge.outcome()))
             }
-            Idempotency::UniqueReference
-            | Idempotency::DuplicateWindow { .. }
-            | Idempotency::None => None,
+            Idempotency::DuplicateWindow { .. } => {
+                Some(Err(unknown("it looks like the one before")))
+            }
+            Idempotency::UniqueReference | Idempotency::None => None,
         }
     }
 
@@ -231,15 +232,16 @@ impl Provider {
             Idempotency::ClientNamed | Idempotency::UniqueReference => {
                 return DateTime::<Utc>::MAX_UTC;
             }
-            Idempotency::DuplicateWindow { .. } | Idempotency::None => return charge.made_at,
+            Idempotency::DuplicateWindow { window } => window,
+            Idempotency::None => return charge.made_at,
         };
-        let is_known =
-            charge.silent_until == charge.made_at && self.capabilities.lookup != Lookup::None;
+        let until = charge.made_at + TimeDelta::from_std(ttl).unwrap_or_default();
+        let is_known = charge.silent_until == charge.made_at && self.can_find(None);
         let is_short = is_known && stage.strikes(Fault::KeyForgotten);
         if is_short {
-            return charge.seen_from + TimeDelta::minutes(stage.dice.between(301, 360));
+            return until.min(charge.seen_from + TimeDelta::minutes(stage.dice.between(301, 360)));
         }
-        charge.made_at + TimeDelta::from_std(ttl).unwrap_or_default()
+        until
     }
 
     /// Decides what is seen of a new charge, and when.
@@ -249,7 +251,9 @@ impl Provider {
         if stage.strikes(Fault::ReplyAfterKeyExpired) {
             charge.silent_until = now + TimeDelta::hours(stage.dice.between(24, 30));
         } else if stage.strikes(Fault::StaleLookup) {
-            charge.seen_from = now + TimeDelta::minutes(stage.dice.between(1, 300));
+            // Shorter than what an absence must have lasted to prove anything, and than any sleep before a call.
+            let most = if stage.dice.says(250) { 18 * 60 } else { 5 * 60 };
+            charge.seen_from = now + TimeDelta::minutes(stage.dice.between(1, most));
         }
     }
 
@@ -399,6 +403,15 @@ impl Provider {
         }
     }
 
+    /// Whether an attempt can be looked up of which so much is known.
+    pub(super) const fn can_find(&self, reference: Option<&str>) -> bool {
+        match self.capabilities.lookup {
+            Lookup::ByReference | Lookup::ByReferenceEventually { .. } => true,
+            Lookup::ById => reference.is_some(),
+            Lookup::None => false,
+        }
+    }
+
     /// How the charge of an attempt stands, as far as a look-up sees.
     pub(super) fn find(
         &self,
@@ -490,10 +503,13 @@ impl Provider {
         known.map_or(RefundSighting::NotFound, |known| RefundSighting::Found(known.clone()))
     }
 
-    /// What it took for charges begun since then.
-    pub(super) fn statement(&self, since: DateTime<Utc>) -> Statement {
-        let taken =
-            |charge: &&Charge| charge.made_at >= since && charge.standing == Standing::Captured;
+    /// What it took for charges begun since then, as far as it tells at `now`.
+    pub(super) fn statement(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Statement {
+        let taken = |charge: &&Charge| {
+            charge.made_at >= since
+                && charge.standing == Standing::Captured
+                && charge.silent_until <= now
+        };
         let taking = |charge: &Charge| Taking {
             attempt: Some(charge.attempt),
             reference: charge.reference.clone(),

@@ -36,6 +36,12 @@ impl Figures {
         }
     }
 
+    /// How often a process died.
+    pub fn kills(&self) -> u64 {
+        let counts = Fault::ALL.iter().zip(&self.faults);
+        counts.filter(|(fault, _)| Fault::OF_CRASHES.contains(fault)).map(|(_, count)| count).sum()
+    }
+
     /// Whole subscription-years.
     pub fn subscription_years(&self) -> u64 {
         self.subscription_days / 365

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{charge::Charge, gateway::SimGateway, world::World};
+use super::{charge::Charge, dice::PerMille, gateway::SimGateway, world::World};
 use crate::{
     app::settle_attempt::settle_attempt,
     domain::{
@@ -14,16 +14,17 @@ use crate::{
         },
     },
     gateway::{Outcome, Sighting},
+    store::StoreError,
 };
 
 /// Of a thousand, how many of the other things that are set aside they try again on one day.
-const TRIED_AGAIN: u32 = 60;
+const TRIED_AGAIN: PerMille = 200;
 /// So long they leave a second charge to the list of each Sunday.
 const LEFT_TO_THE_LIST: TimeDelta = TimeDelta::days(10);
 
 impl World {
     /// A day's look at what is set aside.
-    pub(super) async fn look_after_stuck(&mut self) -> anyhow::Result<()> {
+    pub(super) async fn look_after_stuck(&mut self) -> Result<(), StoreError> {
         let merchant = self.merchant().clone();
         let mut repo = self.rondo.store.begin().await?;
         let stuck = repo.stuck(Some(merchant.id), 1_000).await?;
@@ -43,7 +44,7 @@ impl World {
         }
         let undecided = repo.attempts(merchant.id, &undecided).await?;
         repo.commit().await?;
-        let note: Note = "seen in the dashboard".parse()?;
+        let note: Note = "seen in the dashboard".parse().expect("a note");
         for attempt in undecided.iter().filter(|known| known.state.is_open()) {
             let gateway = self.gateways.iter().find(|known| known.name() == attempt.gateway);
             let Some(verdict) = gateway.and_then(|known| seen(known, attempt)) else { continue };

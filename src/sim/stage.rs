@@ -56,8 +56,9 @@ pub(super) enum Place {
 /// After so long a call is given up.
 const CALL_DEADLINE: TimeDelta = TimeDelta::seconds(25);
 
-/// What leaves later than this may find its key forgotten.
-const SURELY_FORGOTTEN: TimeDelta = TimeDelta::hours(5);
+/// What leaves later than this may find its key forgotten: what is left of a day's key after 80 % of it, less
+/// what two readings of the clock may be apart.
+const SURELY_FORGOTTEN: TimeDelta = TimeDelta::minutes(40);
 
 /// How far the machine's clock may be off.
 const CLOCK_OFF: TimeDelta = TimeDelta::hours(2);
@@ -113,8 +114,7 @@ impl Stage {
 
     /// How far two readings of the machine's clock may be apart that were one at the same time.
     pub(super) fn clock_error(&self) -> TimeDelta {
-        let may_be_off = [Fault::ClockForward, Fault::ClockBack, Fault::ClockAcrossDst];
-        if may_be_off.into_iter().any(|fault| self.faults.can(fault)) {
+        if Fault::OF_CLOCKS.into_iter().any(|fault| self.faults.can(fault)) {
             CLOCK_OFF * 2
         } else {
             TimeDelta::zero()

@@ -11,6 +11,7 @@ use chrono_tz::Tz;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    dice::PerMille,
     fault::Fault,
     gateway::SimGateway,
     mailer::{SimMailer, Turn},
@@ -51,8 +52,10 @@ pub(super) struct World {
     pub(super) portal: Portal,
     pub(super) merchant: Option<Merchant>,
     pub(super) currency: Option<Currency>,
-    /// How coarse time is: what happens within it is seen together, as by a slow tick.
+    /// How coarse time is mostly: what happens within it is seen together, as by a slow tick.
     pub(super) grain: TimeDelta,
+    /// How many instants more it is fine, so that what is over in minutes is seen in coarse worlds too.
+    fine_steps: i64,
     /// Invoices that a person asked to be collected at once: what is said of automatic retries does not
     /// bind them.
     pub(super) asked_for: BTreeSet<Id<kind::Invoice>>,
@@ -69,6 +72,11 @@ pub(super) struct World {
 const TICK: TimeDelta = TimeDelta::seconds(31);
 /// The longest.
 const SLOWEST_TICK: TimeDelta = TimeDelta::minutes(30);
+
+/// As fine as time becomes, shorter than most waits of a minute.
+const FINE: TimeDelta = TimeDelta::seconds(20);
+/// Of a thousand instants, after how many it becomes fine for a while.
+const BECOMES_FINE: PerMille = 12;
 
 /// The zones by whose summer time a machine may go.
 const SUMMER_TIMES: [Tz; 5] = [
@@ -105,6 +113,7 @@ impl World {
             merchant: None,
             currency: None,
             grain,
+            fine_steps: 0,
             asked_for: BTreeSet::new(),
             flaws: Vec::new(),
             asleep: Vec::new(),
@@ -157,7 +166,20 @@ impl World {
         let next = times.into_iter().flatten().chain(self.portal.next_at());
         let next = next.chain(self.clock_is_set_at).min();
         let next = next.unwrap_or(DateTime::<Utc>::MAX_UTC - self.grain);
-        Ok(next.max(truth + TimeDelta::microseconds(1)) + self.grain)
+        Ok(next.max(truth + TimeDelta::microseconds(1)) + self.this_grain())
+    }
+
+    /// How coarse time is at this instant.
+    fn this_grain(&mut self) -> TimeDelta {
+        let (stage, fine_steps) = (&self.stage, &mut self.fine_steps);
+        if *fine_steps > 0 {
+            *fine_steps -= 1;
+            return FINE.min(self.grain);
+        }
+        if !stage.faults.is_calm() && stage.dice.says(BECOMES_FINE) {
+            *fine_steps = stage.dice.between(10, 40);
+        }
+        self.grain
     }
 
     /// Lets time pass, and the machine's clock go wrong with a change of summer time.
@@ -220,11 +242,15 @@ impl World {
         }
         let was_calm = self.stage.faults.is_calm();
         while let Some(wish) = self.portal.take_wish(now) {
-            // People meet no faults of the database: what they do is told by `rondo crash-test`.
-            self.stage.faults.set_calm(true);
-            let done = self.fulfil(wish).await;
-            self.stage.faults.set_calm(was_calm);
-            done?;
+            let stage = Arc::clone(&self.stage);
+            // Members meet no faults of the database: what they do is told by `rondo crash-test`.
+            stage.faults.set_calm(was_calm || !wish.meets_trouble());
+            let done = stage.unless_struck(Box::pin(self.fulfil(wish))).await;
+            stage.faults.set_calm(was_calm);
+            match done {
+                Some(done) => done?,
+                None => stage.note(format_args!("{wish:?}: the process dies")),
+            }
         }
         Ok(())
     }
@@ -320,7 +346,12 @@ impl World {
     pub(super) async fn look_after(&mut self, wish: Wish) -> anyhow::Result<()> {
         let merchant = self.merchant().id;
         match wish {
-            Wish::LookAfterStuck => self.look_after_stuck().await?,
+            Wish::LookAfterStuck => match self.look_after_stuck().await {
+                Err(error) if error.is_transient() => {
+                    self.stage.note(format_args!("{wish:?}: {error}"));
+                }
+                looked => looked?,
+            },
             Wish::Reconcile => {
                 let accounts: Vec<_> =
                     reconcile::accounts(&self.rondo).map(ToOwned::to_owned).collect();
