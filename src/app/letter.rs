@@ -10,9 +10,9 @@ use crate::{
         invoice::Invoice,
         merchant::Merchant,
         money::Money,
-        notice::{Facts, Notice},
+        notice::{Facts, NextCharge, Notice},
         payment::method::{Expiry, Shown},
-        subscription::{CancellationCause, Subscription},
+        subscription::{CancellationCause, Subscription, renewal::next_bill},
     },
     mail::{
         MailError, Message,
@@ -34,7 +34,7 @@ pub(super) fn write(
         Facts::Welcome { paid, next_charge_at, next_amount } => {
             letter.welcome(paid, next_charge_at, next_amount)
         }
-        Facts::TrialEnding { ends_at, amount } => letter.trial_ending(ends_at, amount),
+        Facts::TrialEnding { ends_at, amount, next } => letter.trial_ending(ends_at, amount, next),
         Facts::UpcomingRenewal { renews_at, amount } => letter.upcoming_renewal(renews_at, amount),
         Facts::Receipt { amount, paid_at, next_charge_at, paid_with } => {
             letter.receipt(amount, paid_at, next_charge_at, paid_with.as_ref())
@@ -140,7 +140,9 @@ struct Letter<'a> {
     /// What was bought, in the merchant's words.
     plan: String,
     price: Price,
-    /// What the next cycle costs and how long it is.
+    /// The terms of the next cycle.
+    coming: Option<&'a Terms>,
+    /// What cycles cost from the next one on and how long they are.
     next: Option<(Money, Interval)>,
     /// What usually pays, if the customer has stored something that may be charged.
     usual: Option<Instrument>,
@@ -161,8 +163,8 @@ impl<'a> Letter<'a> {
         let price = price(subscription.zip(terms), invoice).ok_or_else(|| {
             MailError::Template("the notice is about neither a subscription nor an invoice".into())
         })?;
-        let next = subscription.and_then(|subscription| {
-            let terms = papers.terms.get(&next_terms(subscription))?;
+        let coming = subscription.and_then(|s| papers.terms.get(&next_terms(s)));
+        let next = subscription.zip(coming).and_then(|(subscription, terms)| {
             let quantity = subscription.at_renewal().quantity;
             let amount = terms.recurring_total(subscription.currency, quantity).ok()?;
             Some((amount, terms.interval))
@@ -180,6 +182,7 @@ impl<'a> Letter<'a> {
             invoice,
             plan: what(papers, subscription, invoice),
             price,
+            coming,
             next,
             usual: method.map(|method| instrument(&method.shown())),
             manage_url: merchant.portal_url.clone(),
@@ -206,10 +209,16 @@ impl<'a> Letter<'a> {
         })
     }
 
-    fn trial_ending(self, ends_at: DateTime<Utc>, amount: Money) -> Message {
+    fn trial_ending(
+        self,
+        ends_at: DateTime<Utc>,
+        amount: Money,
+        next: Option<NextCharge>,
+    ) -> Message {
         Message::TrialEnding(message::TrialEnding {
             ends_at,
             amount,
+            next_charge: next.map(|NextCharge { at, amount }| Charge { amount, at }),
             // Another price than today's may come with the first charge.
             price: self
                 .next
@@ -307,9 +316,12 @@ impl<'a> Letter<'a> {
         })
     }
 
+    /// The charge that is due then; of a cycle that is shorter than its kind, it is a part of the price.
     fn next_charge(&self, at: Option<DateTime<Utc>>) -> Option<Charge> {
-        let (amount, _) = self.next?;
-        at.filter(|_| amount.is_positive()).map(|at| Charge { amount, at })
+        let (subscription, terms) = self.subscription.zip(self.coming)?;
+        let at = at?;
+        let amount = next_bill(subscription, terms, at).ok()?.total;
+        amount.is_positive().then_some(Charge { amount, at })
     }
 
     fn number(&self) -> String {

@@ -75,6 +75,10 @@ async fn every_documented_value_is_filled_in_some_mail() {
     let ginas = world.subscribe(&gina, &monthly).await;
     let hal = world.member("Hal", cards::EMPTY).await;
     world.subscribe(&hal, &monthly).await;
+    let in_part =
+        world.plan("In part", "180.00 EUR").yearly().by_the_calendar().with_trial(14).create();
+    let iris = world.member("Iris", cards::GOOD).await;
+    world.subscribe(&iris, &in_part.await).await;
     world.advance_to("2026-02-15").await;
     anas.changes_to(&yearly).await;
     world.settle().await;
@@ -103,6 +107,29 @@ async fn every_documented_value_is_filled_in_some_mail() {
     });
     let never: Vec<_> = wanted.filter(|value| !filled.contains(value)).collect();
     assert!(never.is_empty(), "no mail has {never:?}");
+}
+
+/// The year of the calendar has 5 days left when the trial ends, and a week before the next one nobody would be told
+/// of that any more (RULES MC-LONG).
+#[tokio::test]
+async fn what_mails_tell_of_a_year_that_begins_in_part_is_what_is_charged() {
+    let world = World::on(Sqlite, "2026-12-13").in_order().await;
+    let plan = world.plan("Yearly", "180.00 EUR").yearly().by_the_calendar().with_trial(14);
+    let plan = plan.create().await;
+    let ana = world.member("Ana", cards::GOOD).await;
+    world.subscribe(&ana, &plan).await;
+    world.settle().await;
+    says(&mail_to(&world, "Ana", "welcome"), "€2.47 on 27 December 2026");
+    world.advance_to("2026-12-22").await;
+    let ending = mail_to(&world, "Ana", "trial_ending");
+    says(&ending, "on that day we take the first €2.47 from Visa");
+    says(&ending, "€180.00 on 1 January 2027");
+    world.advance_to("2026-12-28").await;
+    let receipt = mail_to(&world, "Ana", "receipt");
+    says(&receipt, "€2.47");
+    says(&receipt, "€180.00 on 1 January 2027");
+    world.advance_to("2027-01-02").await;
+    says(&mail_to(&world, "Ana", "receipt"), "€180.00");
 }
 
 #[tokio::test]

@@ -114,6 +114,11 @@ impl NewPlan<'_> {
         self.with_terms(|terms| terms.interval.as_mut().unwrap().unit = Unit::Year.into())
     }
 
+    /// Billed from the first day of the calendar's year or month on.
+    pub fn by_the_calendar(self) -> Self {
+        self.with_terms(|terms| terms.alignment = v1::plan_terms::Alignment::Calendar.into())
+    }
+
     /// The price is for each seat.
     pub fn per_seat(self) -> Self {
         self.with_terms(|terms| terms.components[0].model = Model::PerSeat.into())

@@ -63,9 +63,6 @@ pub async fn create(act: &mut Act<'_>, new: NewSubscription) -> Result<Subscript
     else {
         return Err(AppError::Invalid(faults.0));
     };
-    let currency_and_quantity = (currency, new.quantity);
-    let first_total = total(&terms, currency_and_quantity, true)?;
-    let next_total = total(&terms, currency_and_quantity, false)?;
     if new.trial == Trial::Skipped {
         terms.trial_days = 0;
     }
@@ -73,6 +70,13 @@ pub async fn create(act: &mut Act<'_>, new: NewSubscription) -> Result<Subscript
     let now = act.now();
     let mut subscription = unplaced(act, &new, &plan, &customer, currency);
     subscription.begin(&terms, now).map_err(|error| unbillable(&error.into()))?;
+    let next_amount = match subscription.due_at {
+        Some(ends_at) if subscription.state == SubscriptionState::Trialing => {
+            renewal::next_bill(&subscription, &terms, ends_at).map(|bill| bill.total)
+        }
+        _ => terms.recurring_total(currency, new.quantity).map_err(Into::into),
+    };
+    let next_amount = next_amount.map_err(|error| unbillable(&error))?;
     let expiry = match (&method, customer.default_method) {
         (Some(method), _) => method.expiry,
         (None, Some(default)) => act.payment_method(default).await?.expiry,
@@ -84,17 +88,16 @@ pub async fn create(act: &mut Act<'_>, new: NewSubscription) -> Result<Subscript
 
     let subscription = changes.subscriptions.last().expect("it was written");
     // Where something is to be paid first, the payment is what opens it and welcomes.
-    let next_amount = match subscription.state {
-        SubscriptionState::Trialing => Some(first_total),
-        SubscriptionState::Active => Some(next_total),
+    let welcomes = match subscription.state {
+        SubscriptionState::Trialing | SubscriptionState::Active => true,
         SubscriptionState::Incomplete
         | SubscriptionState::PastDue
         | SubscriptionState::Unpaid
         | SubscriptionState::Paused
         | SubscriptionState::Canceled
-        | SubscriptionState::Expired => None,
+        | SubscriptionState::Expired => false,
     };
-    changes.notices.extend(next_amount.map(|amount| welcome(act, subscription, amount)));
+    changes.notices.extend(welcomes.then(|| welcome(act, subscription, next_amount)));
     let id = subscription.id;
     act.write(changes).await?;
     act.subscription(id).await
@@ -169,16 +172,6 @@ fn currency(terms: &Terms, new: &NewSubscription, faults: &mut Faults) -> Option
             None
         }
     }
-}
-
-fn total(terms: &Terms, (currency, quantity): (Currency, u32), is_first: bool) -> Result<Money> {
-    terms
-        .lines(currency, quantity, is_first)
-        .and_then(|lines| {
-            let zero = Money::zero(currency);
-            Ok(lines.iter().try_fold(zero, |sum, line| sum.plus(line.amount))?)
-        })
-        .map_err(|no_price| unbillable(&no_price.into()))
 }
 
 /// The new subscription before it has a place in time.

@@ -133,6 +133,15 @@ pub struct CyclePrice {
     pub interval: Interval,
 }
 
+/// A charge to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextCharge {
+    /// When it is due.
+    pub at: DateTime<Utc>,
+    /// What it will be.
+    pub amount: Money,
+}
+
 /// What a notice says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -152,6 +161,10 @@ pub enum Facts {
         ends_at: DateTime<Utc>,
         /// What that charge will be.
         amount: Money,
+        /// The charge after it, where the first cycle is so much shorter than its kind that the next one has
+        /// to be told of now.
+        #[serde(default)]
+        next: Option<NextCharge>,
     },
     /// A long cycle renews soon (RULES MC-LONG).
     UpcomingRenewal {

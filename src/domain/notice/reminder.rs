@@ -5,15 +5,17 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Facts, Notice};
+use super::{Facts, NextCharge, Notice};
 use crate::domain::{
     calendar::{Interval, Period, Unit},
-    catalog::{NoPrice, Terms},
+    catalog::Terms,
     customer::PaymentMethod,
     ids::Mint,
-    money::Money,
     payment::method::Expiry,
-    subscription::{Subscription, SubscriptionState},
+    subscription::{
+        Subscription, SubscriptionState,
+        renewal::{NextBill, RenewalError, next_bill},
+    },
 };
 
 /// Exactly seven days: Visa wants at least seven, Mastercard three to seven (VISA-TRIAL, MC-TRIAL).
@@ -165,12 +167,13 @@ pub fn remind(
     method: Option<&PaymentMethod>,
     now: DateTime<Utc>,
     mint: &Mint,
-) -> Result<Vec<Notice>, NoPrice> {
+) -> Result<Vec<Notice>, RenewalError> {
     let Some(charge_at) = subscription.due_at.filter(|_| subscription.cancellation.is_none())
     else {
         return Ok(Vec::new());
     };
-    let amount = next_amount(subscription, terms)?;
+    let bill = next_bill(subscription, terms, charge_at)?;
+    let amount = bill.total;
     let about = |facts: Facts, fact_key: String| {
         Notice::new(subscription.merchant, subscription.customer, facts, fact_key, now, mint)
             .about_subscription(subscription.id)
@@ -188,7 +191,9 @@ pub fn remind(
     let charge_is_due =
         opens_at.is_some_and(|at| at <= now) && untold_charge(subscription).is_some();
     if charge_is_due && subscription.state == SubscriptionState::Trialing {
-        notices.push(about(Facts::TrialEnding { ends_at: charge_at, amount }, key("trial_ending")));
+        let next = next_after(subscription, terms, bill)?;
+        let facts = Facts::TrialEnding { ends_at: charge_at, amount, next };
+        notices.push(about(facts, key("trial_ending")));
     } else if charge_is_due && (is_long(terms.interval) || has_been_long(subscription)) {
         let facts = Facts::UpcomingRenewal { renews_at: charge_at, amount };
         notices.push(about(facts, key("upcoming_renewal")));
@@ -215,14 +220,19 @@ pub fn remind(
     Ok(notices)
 }
 
-fn next_amount(subscription: &Subscription, terms: &Terms) -> Result<Money, NoPrice> {
+/// The charge after the first, where that one is for a part of a cycle. When it is over, the time to tell of a long
+/// one may be over too (MC-LONG).
+fn next_after(
+    subscription: &Subscription,
+    terms: &Terms,
+    first: NextBill,
+) -> Result<Option<NextCharge>, RenewalError> {
+    if !first.is_part {
+        return Ok(None);
+    }
     let quantity = subscription.at_renewal().quantity;
-    let is_first = subscription.current_period.is_none();
-    terms
-        .lines(subscription.currency, quantity, is_first)?
-        .iter()
-        .try_fold(Money::zero(subscription.currency), |sum, line| sum.plus(line.amount))
-        .map_err(NoPrice::Money)
+    let amount = terms.recurring_total(subscription.currency, quantity)?;
+    Ok(Some(NextCharge { at: first.period.end(), amount }))
 }
 
 #[cfg(test)]
@@ -231,6 +241,7 @@ mod tests {
 
     use super::*;
     use crate::domain::{
+        calendar::Alignment,
         payment::settle::given::{START, at, card, eur, mint, subscription, terms},
         subscription::{Cancellation, CancellationCause, ScheduledChange},
     };
@@ -410,6 +421,24 @@ mod tests {
         let mut late = until("2026-05-01T09:00:00Z");
         plan_for(&mut late, Interval::YEARLY, at("2026-04-10T09:00:00Z"));
         assert_eq!(late.remind_at, None);
+    }
+
+    #[test]
+    fn of_a_trial_that_ends_within_a_cycle_its_part_is_told_and_the_charge_after_it() {
+        let yearly = Terms {
+            interval: Interval::new(1, Unit::Year).unwrap(),
+            alignment: Alignment::Calendar,
+            trial_days: 14,
+            ..terms()
+        };
+        let mut trial = Subscription { next_cycle: 0, ..on_trial() };
+        let ends_at = at("2026-12-28T09:00:00Z");
+        trial.begin(&yearly, at("2026-12-14T09:00:00Z")).unwrap();
+        plan(&mut trial, yearly.interval, None, at("2026-12-14T09:00:00Z"));
+        let told = remind(&mut trial, &yearly, None, at("2026-12-21T09:00:00Z"), &mint()).unwrap();
+        // 4 of 365 days of 20.00; then the whole year, for which the time to tell is over on the 28th.
+        let next = Some(NextCharge { at: at("2027-01-01T00:00:00Z"), amount: eur(2_000) });
+        assert_eq!(told[0].facts, Facts::TrialEnding { ends_at, amount: eur(22), next });
     }
 
     #[test]

@@ -120,16 +120,13 @@ fn single(subscription: Subscription, kind: EventKind, now: DateTime<Utc>, mint:
 
 fn bill_cycle(due: Due, now: DateTime<Utc>, mint: &Mint) -> Result<Changes, RenewalError> {
     let Due { mut subscription, customer, plan_name, terms, card_expiry, open: _ } = due;
-    let is_first = subscription.next_cycle == 0;
     let mut events = Vec::new();
     if let Some(change) = subscription.scheduled_change.take() {
         change_terms(&mut subscription, change, &terms, now)?;
         events.push(subscription.event(EventKind::SubscriptionChanged, now, mint));
     }
-    let (period, stub_of) = next_period(&subscription, &terms, now)?;
-    let priced = terms.lines(subscription.currency, subscription.quantity, is_first)?;
-    let cycle = Cycle { subscription: &subscription, plan_name: &plan_name, period, stub_of };
-    let lines = priced.iter().map(|line| cycle.line(line)).collect::<Result<_, _>>()?;
+    let cycle = Cycle::next(&subscription, &plan_name, &terms, now)?;
+    let (period, lines) = (cycle.period, cycle.lines(&terms)?);
     let mut invoice = Invoice::draft(subscription.merchant, customer.id, lines, now, mint)?;
     invoice.id = id_of_cycle(subscription.id, period.start());
     invoice.subscription = Some(subscription.id);
@@ -158,6 +155,34 @@ fn bill_cycle(due: Due, now: DateTime<Utc>, mint: &Mint) -> Result<Changes, Rene
     changes.subscriptions.push(subscription);
     changes.events.append(&mut events);
     Ok(changes)
+}
+
+/// What the next cycle will be billed for, as things stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextBill {
+    /// The cycle.
+    pub period: Period,
+    /// The sum of its lines.
+    pub total: Money,
+    /// Whether it is shorter than its kind, and its price cut to that.
+    pub is_part: bool,
+}
+
+/// What the cycle that is due at `due_at` will be billed for by `terms`, which are those of a planned change if
+/// there is one.
+pub fn next_bill(
+    subscription: &Subscription,
+    terms: &Terms,
+    due_at: DateTime<Utc>,
+) -> Result<NextBill, RenewalError> {
+    let mut coming = subscription.clone();
+    if let Some(change) = coming.scheduled_change.take() {
+        change_terms(&mut coming, change, terms, due_at)?;
+    }
+    let cycle = Cycle::next(&coming, "", terms, due_at)?;
+    let zero = Money::zero(coming.currency);
+    let total = cycle.lines(terms)?.iter().try_fold(zero, |sum, line| sum.plus(line.amount))?;
+    Ok(NextBill { period: cycle.period, total, is_part: cycle.stub_of.is_some() })
 }
 
 /// The id of the invoice of the cycle that begins then: the same in every history of one database.
@@ -233,7 +258,26 @@ struct Cycle<'a> {
     stub_of: Option<Period>,
 }
 
-impl Cycle<'_> {
+impl<'a> Cycle<'a> {
+    /// The one that comes next.
+    fn next(
+        subscription: &'a Subscription,
+        plan_name: &'a str,
+        terms: &Terms,
+        now: DateTime<Utc>,
+    ) -> Result<Self, CalendarError> {
+        let (period, stub_of) = next_period(subscription, terms, now)?;
+        Ok(Self { subscription, plan_name, period, stub_of })
+    }
+
+    /// The invoice's lines.
+    fn lines(&self, terms: &Terms) -> Result<Vec<Line>, RenewalError> {
+        let is_first = self.subscription.next_cycle == 0;
+        let (currency, quantity) = (self.subscription.currency, self.subscription.quantity);
+        let priced = terms.lines(currency, quantity, is_first)?;
+        Ok(priced.iter().map(|line| self.line(line)).collect::<Result<_, _>>()?)
+    }
+
     /// The invoice's line for one price, and how it came about. Fees that come but once are never
     /// cut to a part.
     fn line(&self, priced: &PricedLine) -> Result<Line, MoneyError> {

@@ -57,12 +57,14 @@ impl TrialEnding {
             .day("ends", self.ends_at)
             .short_day("ends_short", Some(self.ends_at))
             .money("amount", self.amount)
+            .maybe_charge("next_charge", self.next_charge)
             .price("price", self.price)
             .instrument(self.instrument.as_ref())
             .rows([
                 ("fact-plan", "plan"),
                 ("fact-ends", "ends"),
                 ("fact-first-charge", "amount"),
+                ("fact-next-charge", "next_charge"),
                 ("fact-price", "price"),
                 ("fact-instrument", "instrument"),
             ])

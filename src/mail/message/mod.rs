@@ -87,6 +87,8 @@ pub struct TrialEnding {
     pub ends_at: DateTime<Utc>,
     /// The first charge.
     pub amount: Money,
+    /// The one after it, where the first is for a part of a cycle.
+    pub next_charge: Option<Charge>,
     /// What it costs from then on.
     pub price: Price,
     /// What will pay; `None` if the customer has yet to store something.

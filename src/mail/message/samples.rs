@@ -112,17 +112,21 @@ fn welcome() -> [Welcome; 4] {
     [plain, on_trial, hostile, bare]
 }
 
-fn trial_ending() -> [TrialEnding; 3] {
+fn trial_ending() -> [TrialEnding; 4] {
     let plain = TrialEnding {
         plan: PLAN.into(),
         ends_at: at("2027-03-07T09:00:00Z"),
         amount: euros(2_000),
+        next_charge: None,
         price: monthly(euros(2_000)),
         instrument: Some(visa()),
         card_url: url("u/card"),
         manage_url: Some(url("home")),
     };
     let without_card = TrialEnding { instrument: None, ..plain.clone() };
+    let next_charge = Charge { amount: euros(2_000), at: at("2027-04-01T00:00:00Z") };
+    let in_part =
+        TrialEnding { amount: euros(1_613), next_charge: Some(next_charge), ..plain.clone() };
     let long = TrialEnding {
         plan: LONG_PLAN.into(),
         ends_at: at("2027-09-30T09:00:00Z"),
@@ -134,7 +138,7 @@ fn trial_ending() -> [TrialEnding; 3] {
         },
         ..plain.clone()
     };
-    [plain, without_card, long]
+    [plain, without_card, long, in_part]
 }
 
 fn upcoming_renewal() -> [UpcomingRenewal; 4] {

@@ -24,7 +24,7 @@ use crate::domain::{
         reversal::{least, less},
         rules::RuleBook,
     },
-    subscription::{OtherDebts, SubscriptionState},
+    subscription::{OtherDebts, SubscriptionState, renewal::next_bill},
 };
 
 /// The gateway says that it took another amount than ordered. From the charge's own reply it is no
@@ -215,9 +215,9 @@ fn reopen(
                 subscription.activate();
                 subscription.due_at = None;
             }
-            let next_amount = terms
-                .recurring_total(subscription.currency, subscription.quantity)
-                .unwrap_or(Money::zero(subscription.currency));
+            // What was paid for only when it was over begins anew, with a part of a cycle.
+            let bill = subscription.due_at.and_then(|at| next_bill(subscription, terms, at).ok());
+            let next_amount = bill.map_or(Money::zero(subscription.currency), |bill| bill.total);
             let facts = Facts::Welcome {
                 paid: Some(s.owed.payment.amount),
                 next_charge_at: subscription.due_at,
