@@ -11,7 +11,7 @@ use super::{
     *,
 };
 use crate::domain::{
-    calendar::{BillingAnchor, Zone},
+    calendar::{Alignment, BillingAnchor, Interval, Unit, Zone},
     dunning::{AccessLevel, CaseState, FinalAction, RecoveredBy, Refusal, Step},
     invoice::InvoiceState,
     ledger::{Account, Entry},
@@ -23,7 +23,9 @@ use crate::domain::{
         outcome::Paid,
         refund::{RefundOrigin, RefundState},
     },
-    subscription::{Access, CancellationCause, OtherDebts, SubscriptionState},
+    subscription::{
+        Access, CancellationCause, OtherDebts, Subscription, SubscriptionState, renewal::next_bill,
+    },
 };
 
 /// What `news` leads to an hour after the sending.
@@ -241,7 +243,7 @@ fn late_success_where_nothing_is_owed_goes_back(
 }
 
 #[rstest]
-#[case::before_any_dunning(renewal(), PaymentState::Waiting)]
+#[case::before_any_dunning(renewal(), PaymentState::Scheduled)]
 #[case::between_two_steps(overdue(ByCustomer), PaymentState::Waiting)]
 #[case::while_the_ladder_waits_for_its_own_try(retried(), PaymentState::Scheduled)]
 fn a_decline_that_the_customer_saw_leaves_the_ladder_alone(
@@ -321,6 +323,28 @@ fn a_first_payments_declines_bind_who_asks_for_it_again(
 }
 
 #[test]
+fn who_paid_when_the_first_cycle_was_over_is_told_of_the_part_that_comes() {
+    let mut standing = renewal();
+    let (subscription, terms) = standing.owed.subscription.as_mut().unwrap();
+    terms.alignment = Alignment::Calendar;
+    terms.interval = Interval::new(1, Unit::Year).unwrap();
+    let unbilled = Subscription { current_period: None, next_cycle: 0, ..subscription.clone() };
+    *subscription = unbilled;
+    // December is a part of the year, and 27 December 2026 is billed with it.
+    subscription.begin(terms, at("2026-12-27T09:00:00Z")).unwrap();
+    let first = next_bill(subscription, terms, at("2026-12-27T09:00:00Z")).unwrap();
+    (subscription.current_period, subscription.next_cycle) = (Some(first.period), 1);
+
+    let paid_at = at("2027-01-03T09:00:00Z");
+    let changes = settle(standing, paid(2_000), paid_at, &mint()).unwrap().changes;
+    let Facts::Welcome { next_charge_at, next_amount, .. } = &changes.notices[0].facts else {
+        panic!("no welcome")
+    };
+    // 363 of 365 days of 20.00: from the 3rd on.
+    assert_eq!((*next_charge_at, *next_amount), (Some(paid_at), eur(1_989)));
+}
+
+#[test]
 fn a_first_payment_opens_what_was_bought_and_welcomes() {
     let mut standing = renewal();
     standing.owed.subscription.as_mut().unwrap().0.state = SubscriptionState::Incomplete;
@@ -379,6 +403,35 @@ fn what_was_not_tried_is_due_again_without_a_step(#[case] news: News, #[case] fo
             assert_eq!(Some((file.case.state(), file.case.steps_taken())), before);
         }
     }
+}
+
+/// A page of the customer's for a renewal that no ladder asks for.
+fn page_before_any_ladder() -> Standing {
+    let mut standing = renewal();
+    standing.attempt.initiator = ByCustomer;
+    standing
+}
+
+#[rstest]
+#[case::of_a_subscription_that_runs(SubscriptionState::Active, None, PaymentState::Scheduled)]
+#[case::refused_to_us(
+    SubscriptionState::Unpaid,
+    Some(AttemptState::Rejected),
+    PaymentState::Scheduled
+)]
+#[case::of_one_that_waits_for_its_payer(SubscriptionState::Unpaid, None, PaymentState::Waiting)]
+fn a_page_that_came_to_nothing_leaves_no_debt_unasked_for(
+    #[case] subscription: SubscriptionState,
+    #[case] ours: Option<AttemptState>,
+    #[case] expected: PaymentState,
+) {
+    let mut standing = page_before_any_ladder();
+    standing.owed.subscription.as_mut().unwrap().0.state = subscription;
+    let before = attempt(20, ByMerchant, standing.attempt.sent_at);
+    let before = ours.map(|state| Attempt { state, ..before });
+    standing.owed.attempts = before.into_iter().collect();
+    let changes = heard(standing, News::NeverHappened).changes;
+    assert_eq!(changes.payments[0].state, expected);
 }
 
 #[test]
