@@ -14,6 +14,8 @@ use crate::domain::{
     calendar::Period,
     event::{EventKind, Subject},
     ids::{Id, kind},
+    invoice::Invoice,
+    money::Money,
     notice::{Facts, Notice},
     payment::{
         attempt::{Attempt, Initiator},
@@ -101,6 +103,7 @@ pub(super) fn unannounced(books: &Books, clock_error: TimeDelta) -> Vec<String> 
     let mut found = Vec::new();
     for (invoice, attempt) in charged {
         let invoice = &books.invoices[&invoice];
+        told.amount_of(invoice, &mut found);
         if let (Some(subscription), Some(period)) = (invoice.subscription, invoice.period) {
             let subscription = subscriptions[&subscription];
             told.of_cycle(subscription, period, attempt, clock_error, &mut found);
@@ -131,7 +134,7 @@ impl Told<'_> {
             let first = due - TimeDelta::days(window.from) - clock_error;
             let last = due - TimeDelta::days(window.until);
             let is_told = self.mails.get(&id).into_iter().flatten().any(|mail| {
-                announces(&mail.facts).is_some_and(|day| is_same(day, due))
+                announces(&mail.facts).into_iter().any(|day| is_same(day, due))
                     && (first..=last + slack).contains(&mail.created_at)
             });
             let began_late = self.lives.get(&id).is_some_and(|life| {
@@ -143,6 +146,35 @@ impl Told<'_> {
                     attempt.id, window.rule
                 ));
             }
+        }
+    }
+
+    /// What is charged for a cycle is what the last mail told that spoke of it, unless another was decided since.
+    fn amount_of(&self, invoice: &Invoice, found: &mut Vec<String>) {
+        let (Some(id), Some(period)) = (invoice.subscription, invoice.period) else { return };
+        let mails = || self.mails.get(&id).into_iter().flatten();
+        let before = mails().filter(|mail| mail.created_at < invoice.issued_at);
+        let told = before.filter_map(|mail| {
+            let of_it =
+                |(day, amount): (_, Money)| is_same(day, period.start()).then_some((*mail, amount));
+            amounts(&mail.facts).into_iter().flatten().find_map(of_it)
+        });
+        let Some((mail, amount)) = told.max_by_key(|(mail, _)| mail.created_at) else { return };
+        let since = mail.created_at..=invoice.issued_at;
+        let was_decided_since =
+            self.decided.get(&id).into_iter().flatten().any(|at| since.contains(at));
+        let is_other_since = mails().any(|mail| {
+            matches!(mail.facts, Facts::PlanChanging { .. }) && since.contains(&mail.created_at)
+        });
+        if amount != invoice.total && !was_decided_since && !is_other_since {
+            found.push(format!(
+                "{} {} told of {amount} on {}, and {} is over {}",
+                mail.facts.kind(),
+                mail.id,
+                period.start(),
+                invoice.id,
+                invoice.total
+            ));
         }
     }
 
@@ -180,13 +212,32 @@ fn is_same(one: DateTime<Utc>, other: DateTime<Utc>) -> bool {
     one.timestamp() == other.timestamp()
 }
 
-/// The day of the charge that a mail announces.
-const fn announces(facts: &Facts) -> Option<DateTime<Utc>> {
+/// The amounts that a mail tells of charges to come, and their days.
+fn amounts(facts: &Facts) -> [Option<(DateTime<Utc>, Money)>; 2] {
     match facts {
-        Facts::TrialEnding { ends_at, .. } => Some(*ends_at),
-        Facts::UpcomingRenewal { renews_at, .. } => Some(*renews_at),
-        Facts::PlanChanging { changes_at, .. } => *changes_at,
-        Facts::CancellationUndone { next_charge_at, .. } => *next_charge_at,
+        Facts::Welcome { next_charge_at, next_amount, .. } => {
+            [next_charge_at.map(|at| (at, *next_amount)), None]
+        }
+        Facts::TrialEnding { ends_at, amount, next } => {
+            [Some((*ends_at, *amount)), next.map(|next| (next.at, next.amount))]
+        }
+        Facts::UpcomingRenewal { renews_at, amount } => [Some((*renews_at, *amount)), None],
+        Facts::CardExpiring { next_charge_at, next_amount, .. } => {
+            [Some((*next_charge_at, *next_amount)), None]
+        }
+        _ => [None, None],
+    }
+}
+
+/// The days of the charges that a mail announces.
+fn announces(facts: &Facts) -> Vec<DateTime<Utc>> {
+    match facts {
+        Facts::TrialEnding { ends_at, next, .. } => {
+            [*ends_at].into_iter().chain(next.map(|next| next.at)).collect()
+        }
+        Facts::UpcomingRenewal { renews_at, .. } => vec![*renews_at],
+        Facts::PlanChanging { changes_at, .. } => Vec::from_iter(*changes_at),
+        Facts::CancellationUndone { next_charge_at, .. } => Vec::from_iter(*next_charge_at),
         // What was bought, or paid, or is owed: no word of how to cancel before the next charge.
         Facts::Welcome { .. }
         | Facts::Receipt { .. }
@@ -196,6 +247,6 @@ const fn announces(facts: &Facts) -> Option<DateTime<Utc>> {
         | Facts::Recovered { .. }
         | Facts::Suspended { .. }
         | Facts::Cancelled { .. }
-        | Facts::Refund { .. } => None,
+        | Facts::Refund { .. } => Vec::new(),
     }
 }

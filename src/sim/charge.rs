@@ -46,6 +46,8 @@ pub(super) struct Charge {
     pub(super) made_at: DateTime<Utc>,
     /// When it took the money, if it did.
     pub(super) taken_at: Option<DateTime<Utc>>,
+    /// Since when nothing is left of what it took.
+    pub(super) gone_at: Option<DateTime<Utc>>,
     /// Whether it had been refused before, or been taken back since: then nobody is to blame who ordered another.
     pub(super) turned: bool,
     /// Nobody learns how it stands before this.
@@ -61,6 +63,25 @@ impl Charge {
     /// What is left of it, in minor units.
     pub(super) fn left(&self) -> i64 {
         self.amount.minor() - self.given_back - self.taken_back
+    }
+
+    /// So much of it goes back, by an order or by hand.
+    pub(super) fn give_back(&mut self, amount: i64, now: DateTime<Utc>) {
+        self.given_back += amount;
+        self.gone_at = (self.left() == 0).then_some(now);
+    }
+
+    /// Its payer's bank takes back what is left.
+    pub(super) fn take_back(&mut self, now: DateTime<Utc>) {
+        self.taken_back = self.left();
+        self.gone_at = Some(now);
+        self.turned = true;
+    }
+
+    /// What was taken back comes again.
+    pub(super) fn reinstate(&mut self) {
+        self.taken_back = 0;
+        self.gone_at = None;
     }
 
     /// It comes to stand like this at `now`.

@@ -144,8 +144,9 @@ fn has_left(attempt: &Attempt) -> bool {
     !matches!(attempt.state, AttemptState::Rejected | AttemptState::NotExecuted)
 }
 
+/// Whether it took the money, though a bank may have taken that back since.
 fn brought_money(attempt: &Attempt) -> bool {
-    attempt.state == AttemptState::Succeeded
+    matches!(attempt.state, AttemptState::Succeeded | AttemptState::Reversed)
 }
 
 fn looked_up<T: Copy>(table: &[(&str, T)], code: Option<&str>) -> Option<T> {
@@ -184,7 +185,10 @@ fn refusals(
                 Forbids::Everything => (after.clone().next(), 0),
                 Forbids::ThisInvoice => (same_invoice().next(), 0),
                 Forbids::AllButOne if asked_for.contains(&refused.invoice) => (None, 1),
-                Forbids::AllButOne => (same_invoice().nth(1), 1),
+                // Money that came of one after another had been ordered counts for nothing.
+                Forbids::AllButOne => {
+                    (same_invoice().filter(|next| !brought_money(next)).nth(1), 1)
+                }
             };
             if let Some(next) = next {
                 found.push(format!(
@@ -215,17 +219,19 @@ fn windows(card: &str, attempts: &[&Attempt], clock_error: TimeDelta, found: &mu
     for (place, last) in attempts.iter().enumerate() {
         for window in WINDOWS.iter().filter(|window| window.networks.contains(&last.network)) {
             let begins = last.sent_at - TimeDelta::hours(window.hours) + clock_error;
-            let inside = attempts[..=place]
+            let inside: Vec<_> = attempts[..=place]
                 .iter()
                 .filter(|before| before.sent_at > begins)
                 .filter(|before| before.id == last.id || !brought_money(before))
                 .filter(|before| !window.same_amount || before.amount == last.amount)
                 .filter(|before| !window.apart || before.initiator == last.initiator)
-                .count();
-            if inside > window.most {
+                .map(|before| before.id.to_string())
+                .collect();
+            if inside.len() > window.most {
+                let (hours, inside) = (window.hours, inside.join(", "));
                 found.push(format!(
-                    "{} is the {inside}th on {card} within {} hours, of {}",
-                    last.id, window.hours, window.most
+                    "of {} on {card} within {hours} hours there are {inside}",
+                    window.most
                 ));
             }
         }

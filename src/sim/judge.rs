@@ -28,7 +28,8 @@ const LATE_IN_CALM: TimeDelta = TimeDelta::hours(12);
 
 /// What staff is told of that only a person can decide or has to know. Whatever else was set aside is a
 /// fault of ours.
-const FOR_STAFF: [&str; 7] = [
+const FOR_STAFF: [&str; 8] = [
+    "and nothing asks for it",
     "mend that",
     "has not left for a day",
     "speaks of a second charge",
@@ -166,25 +167,26 @@ impl Judge<'_> {
         }
     }
 
-    /// No card is charged for what another charge had brought already, even if that money goes back (P-1). Nobody can
-    /// know of a refusal that will turn into money, nor keep a payer from a page that they have open.
+    /// No card is charged for what another charge had brought already, even if that money goes back later (P-1). Nobody
+    /// can know of a refusal that will turn into money, nor keep a payer from a page that they have open.
     fn charged_again(&self, found: &mut Findings) {
-        let mut taken: BTreeMap<Id<kind::Invoice>, (DateTime<Utc>, &Charge)> = BTreeMap::new();
-        let firm = self.charges.iter().filter(|charge| !charge.turned);
-        for (at, charge) in firm.filter_map(|charge| Some((charge.taken_at?, charge))) {
-            let first = taken.entry(charge.invoice).or_insert((at, charge));
-            if at < first.0 {
-                *first = (at, charge);
+        let mut firm: BTreeMap<Id<kind::Invoice>, Vec<(DateTime<Utc>, &Charge)>> = BTreeMap::new();
+        for charge in self.charges.iter().filter(|charge| !charge.turned) {
+            if let Some(at) = charge.taken_at {
+                firm.entry(charge.invoice).or_default().push((at, charge));
             }
         }
         for charge in self.charges.iter().filter(|charge| !charge.on_page) {
-            if let Some((at, first)) = taken.get(&charge.invoice)
-                && charge.reference != first.reference
-                && charge.made_at > *at
-            {
+            let had_brought = |(at, other): &&(DateTime<Utc>, &Charge)| {
+                other.reference != charge.reference
+                    && *at < charge.made_at
+                    && other.gone_at.is_none_or(|gone| gone > charge.made_at)
+            };
+            let before = firm.get(&charge.invoice).into_iter().flatten().find(had_brought);
+            if let Some((at, before)) = before {
                 found.double_charges.push(format!(
                     "{} was ordered by {} at {}, when {} had brought the money at {at}",
-                    charge.reference, charge.attempt, charge.made_at, first.reference
+                    charge.reference, charge.attempt, charge.made_at, before.reference
                 ));
             }
         }

@@ -276,6 +276,7 @@ impl Provider {
             taken_back: 0,
             made_at: now,
             taken_at: None,
+            gone_at: None,
             turned: false,
             silent_until: now,
             seen_from: now,
@@ -474,7 +475,7 @@ impl Provider {
         if charge.standing != Standing::Captured || order.amount.minor() > charge.left() {
             return refused("there is not so much of it left");
         }
-        charge.given_back += order.amount.minor();
+        charge.give_back(order.amount.minor(), stage.truth());
         stage.note(format_args!(
             "{}: {} of {} goes back by {}",
             self.name, order.amount, charge.reference, order.refund

@@ -42,8 +42,7 @@ impl Provider {
         if charge.standing != Standing::Captured || left == 0 {
             return;
         }
-        charge.taken_back = left;
-        charge.turned = true;
+        charge.take_back(stage.truth());
         let amount = Money::new(left, charge.amount.currency());
         stage.note(format_args!("{}: {amount} of {} is taken back", self.name, charge.reference));
         self.tell_reversal(number, amount, ReversalState::TakenBack, stage);
@@ -57,7 +56,7 @@ impl Provider {
     pub(super) fn reinstate(&mut self, number: usize, stage: &Stage) {
         let charge = &mut self.charges[number];
         let amount = Money::new(charge.taken_back, charge.amount.currency());
-        charge.taken_back = 0;
+        charge.reinstate();
         stage.note(format_args!("{}: {amount} of {} comes again", self.name, charge.reference));
         self.tell_reversal(number, amount, ReversalState::Reinstated, stage);
     }
@@ -85,7 +84,7 @@ impl Provider {
             return;
         }
         let part = stage.dice.between(1, left);
-        charge.given_back += part;
+        charge.give_back(part, stage.truth());
         let amount = Money::new(part, charge.amount.currency());
         stage.note(format_args!("{}: {amount} of {} goes back", self.name, charge.reference));
         let news = News::ForeignRefund(ToldRefund {

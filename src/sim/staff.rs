@@ -17,8 +17,9 @@ use crate::{
     store::StoreError,
 };
 
-/// Of a thousand, how many of the other things that are set aside they try again on one day.
-const TRIED_AGAIN: PerMille = 200;
+/// Of a thousand, how many of the things that are set aside they try again on one day. When all goes well, they try
+/// all but the undecided.
+const TRIED_AGAIN: PerMille = 60;
 /// So long they leave a second charge to the list of each Sunday.
 const LEFT_TO_THE_LIST: TimeDelta = TimeDelta::days(10);
 
@@ -31,14 +32,15 @@ impl World {
         let mut undecided = Vec::new();
         for one in &stuck {
             self.stage.note(format_args!("stuck: {} {}", one.object, one.reason));
-            if let Ok(attempt) = one.object.parse::<Id<kind::Attempt>>() {
-                undecided.push(attempt);
-            }
+            let attempt = one.object.parse::<Id<kind::Attempt>>().ok();
+            undecided.extend(attempt);
             if let Some((_, second)) = one.reason.split_once("a second time, as ") {
                 let is_left = self.rondo.clock.now() - one.since > LEFT_TO_THE_LIST;
                 self.give_back(second.split(':').next().unwrap_or_default(), is_left);
             }
-            if self.stage.dice.says(TRIED_AGAIN) {
+            // What they would settle they seldom ask about once more.
+            let all_is_well = self.stage.faults.is_calm() && attempt.is_none();
+            if all_is_well || self.stage.dice.says(TRIED_AGAIN) {
                 repo.put_back(&one.object, self.rondo.clock.now()).await?;
             }
         }
@@ -69,7 +71,7 @@ impl World {
             let by_hand = is_left || !provider.capabilities.has_statement;
             let is_it = |charge: &&mut Charge| by_hand && charge.reference == reference;
             for charge in provider.charges.iter_mut().filter(is_it).filter(|one| one.left() > 0) {
-                charge.given_back = charge.amount.minor() - charge.taken_back;
+                charge.give_back(charge.left(), self.stage.truth());
                 self.stage.note(format_args!("staff gives {reference} back"));
             }
         }

@@ -279,6 +279,8 @@ impl Trouble for Stage {
         };
         match moment {
             Moment::Begin => {
+                // No two transactions are at one time, so that the logs tell what was known when.
+                self.pass(self.truth() + TimeDelta::microseconds(1));
                 if !self.stands_still().await {
                     fails(Fault::DatabaseBusy, "the database is locked")?;
                     self.may_pause().await;

@@ -62,6 +62,8 @@ pub(super) struct World {
     /// What an audit found on the way.
     pub(super) flaws: Vec<Flaw>,
     asleep: Vec<Sleeper>,
+    /// When this instant began, in which time hardly passes.
+    instant: DateTime<Utc>,
     /// How long to wait for what is in a worker's hands.
     patience: TimeDelta,
     /// When the machine's clock is set right again.
@@ -117,6 +119,7 @@ impl World {
             asked_for: BTreeSet::new(),
             flaws: Vec::new(),
             asleep: Vec::new(),
+            instant: DateTime::<Utc>::MIN_UTC,
             patience: TICK,
             clock_is_set_at: None,
         }
@@ -129,6 +132,7 @@ impl World {
     /// Lives until `end`.
     pub(super) async fn live(&mut self, end: DateTime<Utc>) -> anyhow::Result<()> {
         while self.stage.truth() < end {
+            self.instant = self.stage.truth();
             self.wake(|sleeper| !sleeper.is_overtaken).await?;
             self.come_to_pass().await?;
             let mut next = self.work().await?;
@@ -207,8 +211,8 @@ impl World {
 
     /// Lets those go on of these sleepers whose time is over. Tells whether there were any.
     async fn wake(&mut self, which: fn(&Sleeper) -> bool) -> anyhow::Result<bool> {
-        let now = self.stage.truth();
         // Whoever falls asleep now sleeps until another instant.
+        let now = self.instant;
         let is_over = |sleeper: &Sleeper| sleeper.until < now && which(sleeper);
         let mut any = false;
         while let Some(place) = self.asleep.iter().position(is_over) {
