@@ -1,9 +1,6 @@
-//! The attempt protocol of RULES §3 as a model, explored whole: two workers, one gateway, and a loss, a
-//! crash or a pause anywhere. What decides is the production code (`AttemptState::hear`,
-//! `probe::weigh_absence`, `Idempotency::resend_is_safe`); what moves it is written down here once more
-//! as plain steps, each as atomic as the transaction or the call that it stands for.
+//! The steps of the model, each as atomic as the transaction or the call that it stands for.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rondo::{
@@ -20,227 +17,33 @@ use rondo::{
     },
     gateway::Idempotency,
 };
-use stateright::{Checker, Model, Property, Representative};
 
-/// The hours after its sending at which an attempt is looked at: young, a day old, and an hour more.
-const HOURS: [i64; 3] = [0, 24, 25];
-
-/// A payment may take so many attempts here; more of them show nothing new.
-const MOST_ATTEMPTS: usize = 2;
-
-/// What is explored.
-#[derive(Debug, Clone, Copy)]
-struct Protocol {
-    /// Whether a call may leave, or arrive, days after it was begun: a process that was stopped in the
-    /// middle of it. Then money may come for what was proven never to have happened.
-    calls_outlive_a_day: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct State {
-    attempts: Vec<Row>,
-    workers: [Task; 2],
-    /// Orders on their way to the gateway, by attempt, of which nobody waits for the reply.
-    network: BTreeSet<usize>,
-    /// What the gateway did with each key.
-    gateway: [Option<Verdict>; MOST_ATTEMPTS],
-    is_paid: bool,
-    /// Captures that were given back, by attempt.
-    given_back: BTreeSet<usize>,
-}
-
-/// An attempt as the database has it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Row {
-    state: AttemptState,
-    /// How long ago it was last sent: a place in [`HOURS`].
-    age: usize,
-    /// How long ago it was first sent, which is when its key was born.
-    key_age: usize,
-    /// Whether its last lease still runs.
-    lease_runs: bool,
-    /// A worker noted that nothing had left.
-    was_not_sent: bool,
-    /// At what age "not found" was first heard, if it counted.
-    not_found: Option<usize>,
-}
-
-/// What a worker is in the middle of.
-/// `holds` says whether its lease is still the last that was given.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Task {
-    Idle,
-    /// Is about to send, and has yet to look whether its lease still allows that.
-    Order {
-        attempt: usize,
-        holds: bool,
-    },
-    /// Has looked, and sends now, however long that takes.
-    Sending {
-        attempt: usize,
-        holds: bool,
-    },
-    /// Is about to ask the gateway.
-    Ask {
-        attempt: usize,
-        holds: bool,
-    },
-    /// Has heard, and is about to record.
-    Record {
-        attempt: usize,
-        holds: bool,
-        word: Word,
-    },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Word {
-    Verdict(Verdict),
-    Silence,
-    NotFound,
-    SendAgain,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Verdict {
-    Captured,
-    Declined,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Action {
-    /// collect: commits an attempt and its lease.
-    Start(usize),
-    /// Looks whether a call may still begin within the lease.
-    Look(usize),
-    /// The order arrives, the gateway does it (or has done it), and the reply arrives.
-    Reply(usize, Verdict),
-    /// The order arrives and is done; the reply is lost.
-    LoseReply(usize, Verdict),
-    /// Nothing leaves, and the worker knows it.
-    NothingLeft(usize),
-    /// The order is lost or late; the worker hears nothing.
-    LoseOrder { worker: usize, is_late: bool },
-    /// A late order arrives.
-    Arrive(usize, Verdict),
-    /// The gateway is asked and answers.
-    Answer(usize),
-    /// The gateway cannot be asked.
-    NoAnswer(usize),
-    /// Records what was heard.
-    Record(usize),
-    /// The process dies, wherever it is.
-    Crash(usize),
-    /// A lease runs out: its worker died, or was paused.
-    LeaseEnds(usize),
-    /// resolve: claims an open attempt that nobody holds.
-    Resolve { worker: usize, attempt: usize },
-    /// A webhook tells what the gateway did; as often as it likes.
-    Webhook(usize),
-    /// Time passes.
-    GrowOld(usize),
-}
-
-impl Model for Protocol {
-    type State = State;
-    type Action = Action;
-
-    fn init_states(&self) -> Vec<State> {
-        vec![State {
-            attempts: Vec::new(),
-            workers: [Task::Idle, Task::Idle],
-            network: BTreeSet::new(),
-            gateway: [None; MOST_ATTEMPTS],
-            is_paid: false,
-            given_back: BTreeSet::new(),
-        }]
-    }
-
-    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        let verdicts = [Verdict::Captured, Verdict::Declined];
-        for (worker, task) in state.workers.iter().enumerate() {
-            match task {
-                Task::Idle => {
-                    actions.push(Action::Start(worker));
-                    let attempts = 0..state.attempts.len();
-                    actions.extend(attempts.map(|attempt| Action::Resolve { worker, attempt }));
-                    continue;
-                }
-                Task::Order { .. } => actions.push(Action::Look(worker)),
-                Task::Sending { .. } => {
-                    actions.extend(verdicts.map(|verdict| Action::Reply(worker, verdict)));
-                    actions.extend(verdicts.map(|verdict| Action::LoseReply(worker, verdict)));
-                    actions.push(Action::NothingLeft(worker));
-                    let lost = [true, false].map(|is_late| Action::LoseOrder { worker, is_late });
-                    actions.extend(lost);
-                }
-                Task::Ask { .. } => {
-                    actions.push(Action::Answer(worker));
-                    actions.push(Action::NoAnswer(worker));
-                }
-                Task::Record { .. } => actions.push(Action::Record(worker)),
-            }
-            actions.push(Action::Crash(worker));
-        }
-        for attempt in 0..state.attempts.len() {
-            actions.extend(verdicts.map(|verdict| Action::Arrive(attempt, verdict)));
-            actions.push(Action::LeaseEnds(attempt));
-            actions.push(Action::Webhook(attempt));
-            actions.push(Action::GrowOld(attempt));
-        }
-    }
-
-    fn next_state(&self, before: &State, action: Action) -> Option<State> {
-        let mut state = before.clone();
-        state.take(*self, action)?;
-        Some(state)
-    }
-
-    fn properties(&self) -> Vec<Property<Self>> {
-        vec![
-            Property::always("one attempt is open at most", |_, state: &State| {
-                state.attempts.iter().filter(|row| row.state.is_open()).count() <= 1
-            }),
-            Property::always("what is booked was captured", |_, state: &State| {
-                let succeeded =
-                    state.attempts.iter().enumerate().filter(|(_, a)| is_succeeded(a.state));
-                let mut captured = succeeded.map(|(attempt, _)| state.is_captured(attempt));
-                captured.all(|is_captured| is_captured)
-            }),
-            Property::always("no debt is captured twice", |model: &Self, state: &State| {
-                model.calls_outlive_a_day || state.captures() <= 1
-            }),
-            Property::always("at rest, captures less refunds are the debt", |_, state: &State| {
-                !state.is_at_rest()
-                    || state.captures() - state.given_back.len() == usize::from(state.is_paid)
-            }),
-            Property::sometimes("a lost reply is found", |_, state: &State| {
-                state.is_at_rest() && state.is_paid && state.attempts.len() == 1
-            }),
-            Property::sometimes("a second attempt pays", |_, state: &State| {
-                state.is_paid && is_succeeded_at(state, 1)
-            }),
-            Property::sometimes("silence is proven to be nothing", |_, state: &State| {
-                state.attempts.iter().any(|row| row.state == AttemptState::NotExecuted)
-            }),
-        ]
-    }
-}
-
-/// Which worker is which makes no difference.
-impl Representative for State {
-    fn representative(&self) -> Self {
-        let mut same = self.clone();
-        same.workers.sort_unstable();
-        same
-    }
-}
+use super::{Action, HOURS, MOST_ATTEMPTS, Protocol, Row, State, Task, Verdict, Word};
 
 impl State {
     /// Takes one step; none, if it is not to be taken here.
-    fn take(&mut self, model: Protocol, action: Action) -> Option<()> {
+    pub(super) fn take(&mut self, model: Protocol, action: Action) -> Option<()> {
         match action {
-            Action::Start(worker) => self.start(worker),
+            Action::Start(worker) => self.start(worker, false),
+            Action::Want(worker) => self.start(worker, true),
+            Action::Clear(attempt) => self.clear(attempt),
+            Action::Open { worker, is_heard } => {
+                let (attempt, holds) = self.opening(worker)?;
+                self.pages.insert(attempt);
+                let word = if is_heard { Word::Page } else { Word::NoPage };
+                self.workers[worker] = Task::Record { attempt, holds, word };
+                Some(())
+            }
+            Action::FailToOpen(worker) => {
+                let (attempt, holds) = self.opening(worker)?;
+                self.workers[worker] = Task::Record { attempt, holds, word: Word::NoPage };
+                Some(())
+            }
+            Action::Pay(attempt) => {
+                self.told.contains(&attempt).then_some(())?;
+                self.pages.remove(&attempt).then_some(())?;
+                self.execute(attempt, Verdict::Captured).map(|_| ())
+            }
             Action::Look(worker) => self.look(worker),
             Action::Reply(worker, verdict) => {
                 let (attempt, holds) = self.sending(worker)?;
@@ -301,18 +104,31 @@ impl State {
         }
     }
 
-    fn start(&mut self, worker: usize) -> Option<()> {
+    /// The engine charges, or a payer wants a page: never both.
+    fn start(&mut self, worker: usize, is_page: bool) -> Option<()> {
         let is_free = self.attempts.iter().all(|row| !row.state.is_open());
         (is_free && !self.is_paid && self.attempts.len() < MOST_ATTEMPTS).then_some(())?;
         self.attempts.push(Row {
             state: AttemptState::InFlight,
+            is_page,
             age: 0,
             key_age: 0,
             lease_runs: true,
             was_not_sent: false,
             not_found: None,
         });
-        self.workers[worker] = Task::Order { attempt: self.attempts.len() - 1, holds: true };
+        let (attempt, holds) = (self.attempts.len() - 1, true);
+        self.workers[worker] =
+            if is_page { Task::Opening { attempt, holds } } else { Task::Order { attempt, holds } };
+        Some(())
+    }
+
+    /// Nobody is at it, and nobody was told of a page: it stands in nobody's way.
+    fn clear(&mut self, attempt: usize) -> Option<()> {
+        let row = &mut self.attempts[attempt];
+        let is_undecided = matches!(row.state, AttemptState::InFlight | AttemptState::Unknown);
+        (row.is_page && is_undecided && !row.lease_runs).then_some(())?;
+        row.state = AttemptState::NotExecuted;
         Some(())
     }
 
@@ -356,8 +172,21 @@ impl State {
         let age =
             Duration::from_hours(1) * u32::try_from(HOURS[self.attempts[attempt].key_age]).ok()?;
         let keys = Idempotency::FrozenReplay { ttl: Duration::from_hours(24) };
+        let row = &self.attempts[attempt];
+        // Whoever lets the time for a page pass finds it closed.
+        if row.state == AttemptState::ActionRequired && HOURS[row.age] >= 24 {
+            self.pages.remove(&attempt);
+        }
+        let was_closed = row.state == AttemptState::ActionRequired;
         self.workers[worker] = match self.gateway[attempt] {
             Some(verdict) => Task::Record { attempt, holds, word: Word::Verdict(verdict) },
+            None if self.pages.contains(&attempt) => {
+                Task::Record { attempt, holds, word: Word::Page }
+            }
+            None if was_closed => {
+                Task::Record { attempt, holds, word: Word::Verdict(Verdict::Declined) }
+            }
+            None if row.is_page => Task::Record { attempt, holds, word: Word::NotFound },
             None if keys.resend_is_safe(age) => Task::Order { attempt, holds },
             None => Task::Record { attempt, holds, word: Word::NotFound },
         };
@@ -366,6 +195,22 @@ impl State {
 
     fn record(&mut self, attempt: usize, holds: bool, word: Word) {
         match word {
+            Word::Page
+                if !matches!(
+                    self.attempts[attempt].state,
+                    AttemptState::InFlight | AttemptState::Unknown
+                ) => {}
+            Word::Page => {
+                self.told.insert(attempt);
+                let _ = self.hear(attempt, word);
+            }
+            Word::NoPage => {
+                let row = &mut self.attempts[attempt];
+                if row.state == AttemptState::InFlight {
+                    row.state = AttemptState::NotExecuted;
+                    self.end_lease(attempt);
+                }
+            }
             Word::Verdict(_) | Word::Silence => {
                 // What changes nothing gives the lease back all the same.
                 let _ = self.hear(attempt, word);
@@ -394,7 +239,10 @@ impl State {
         let news = match word {
             Word::Verdict(Verdict::Captured) => paid(),
             Word::Verdict(Verdict::Declined) => declined(),
-            Word::Silence | Word::SendAgain => News::Silence,
+            Word::Page => {
+                News::ActionRequired { reference: "pg_1".to_owned(), url: Some(String::new()) }
+            }
+            Word::Silence | Word::SendAgain | Word::NoPage => News::Silence,
             Word::NotFound => match probe::weigh_absence(&as_read(row), at(row.age)) {
                 Absence::NeverHappened => News::NeverHappened,
                 Absence::AskAgain(_) => {
@@ -427,7 +275,9 @@ impl State {
     fn grow_old(&mut self, model: Protocol, attempt: usize) -> Option<()> {
         let is_busy = self.network.contains(&attempt)
             || self.workers.iter().any(|task| match task {
-                Task::Sending { attempt: busy, .. } => *busy == attempt,
+                Task::Sending { attempt: busy, .. } | Task::Opening { attempt: busy, .. } => {
+                    *busy == attempt
+                }
                 Task::Idle | Task::Order { .. } | Task::Ask { .. } | Task::Record { .. } => false,
             });
         (model.calls_outlive_a_day || !is_busy).then_some(())?;
@@ -453,6 +303,7 @@ impl State {
                 Task::Idle => {}
                 Task::Order { attempt: of, holds }
                 | Task::Sending { attempt: of, holds }
+                | Task::Opening { attempt: of, holds }
                 | Task::Ask { attempt: of, holds }
                 | Task::Record { attempt: of, holds, .. } => *holds &= *of != attempt,
             }
@@ -462,7 +313,14 @@ impl State {
     fn sending(&self, worker: usize) -> Option<(usize, bool)> {
         match self.workers[worker] {
             Task::Sending { attempt, holds } => Some((attempt, holds)),
-            Task::Idle | Task::Order { .. } | Task::Ask { .. } | Task::Record { .. } => None,
+            _ => None,
+        }
+    }
+
+    fn opening(&self, worker: usize) -> Option<(usize, bool)> {
+        match self.workers[worker] {
+            Task::Opening { attempt, holds } => Some((attempt, holds)),
+            _ => None,
         }
     }
 
@@ -481,17 +339,17 @@ impl State {
         }
     }
 
-    fn is_captured(&self, attempt: usize) -> bool {
+    pub(super) fn is_captured(&self, attempt: usize) -> bool {
         self.gateway[attempt] == Some(Verdict::Captured)
     }
 
-    fn captures(&self) -> usize {
+    pub(super) fn captures(&self) -> usize {
         (0..MOST_ATTEMPTS).filter(|attempt| self.is_captured(*attempt)).count()
     }
 
     /// Whether nothing is under way: no task, no order on the way, no open attempt, and every webhook
     /// of a capture heard.
-    fn is_at_rest(&self) -> bool {
+    pub(super) fn is_at_rest(&self) -> bool {
         let heard = |attempt: &usize| is_succeeded(self.attempts[*attempt].state);
         self.workers.iter().all(|task| *task == Task::Idle)
             && self.network.is_empty()
@@ -502,11 +360,11 @@ impl State {
     }
 }
 
-fn is_succeeded(state: AttemptState) -> bool {
+pub(super) fn is_succeeded(state: AttemptState) -> bool {
     state == AttemptState::Succeeded
 }
 
-fn is_succeeded_at(state: &State, attempt: usize) -> bool {
+pub(super) fn is_succeeded_at(state: &State, attempt: usize) -> bool {
     state.attempts.get(attempt).is_some_and(|row| is_succeeded(row.state))
 }
 
@@ -543,7 +401,7 @@ fn as_read(row: &Row) -> Attempt {
         applied: Money::zero(euro().currency()),
         reversed: Money::zero(euro().currency()),
         reversals: Vec::new(),
-        initiator: Initiator::Merchant,
+        initiator: if row.is_page { Initiator::Customer } else { Initiator::Merchant },
         state: row.state,
         reference: None,
         decline: None,
@@ -561,25 +419,4 @@ fn as_read(row: &Row) -> Attempt {
         settled_at: None,
         version: Version::NEW,
     }
-}
-
-/// Explores every state that can be reached, and prints how many there are.
-fn explore(model: Protocol) {
-    let checker = model.checker().threads(2).symmetry().spawn_dfs().join();
-    println!(
-        "{model:?}: {} states, each reached in some of {} ways",
-        checker.unique_state_count(),
-        checker.state_count()
-    );
-    checker.assert_properties();
-}
-
-#[test]
-fn no_loss_crash_or_pause_captures_a_debt_twice() {
-    explore(Protocol { calls_outlive_a_day: false });
-}
-
-#[test]
-fn a_call_that_outlives_a_day_is_noticed_and_given_back() {
-    explore(Protocol { calls_outlive_a_day: true });
 }
