@@ -139,6 +139,25 @@ async fn what_is_over_is_not_put_back(#[values(Sqlite, Postgres)] engine: Engine
 
 #[rstest]
 #[tokio::test]
+async fn what_is_put_back_is_due_at_once_by_its_merchants_own_clock(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let store = open(engine).await;
+    let mut shop = Shop::new(1);
+    let clock = TestClock { id: shop.id(), now: at("2026-01-20"), target: at("2026-01-20") };
+    shop.merchant.test_clock = Some(clock);
+    write(&*store, shop.changes()).await.unwrap();
+    let owed = shop.owes(&*store).await;
+    let mut repo = store.begin().await.unwrap();
+    let aside = stuck(&shop, Work::Renew, owed.subscription.id);
+    repo.set_aside(&aside).await.unwrap();
+    assert!(repo.put_back(&aside.object, at("2026-11-28")).await.unwrap());
+    let read = repo.subscriptions(shop.merchant.id, &[owed.subscription.id]).await.unwrap();
+    assert_eq!(read[0].due_at, Some(at("2026-01-20")));
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_worker_that_still_holds_it_cannot_write_it(#[values(Sqlite, Postgres)] engine: Engine) {
     let store = open(engine).await;
     let shop = Shop::opened(&*store).await;

@@ -3,6 +3,7 @@
 use std::str::FromStr as _;
 
 use chrono::{DateTime, Utc};
+use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::{
@@ -127,6 +128,12 @@ statements! {
         where merchant_id = $1 and webhook_endpoint_id = $2
           and disabled_at is null";
 
+    /// What a merchant on a test clock takes for now.
+    CLOCK = "
+        select clock_now
+        from merchant
+        where merchant_id = $1";
+
     /// A clock that was set aside stands where it stood.
     CLOCK_OUT = "
         update merchant set clock_target = clock_now, version = version + 1
@@ -244,8 +251,13 @@ pub async fn put_back(
     for stuck in &stuck {
         let of = Loop::of(stuck.work, &stuck.object);
         if let Some(Loop { object, back: Some(back), .. }) = of {
-            let query = sqlx::query(back.text()).bind(stuck.merchant.uuid()).bind(object);
-            query.bind(Ts(now)).execute(&mut *connection).await.map_err(fault)?;
+            let merchant = stuck.merchant.uuid();
+            let clock = sqlx::query(CLOCK.text()).bind(merchant);
+            let clock = clock.fetch_optional(&mut *connection).await.map_err(fault)?;
+            let clock = clock.map(|row| row.try_get::<Option<Ts>, _>("clock_now")).transpose();
+            let at = clock.map_err(fault)?.flatten().unwrap_or(Ts(now));
+            let query = sqlx::query(back.text()).bind(merchant).bind(object).bind(at);
+            query.execute(&mut *connection).await.map_err(fault)?;
         }
     }
     Ok(stuck.iter().map(|stuck| stuck.work).collect())
