@@ -10,7 +10,7 @@ use super::{
     SubscriptionState,
 };
 use crate::domain::{
-    calendar::{BillingAnchor, CalendarError, Period, StubReference},
+    calendar::{Alignment, BillingAnchor, CalendarError, Period, StubReference},
     catalog::Terms,
     event::EventKind,
 };
@@ -235,21 +235,19 @@ impl Subscription {
         let (from, zone) = (now.trunc_subsecs(0), self.anchor.zone());
         let passed = self.current_period.filter(|bought| bought.end() <= now);
         self.activate();
-        if let Some(bought) = passed.filter(|_| self.scheduled_change.is_some()) {
-            // The terms are of what comes next: as many days are given as were bought.
-            let until = zone.days_after(from, bought.days(zone))?;
-            self.anchor = BillingAnchor::at(from, zone);
-            self.current_period = Some(Period::new(from, until)?);
-            self.activate();
-        } else if let Some(bought) = passed {
-            let reference = StubReference::default();
-            let begun = terms.alignment.begin(from, terms.interval, zone, reference)?;
-            if begun.first.days(zone) > bought.days(zone) {
-                // A part was bought, and no more than that is given: what comes now is billed.
-                return self.count_anew(terms, from);
-            }
-            self.anchor = begun.anchor;
-            self.current_period = Some(begun.first);
+        if let Some(bought) = passed {
+            let begun =
+                terms.alignment.begin(from, terms.interval, zone, StubReference::default())?;
+            let is_of_what_comes = self.scheduled_change.is_some();
+            self.current_period = Some(match terms.alignment {
+                Alignment::Anniversary if !is_of_what_comes => begun.first,
+                // As many days are given as were bought; then follows a part up to the calendar's boundary.
+                Alignment::Anniversary | Alignment::AnchorDay { .. } | Alignment::Calendar => {
+                    Period::new(from, zone.days_after(from, bought.days(zone))?)?
+                }
+            });
+            self.anchor =
+                if is_of_what_comes { BillingAnchor::at(from, zone) } else { begun.anchor };
             self.activate();
         }
         Ok(())

@@ -340,8 +340,24 @@ fn who_paid_when_the_first_cycle_was_over_is_told_of_the_part_that_comes() {
     let Facts::Welcome { next_charge_at, next_amount, .. } = &changes.notices[0].facts else {
         panic!("no welcome")
     };
-    // 363 of 365 days of 20.00: from the 3rd on.
-    assert_eq!((*next_charge_at, *next_amount), (Some(paid_at), eur(1_989)));
+    // Five days were bought, and are given from now on; then come 358 of 365 days of 20.00.
+    let given_until = at("2027-01-08T09:00:00Z");
+    assert_eq!((*next_charge_at, *next_amount), (Some(given_until), eur(1_962)));
+}
+
+#[test]
+fn who_paid_for_february_when_it_was_over_has_a_month_from_then_on() {
+    let mut standing = renewal();
+    standing.owed.subscription.as_mut().unwrap().0.state = SubscriptionState::Incomplete;
+    let paid_at = at("2026-03-05T09:00:00Z");
+    let changes = settle(standing, paid(2_000), paid_at, &mint()).unwrap().changes;
+    let until = at("2026-04-05T09:00:00Z");
+    let opened = &changes.subscriptions[0];
+    assert_eq!(
+        opened.current_period.map(|bought| (bought.start(), bought.end())),
+        Some((paid_at, until))
+    );
+    assert_eq!(opened.due_at, Some(until));
 }
 
 #[test]
