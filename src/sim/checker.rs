@@ -223,6 +223,11 @@ fn windows(card: &str, attempts: &[&Attempt], clock_error: TimeDelta, found: &mu
                 .iter()
                 .filter(|before| before.sent_at > begins)
                 .filter(|before| before.id == last.id || !brought_money(before))
+                // What brought the money may have come first, by a clock that was set back since.
+                .filter(|before| {
+                    let is_before = before.sent_at <= last.sent_at - clock_error;
+                    before.id == last.id || !brought_money(last) || is_before
+                })
                 .filter(|before| !window.same_amount || before.amount == last.amount)
                 .filter(|before| !window.apart || before.initiator == last.initiator)
                 .map(|before| before.id.to_string())
