@@ -142,14 +142,7 @@ impl SimGateway {
         let errs = stage.strikes(Fault::ServerErrorExecuted);
         let mut answer = self.provider().charge(order, stage.truth(), stage, errs);
         // A second delivery is the provider's to recognise; one that cannot must not meet it.
-        let recognises = match self.capabilities.idempotency {
-            Idempotency::FrozenReplay { .. }
-            | Idempotency::LatestState { .. }
-            | Idempotency::ClientNamed
-            | Idempotency::UniqueReference
-            | Idempotency::DuplicateWindow { .. } => true,
-            Idempotency::None => false,
-        };
+        let recognises = self.capabilities.idempotency != Idempotency::None;
         if recognises && stage.strikes(Fault::DeliveredTwice) {
             answer = self.provider().charge(order, stage.truth(), stage, errs);
         }

@@ -233,9 +233,7 @@ impl Subscription {
     /// bought: then it begins now.
     pub(crate) fn open(&mut self, terms: &Terms, now: DateTime<Utc>) -> Result<(), CalendarError> {
         let (from, zone) = (now.trunc_subsecs(0), self.anchor.zone());
-        let passed = self.current_period.filter(|bought| bought.end() <= now);
-        self.activate();
-        if let Some(bought) = passed {
+        if let Some(bought) = self.current_period.filter(|bought| bought.end() <= now) {
             let begun =
                 terms.alignment.begin(from, terms.interval, zone, StubReference::default())?;
             let is_of_what_comes = self.scheduled_change.is_some();
@@ -248,8 +246,8 @@ impl Subscription {
             });
             self.anchor =
                 if is_of_what_comes { BillingAnchor::at(from, zone) } else { begun.anchor };
-            self.activate();
         }
+        self.activate();
         Ok(())
     }
 

@@ -9,6 +9,7 @@ pub(crate) mod given;
 mod paid;
 #[cfg(test)]
 mod properties;
+mod rest;
 #[cfg(test)]
 mod returns;
 mod reversed;
