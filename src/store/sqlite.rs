@@ -387,7 +387,9 @@ fn in_memory(file: SqliteConnectOptions) -> SqliteConnectOptions {
 /// driver, whose own rollback then fails, takes the connection to be in that transaction for ever:
 /// such a one is closed, or no transaction would begin any more.
 fn pool(connections: u32) -> SqlitePoolOptions {
-    SqlitePoolOptions::new().max_connections(connections).before_acquire(|connection, _| {
+    // A file does not hang up: asking each time whether it is there would only cost a round trip.
+    let options = SqlitePoolOptions::new().max_connections(connections).test_before_acquire(false);
+    options.before_acquire(|connection, _| {
         let is_free = !connection.is_in_transaction();
         Box::pin(ready(Ok(is_free)))
     })
