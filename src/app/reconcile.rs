@@ -7,7 +7,7 @@ use std::{
     ops::Range,
 };
 
-use chrono::{DateTime, Datelike, TimeDelta, Utc, Weekday};
+use chrono::{DateTime, TimeDelta, Utc};
 use thiserror::Error;
 
 use super::{
@@ -26,6 +26,7 @@ use crate::{
         money::Money,
         payment::{
             attempt::{Attempt, News as ChargeNews},
+            reading::Reading,
             reconcile::{Difference, Taking, of_refund, of_reversal, of_taking},
             refund::{Refund, RefundState},
             settle,
@@ -34,13 +35,6 @@ use crate::{
     gateway::{ChargeTrace, Gateway, GatewayError, News, Outcome, Sighting},
     store::{MerchantId, StoreError},
 };
-
-/// How far back it looks each night, in hours.
-pub const WINDOW_HOURS: u32 = 72;
-
-/// How far back it looks once a week where a charge may take money weeks after it was refused, so that one whose
-/// webhook was lost is heard of, too (RULES CHG-7).
-const LATE_WINDOW: TimeDelta = TimeDelta::days(35);
 
 /// What was begun so shortly before is left to the next time: the gateway's list may not have it yet.
 const SETTLES_WITHIN: TimeDelta = TimeDelta::hours(1);
@@ -116,13 +110,18 @@ pub fn accounts(rondo: &Rondo) -> impl Iterator<Item = &str> {
     has_list.map(|(name, _)| name.as_str())
 }
 
-/// Reconciles what `account` took lately: all that may still have come late, on Sundays.
+/// Reconciles what `account` took lately, as far back as must be for nothing to be missed: once a week that is all
+/// that may still have come late. Where something fails, the next night begins where this one did.
 pub async fn nightly(rondo: &Rondo, account: &str) -> Result<Reconciliation, ReconcileError> {
     let takes_late = rondo.gateways.get(account).is_some_and(|g| g.capabilities().late_success);
-    let is_sunday = rondo.clock.now().weekday() == Weekday::Sun;
-    let window =
-        if takes_late && is_sunday { LATE_WINDOW } else { TimeDelta::hours(WINDOW_HOURS.into()) };
-    self::account(rondo, account, window).await
+    let now = rondo.clock.now();
+    let last = rondo.store.snapshot().await?.readings(account).await?;
+    let reading = Reading::due(last, takes_late, now);
+    let found = self::account(rondo, account, now - reading.since).await?;
+    let mut repo = rondo.store.begin().await?;
+    repo.keep_readings(account, reading.done(last, now)).await?;
+    repo.commit().await?;
+    Ok(found)
 }
 
 /// Reconciles what `account` took within `window` before now. What fails is told when all else is done.

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     app::reconcile::{self, ReconcileError, Reconciliation},
-    domain::payment::reconcile::Difference,
+    domain::payment::{reading::NIGHTLY_HOURS, reconcile::Difference},
 };
 
 /// Holds each gateway's own list of what it took against what is recorded here, both ways.
@@ -35,7 +35,7 @@ pub struct Args {
     gateway: Option<String>,
 
     /// How far back.
-    #[arg(long, value_name = "HOURS", default_value_t = reconcile::WINDOW_HOURS, value_parser = settings::whole(2_u32..=26_280))]
+    #[arg(long, value_name = "HOURS", default_value_t = NIGHTLY_HOURS, value_parser = settings::whole(2_u32..=26_280))]
     hours: u32,
 
     /// Print JSON.

@@ -20,7 +20,7 @@ use crate::{
 /// Of a thousand, how many of the things that are set aside they try again on one day. When all goes well, they try
 /// all but the undecided.
 const TRIED_AGAIN: PerMille = 60;
-/// So long they leave a second charge to the list of each Sunday.
+/// So long they leave a second charge to the list that is read each week.
 const LEFT_TO_THE_LIST: TimeDelta = TimeDelta::days(10);
 
 impl World {

@@ -34,7 +34,7 @@ use crate::domain::{
     ledger::Journal,
     merchant::Merchant,
     notice::Notice,
-    payment::{Payment, attempt::Attempt, refund::Refund},
+    payment::{Payment, attempt::Attempt, reading::Readings, refund::Refund},
     subscription::Subscription,
 };
 
@@ -558,6 +558,12 @@ pub trait Repository: Lists {
 
     /// Keeps that it was, in place of what was kept of that before.
     async fn keep_restored(&mut self, restored: Restored) -> Result<()>;
+
+    /// When a gateway account's own list was last read to its end.
+    async fn readings(&mut self, account: &str) -> Result<Option<Readings>>;
+
+    /// Keeps that, in place of what was kept of it before.
+    async fn keep_readings(&mut self, account: &str, readings: Readings) -> Result<()>;
 
     /// Claims webhooks that are due, whosever they are, oldest first.
     async fn claim_inbox(&mut self, world: DateTime<Utc>, limit: usize) -> Result<Vec<InboxItem>>;

@@ -1,7 +1,10 @@
 //! A request takes effect once, and so does a webhook.
 
 use chrono::TimeDelta;
-use rondo::store::{InboxItem, Restored, StoreError, StoredReply};
+use rondo::{
+    domain::payment::reading::Readings,
+    store::{InboxItem, Restored, StoreError, StoredReply},
+};
 use rstest::rstest;
 use uuid::Uuid;
 
@@ -139,4 +142,19 @@ async fn a_database_knows_that_it_was_restored(#[values(Sqlite, Postgres)] engin
     let taken_up = Restored { resumed_at: Some(at("2026-01-03")), ..lying };
     repo.keep_restored(taken_up).await.unwrap();
     assert_eq!(repo.restored().await.unwrap(), Some(taken_up));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_list_was_read_when_it_was_last_read(#[values(Sqlite, Postgres)] engine: Engine) {
+    let store = open(engine).await;
+    let mut repo = store.begin().await.unwrap();
+    assert_eq!(repo.readings("sandbox").await.unwrap(), None);
+    let first = Readings { recent_at: at("2026-01-02"), late_at: None };
+    repo.keep_readings("sandbox", first).await.unwrap();
+    assert_eq!(repo.readings("sandbox").await.unwrap(), Some(first));
+    let second = Readings { recent_at: at("2026-01-03"), late_at: Some(at("2026-01-03")) };
+    repo.keep_readings("sandbox", second).await.unwrap();
+    assert_eq!(repo.readings("sandbox").await.unwrap(), Some(second));
+    assert_eq!(repo.readings("another").await.unwrap(), None);
 }

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use rondo::{
     app::reconcile::{self, ReconcileError},
-    domain::payment::reconcile::Difference,
+    domain::payment::{reading::Readings, reconcile::Difference},
     gateway::GatewayError,
     grpc::proto::v1::{
         attempt::State::{Declined, Succeeded},
@@ -66,7 +66,7 @@ async fn money_whose_news_was_lost_is_recorded(#[values(Sqlite, Postgres)] engin
 
 #[rstest]
 #[tokio::test]
-async fn money_that_came_weeks_late_is_heard_of_on_a_sunday(
+async fn money_that_came_weeks_late_is_heard_of_though_a_night_failed(
     #[values(Sqlite, Postgres)] engine: Engine,
 ) {
     let world = World::on(engine, "2026-01-31").without_test_clock().await;
@@ -79,10 +79,19 @@ async fn money_that_came_weeks_late_is_heard_of_on_a_sunday(
         world.settle().await;
         found.differences.iter().map(Difference::name).collect::<Vec<_>>()
     };
-    world.time_passes(TimeDelta::days(10));
-    assert_eq!(found().await, [""; 0], "a Tuesday's list begins later");
-    world.time_passes(TimeDelta::days(5));
-    assert_eq!(found().await, ["not_heard"]);
+    world.time_passes(TimeDelta::days(20));
+    let now = world.rondo.clock.now();
+    let read =
+        Readings { recent_at: now - TimeDelta::days(1), late_at: Some(now - TimeDelta::days(6)) };
+    let mut repo = world.rondo.store.begin().await.unwrap();
+    repo.keep_readings("sandbox", read).await.unwrap();
+    repo.commit().await.unwrap();
+    assert_eq!(found().await, [""; 0], "this night's list begins later");
+    world.time_passes(TimeDelta::days(1));
+    world.line.fails_once(Call::Statement, || GatewayError::Unauthorised);
+    reconcile::nightly(&world.rondo, "sandbox").await.unwrap_err();
+    world.time_passes(TimeDelta::days(1));
+    assert_eq!(found().await, ["not_heard"], "what one night could not read the next one does");
 
     // Nothing was owed any more: the membership had ended without a payment.
     let told = world.told(&format!("/v1/charges/{}", late["id"].as_str().unwrap())).await;

@@ -23,6 +23,8 @@ pub enum Call {
     FindCharge,
     /// End one that waits for the customer.
     CancelCharge,
+    /// Read the list of what was taken.
+    Statement,
     /// Give money back.
     Refund,
     /// Look for a refund.
@@ -188,7 +190,7 @@ impl Gateway for Line {
         since: DateTime<Utc>,
         after: Option<&str>,
     ) -> Result<Statement, GatewayError> {
-        self.gateway.statement(since, after).await
+        self.leave(Call::Statement).await?.statement(since, after).await
     }
 
     async fn returns(

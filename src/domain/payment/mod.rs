@@ -6,6 +6,7 @@ pub mod method;
 pub mod network;
 pub mod outcome;
 pub mod probe;
+pub mod reading;
 pub mod reconcile;
 pub mod refund;
 pub mod reversal;

@@ -17,6 +17,7 @@ mod merchant;
 mod notice;
 mod payment;
 mod payment_method;
+mod reading;
 mod refund;
 mod report;
 mod repository;
@@ -97,6 +98,7 @@ pub fn statements() -> Vec<&'static str> {
         notice::STATEMENTS,
         payment::STATEMENTS,
         payment_method::STATEMENTS,
+        reading::STATEMENTS,
         refund::STATEMENTS,
         report::STATEMENTS,
         request::STATEMENTS,

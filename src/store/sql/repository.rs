@@ -10,8 +10,8 @@ use tokio::sync::broadcast;
 use super::{
     super::{Db, commit},
     api_key, attempt, audit, catalog, customer, due, dunning, event, invoice, ledger, merchant,
-    notice, payment, payment_method, refund, report, request, restored, row, stuck, subscription,
-    write,
+    notice, payment, payment_method, reading, refund, report, request, restored, row, stuck,
+    subscription, write,
 };
 use crate::{
     domain::{
@@ -26,7 +26,7 @@ use crate::{
         ledger::Journal,
         merchant::Merchant,
         notice::Notice,
-        payment::{Payment, attempt::Attempt, refund::Refund},
+        payment::{Payment, attempt::Attempt, reading::Readings, refund::Refund},
         subscription::Subscription,
     },
     store::{
@@ -580,6 +580,14 @@ impl Repository for Transaction {
 
     async fn keep_restored(&mut self, restored: Restored) -> Result<()> {
         restored::keep(&mut self.inner, restored).await
+    }
+
+    async fn readings(&mut self, account: &str) -> Result<Option<Readings>> {
+        reading::of(&mut self.inner, account).await
+    }
+
+    async fn keep_readings(&mut self, account: &str, readings: Readings) -> Result<()> {
+        reading::keep(&mut self.inner, account, readings).await
     }
 
     async fn claim_inbox(&mut self, world: DateTime<Utc>, limit: usize) -> Result<Vec<InboxItem>> {
