@@ -83,18 +83,22 @@ impl Life {
         self.rests.iter().filter_map(|rest| rest.until)
     }
 
+    /// Whether nothing was to be billed from `from`, to where it was billed for `periods`, until `to`: it was at rest,
+    /// or it was given as long as its first period once more, as that was over when its payment came.
+    fn owed_nothing(&self, periods: &[Period], from: DateTime<Utc>, to: DateTime<Utc>) -> bool {
+        let given = match (periods, self.activated_at) {
+            ([first], Some(at)) if at >= first.end() => Some(at + (first.end() - first.start())),
+            _ => None,
+        };
+        given.is_some_and(|until| to <= until + LATE) || self.rested(given.unwrap_or(from), to)
+    }
+
     /// Whether it rested all that time.
     fn rested(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> bool {
         let covers = |rest: &Rest| {
             rest.from <= from + LATE && rest.until.is_none_or(|until| to <= until + LATE)
         };
         self.rests.iter().any(covers)
-    }
-
-    /// Whether it had begun when its first period was over, and so long was given anew until `to` at most.
-    fn began_anew(&self, first: Period, to: DateTime<Utc>) -> bool {
-        let given = first.end() - first.start() + LATE;
-        self.activated_at.is_some_and(|at| at >= first.end() && to <= at + given)
     }
 }
 
@@ -132,10 +136,9 @@ fn of_subscription(
     let mut until = subscription.trial_end.unwrap_or(subscription.started_at);
     for (nth, period) in periods.iter().enumerate() {
         let start = period.start();
-        let began_anew = nth == 1 && life.began_anew(periods[0], start);
         if nth > 0 && start < until {
             found.double_charges.push(format!("{id} is billed twice for {start}"));
-        } else if until < start && !began_anew && !life.rested(until, start) {
+        } else if until < start && !life.owed_nothing(&periods[..nth], until, start) {
             found.lost_cycles.push(format!("{id} is not billed from {until} to {start}"));
         }
         until = period.end();
@@ -170,8 +173,7 @@ fn to_its_end(
     let has_begun = life.activated_at.is_some() || subscription.trial_end.is_some();
     let until = periods.last().map(|period| period.end());
     let until = until.or(subscription.trial_end).unwrap_or(started_at);
-    let began_anew = periods.len() == 1 && life.began_anew(periods[0], should_be);
-    if has_begun && until < should_be && !began_anew && !life.rested(until, should_be) {
+    if has_begun && until < should_be && !life.owed_nothing(periods, until, should_be) {
         found.lost_cycles.push(format!("{id} is billed only until {until}"));
     }
 }
@@ -276,10 +278,13 @@ mod tests {
         &[(PastDue, "2026-01-02"), (Unpaid, "2026-01-23"), (Recovered, "2026-03-01")];
     const OVERDUE: Told = &[(PastDue, "2026-01-02"), (Recovered, "2026-03-01")];
     const PAID_LATE: Told = &[(Activated, "2026-02-02")];
+    const PAID_LATE_AND_PAUSED: Told =
+        &[(Activated, "2026-02-02"), (Paused, "2026-03-03"), (Resumed, "2026-04-01")];
 
     const JANUARY: (&str, &str) = ("2026-01-01", "2026-02-01");
     const WINTER: (&str, &str) = ("2026-01-01", "2026-03-01");
     const SPRING: (&str, &str) = ("2026-03-01", "2026-06-01");
+    const APRIL: (&str, &str) = ("2026-04-01", "2026-06-01");
 
     #[rstest]
     #[case::all_is_billed(RUNS, &[WINTER, SPRING], Active, 0)]
@@ -290,6 +295,7 @@ mod tests {
     #[case::it_was_closed(CLOSED, &[JANUARY, SPRING], Active, 0)]
     #[case::it_was_only_past_due(OVERDUE, &[JANUARY, SPRING], Active, 1)]
     #[case::it_was_paid_for_late(PAID_LATE, &[JANUARY, SPRING], Active, 0)]
+    #[case::it_was_paid_for_late_and_paused(PAID_LATE_AND_PAUSED, &[JANUARY, APRIL], Active, 0)]
     #[case::it_is_forgotten(RUNS, &[WINTER], Active, 1)]
     #[case::it_is_forgotten_when_paid_for_late(PAID_LATE, &[JANUARY], Active, 1)]
     #[case::it_is_forgotten_after_a_pause(FORGOTTEN, &[WINTER], Active, 1)]
