@@ -13,7 +13,6 @@ use crate::{
         payment::refund::{Refund, RefundOrigin, RefundState},
     },
     gateway::sandbox::server::LedgerCharge,
-    mail::catcher::KEPT_MAX,
     sim::{Findings, Logs},
     store::MerchantId,
 };
@@ -174,7 +173,8 @@ impl Judgement {
             .collect();
         let captured: Vec<_> = charges
             .iter()
-            .filter(|charge| charge.captured > 0 && !late.contains(&charge.reference))
+            .filter(|charge| charge.captured > 0)
+            .filter(|charge| !(late.contains(&charge.reference) && takes_late(charge)))
             .map(|charge| charge.captured)
             .collect();
         let is_exact = match invoice.state {
@@ -232,12 +232,15 @@ impl Judgement {
         }
         let strangers = came.keys().filter(|id| !self.mails_known.contains(*id));
         faults.extend(strangers.map(|id| format!("{id} came, and nobody wrote it")));
-        // Those that came before are not kept.
-        if self.mails <= KEPT_MAX as u64 {
-            let lost = self.mails_sent.iter().filter(|id| !came.contains_key(*id));
-            faults.extend(lost.map(|id| format!("{id} was sent and never came")));
-        }
+        let lost = self.mails_sent.iter().filter(|id| !came.contains_key(*id));
+        faults.extend(lost.map(|id| format!("{id} was sent and never came")));
     }
+}
+
+/// Whether its card takes money after it was declined, when another charge may have brought it: the one kind of second
+/// charge that nobody can keep from happening. Any other was one too many, though it went back.
+fn takes_late(charge: &LedgerCharge) -> bool {
+    charge.token.contains("late_success")
 }
 
 /// What is left of a charge, in minor units.

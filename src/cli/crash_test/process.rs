@@ -73,8 +73,12 @@ impl Process {
                 self.running().address = Some(address);
                 return Ok(address);
             }
-            if self.has_ended()? || Instant::now() > last {
-                bail!("{} does not start:\n{}", self.name, last_lines(&said));
+            if let Some(how) = self.ended()? {
+                bail!("{} ended as it started ({how}):\n{}", self.name, last_lines(&said));
+            }
+            if Instant::now() > last {
+                let seconds = STARTS_WITHIN.as_secs();
+                bail!("{} is not up after {seconds} s:\n{}", self.name, last_lines(&said));
             }
             sleep(POLL).await;
         }
@@ -82,10 +86,10 @@ impl Process {
 
     /// Fails if it has ended by itself.
     pub fn is_up(&self) -> anyhow::Result<()> {
-        if self.has_ended()? {
+        if let Some(how) = self.ended()? {
             let said = fs::read(&self.log)?;
             let said = String::from_utf8_lossy(&said);
-            bail!("{} has ended by itself:\n{}", self.name, last_lines(&said));
+            bail!("{} has ended by itself ({how}):\n{}", self.name, last_lines(&said));
         }
         Ok(())
     }
@@ -132,12 +136,12 @@ impl Process {
         self.running().address
     }
 
-    /// Whether it has ended, by whatever cause.
-    pub fn has_ended(&self) -> anyhow::Result<bool> {
+    /// How it ended, by whatever cause, if it has.
+    fn ended(&self) -> anyhow::Result<Option<String>> {
         let mut running = self.running();
         match running.child.as_mut() {
-            Some(child) => Ok(child.try_wait()?.is_some()),
-            None => Ok(true),
+            Some(child) => Ok(child.try_wait()?.map(|status| status.to_string())),
+            None => Ok(Some("it was not started".to_owned())),
         }
     }
 

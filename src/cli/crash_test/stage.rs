@@ -80,7 +80,7 @@ impl Stage {
                 Scratch::on_server(url, &format!("rondo_crash_{run:016x}")).await?
             }
         };
-        let catcher = Catcher::new().start(ANY_PORT, ANY_PORT).await?;
+        let catcher = Catcher::new().that_forgets_nothing().start(ANY_PORT, ANY_PORT).await?;
         let tally = Arc::new(Tally::default());
         // Replicas are named before they run: each has doors of its own, and its settings name those.
         let all: Vec<_> = (0..replicas)

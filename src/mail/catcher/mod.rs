@@ -26,6 +26,7 @@ use smtp::LinesOpen;
 #[derive(Debug, Default)]
 pub struct Catcher {
     tls: Option<Arc<ServerConfig>>,
+    forgets_nothing: bool,
 }
 
 impl Catcher {
@@ -37,7 +38,13 @@ impl Catcher {
     /// Offers STARTTLS with this certificate.
     #[must_use]
     pub fn with_starttls(self, tls: Arc<ServerConfig>) -> Self {
-        Self { tls: Some(tls) }
+        Self { tls: Some(tls), ..self }
+    }
+
+    /// Keeps all mails whole, however many come.
+    #[must_use]
+    pub fn that_forgets_nothing(self) -> Self {
+        Self { forgets_nothing: true, ..self }
     }
 
     /// Listens for mails on `smtp` and for browsers on `http`; port 0 takes any free one.
@@ -46,7 +53,7 @@ impl Catcher {
         let handle = CatcherHandle {
             smtp_addr: smtp.local_addr()?,
             http_addr: http.local_addr()?,
-            shelf: Arc::default(),
+            shelf: Arc::new(Shelf::new(self.forgets_nothing)),
             mood: Arc::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -87,7 +94,7 @@ pub struct CatcherHandle {
 }
 
 impl CatcherHandle {
-    /// The latest mails, at most [`KEPT_MAX`], in the order in which they came. A mail is here
+    /// The latest mails, at most [`KEPT_MAX`] unless it forgets nothing, in the order in which they came. A mail is here
     /// before its sender hears that it was accepted.
     pub fn mails(&self) -> Vec<Arc<CaughtMail>> {
         self.shelf.mails()

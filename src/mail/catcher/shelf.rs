@@ -77,7 +77,10 @@ pub struct Wanted<'a> {
 }
 
 #[derive(Debug, Default)]
-pub struct Shelf(Mutex<Kept>);
+pub struct Shelf {
+    kept: Mutex<Kept>,
+    is_endless: bool,
+}
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -88,6 +91,11 @@ struct Kept {
 }
 
 impl Shelf {
+    /// A shelf; an endless one forgets no mail.
+    pub fn new(is_endless: bool) -> Self {
+        Self { is_endless, ..Self::default() }
+    }
+
     pub fn put(&self, from: String, to: Vec<String>, source: Vec<u8>) {
         let message = MessageParser::default().parse(&source);
         let subject = message.as_ref().and_then(Message::subject).unwrap_or_default().to_owned();
@@ -116,7 +124,7 @@ impl Shelf {
             date,
             source,
         }));
-        while kept.mails.len() > KEPT_MAX || kept.bytes > BYTES_MAX {
+        while !self.is_endless && (kept.mails.len() > KEPT_MAX || kept.bytes > BYTES_MAX) {
             let Some(oldest) = kept.mails.pop_front() else { break };
             kept.bytes -= oldest.source.len();
         }
@@ -150,7 +158,7 @@ impl Shelf {
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -172,6 +180,14 @@ mod tests {
         assert_eq!(shelf.counts(), BTreeMap::from([("receipt".into(), all as u64)]));
         assert_eq!(shelf.mail(3), None);
         assert_eq!(shelf.mail(4).unwrap().subject, "Receipt 3");
+    }
+
+    #[test]
+    fn an_endless_shelf_keeps_them_all() {
+        let shelf = Shelf::new(true);
+        let all = KEPT_MAX + 3;
+        (0..all).for_each(|number| put(&shelf, "receipt", &format!("Receipt {number}")));
+        assert_eq!(shelf.mails().len(), all);
     }
 
     #[test]
