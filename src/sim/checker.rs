@@ -162,10 +162,9 @@ fn refusals(
     found: &mut Vec<String>,
 ) {
     for (place, refused) in attempts.iter().enumerate() {
-        let Some(decline) = refused.decline.as_ref().filter(|_| refused.settled_at.is_some())
-        else {
-            continue;
-        };
+        // A refusal that money followed was not the issuer's last word.
+        let holds = refused.settled_at.is_some() && !brought_money(refused);
+        let Some(decline) = refused.decline.as_ref().filter(|_| holds) else { continue };
         let (code, advice) = (decline.response_code.as_deref(), decline.network_advice.as_deref());
         let known_at = refused.settled_at.unwrap_or(refused.sent_at);
         let after = attempts[place + 1..]
