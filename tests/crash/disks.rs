@@ -1,6 +1,6 @@
 //! Disks that are full, and files that may not be written.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
+use std::{fs, io::ErrorKind, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Command};
 
 use super::{
     course::{Course, Place, may_pass, once},
@@ -49,6 +49,50 @@ async fn a_disk_that_is_full_for_a_while_delays_and_loses_nothing() {
     let course = course.moves_to(server.address_in_out(), &place.key);
     course.arrives().await;
     place.assert_all_is_paid_once(&course, 3 * 12).await;
+}
+
+/// A file system of its own for the server, of so little space; it goes with the server.
+const ON_A_SMALL_DISK: &str = r#"
+    mkdir small
+    exec unshare --user --map-root-user --mount sh -c '
+        mount -t tmpfs -o size=6m tmpfs small && cp rondo.db* small && exec "$0" "$@"
+    ' "$0" "$@""#;
+
+#[tokio::test]
+async fn a_disk_without_space_delays_and_loses_nothing() {
+    let namespaces = ["--user", "--map-root-user", "--mount", "true"];
+    if !Command::new("unshare").args(namespaces).status().is_ok_and(|status| status.success()) {
+        eprintln!("not shown here: this system lets nobody have a file system of their own");
+        return;
+    }
+    let place = Place::new(None);
+    let on_small = ["serve", "--database-url=sqlite:small/rondo.db"];
+    let mut server = place.room.start_under(ON_A_SMALL_DISK, &on_small);
+    let course = Course::open(server.address_in_out(), &place.key, 3).await;
+
+    let small = place.room.path("small");
+    let seen_from_here = PathBuf::from(format!("/proc/{}/root{}", server.id(), small.display()));
+    let filler = seen_from_here.join("filler");
+    let filled = fs::write(&filler, vec![0; 6 << 20]).unwrap_err();
+    assert_eq!(filled.kind(), ErrorKind::StorageFull);
+    let request = once();
+    let refused = course.try_to_send_clock_to("2026-06-30T12:00:00Z", &request).await.unwrap_err();
+    assert!(may_pass(&refused), "{refused:?}");
+    fs::remove_file(&filler).unwrap();
+    course.try_to_send_clock_to("2026-06-30T12:00:00Z", &request).await.unwrap();
+    course.arrives().await;
+
+    // The disk goes with its server; what was on it when it died goes on elsewhere.
+    assert!(
+        Command::new("kill").args(["-STOP", &server.id().to_string()]).status().unwrap().success()
+    );
+    for name in ["rondo.db", "rondo.db-wal"] {
+        fs::copy(seen_from_here.join(name), place.room.path(name)).unwrap();
+    }
+    server.kill();
+    let mut server = place.room.start(&["serve"]);
+    let course = course.moves_to(server.address_in_out(), &place.key);
+    place.assert_all_is_paid_once(&course, 3 * 6).await;
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod audit;
 mod backups;
 mod batches;
 mod changed_ladders;
+mod commit_boundaries;
 mod consent;
 mod dead_workers;
 mod downtime;
