@@ -28,6 +28,7 @@ use crate::{
             attempt::{Attempt, AttemptState, Initiator},
             network::{self, Planned, SentAttempt, When},
             rules::RuleBook,
+            settle,
         },
         version::Version,
     },
@@ -103,6 +104,8 @@ struct DuePayment {
     payment: Payment,
     invoice: Invoice,
     method: Option<PaymentMethod>,
+    /// Whether the method may not be charged for this very invoice.
+    is_barred: bool,
     sent_before: Vec<SentAttempt>,
 }
 
@@ -120,7 +123,8 @@ fn decide(due: DuePayment, times: Times, cards_in_use: &BTreeSet<String>) -> Sta
     if !due.invoice.open_amount().is_positive() {
         return Start::NotOwed(due.payment);
     }
-    let Some(method) = due.method.clone().filter(PaymentMethod::is_chargeable) else {
+    let method = due.method.clone().filter(|method| method.is_chargeable() && !due.is_barred);
+    let Some(method) = method else {
         return Start::Not(due.payment, NoCharge::NoMethod);
     };
     if cards_in_use.contains(&method.card_key) {
@@ -221,6 +225,10 @@ async fn load(
             DuePayment {
                 invoice: invoices[&payment.invoice].clone(),
                 sent_before: sent.before(&payment, method),
+                is_barred: method.is_some_and(|method| {
+                    let tried = sent.attempts(&payment);
+                    settle::barred_from(&tried, method, times.now).is_some()
+                }),
                 method: method.cloned(),
                 payment,
             }

@@ -95,6 +95,30 @@ async fn a_chargeback_opens_the_invoice_again_and_that_card_is_never_charged_aga
 
 #[rstest]
 #[tokio::test]
+async fn a_card_whose_payer_has_to_confirm_is_not_charged_again_when_other_money_went_back(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let (ana, course) =
+        paid(&world, "tok_visa_ok_x1_then_authentication_required_x1_then_ok").await;
+    world.advance_to("2026-03-01").await;
+    course.assert().is_past_due().has_invoices([Paid, Open]).was_tried([Declined]).await;
+    let other = ana.adds_card(cards::GOOD).await;
+    course.pays_with(&other).await.unwrap();
+    world.settle().await;
+    course.assert().is_active().was_tried([Declined, Succeeded]).await;
+    taken_back(&world, &course, "chargeback").await;
+    world.line.calls();
+
+    world.advance_to("2026-03-20").await;
+    assert!(!world.line.calls().contains(&Call::Charge), "only its payer can confirm it");
+    course.assert().has_invoices([Paid, Open]).await;
+    assert!(world.mail_kinds("Ana").contains(&"authentication_needed".to_owned()));
+    world.assert_books_agree().await;
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_debit_returned_for_want_of_funds_is_presented_again_twice(
     #[values(Sqlite, Postgres)] engine: Engine,
 ) {

@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::payment::{
+    attempt::Attempt,
     decline::{Decline, DeclineClass, Remedy, StopScope},
     rules::Rules,
 };
@@ -45,14 +46,17 @@ pub(in crate::domain) struct Standing {
 }
 
 impl Standing {
-    /// The record of a card that was declined so, oldest first, each with its time.
-    pub(in crate::domain) fn after<'d>(
-        declines: impl IntoIterator<Item = (DateTime<Utc>, &'d Decline)>,
+    /// The record of a card after these attempts, oldest first. A refusal that money followed was not the issuer's
+    /// last word.
+    pub(in crate::domain) fn after<'a>(
+        attempts: impl IntoIterator<Item = &'a Attempt>,
         rules: &Rules,
     ) -> Self {
         let mut standing = Self::default();
-        for (at, decline) in declines {
-            standing.declined(decline, rules.remedy(decline.class), at);
+        for attempt in attempts.into_iter().filter(|attempt| !attempt.state.took_money()) {
+            if let (Some(at), Some(decline)) = (attempt.settled_at, &attempt.decline) {
+                standing.declined(decline, rules.remedy(decline.class), at);
+            }
         }
         standing
     }
@@ -102,8 +106,13 @@ impl Standing {
         self.allowance = self.allowance.map(|left| left + 1);
     }
 
-    pub(in crate::domain) const fn bar(&self) -> Option<Bar> {
+    pub(super) const fn bar(&self) -> Option<Bar> {
         self.bar
+    }
+
+    /// What bars it from this invoice alone: what reaches further stands in the method itself, until its data change.
+    pub(in crate::domain) fn bar_from_invoice(&self) -> Option<Bar> {
+        self.bar.filter(|bar| bar.reach == Reach::ThisInvoice)
     }
 
     pub(super) const fn class(&self) -> Option<DeclineClass> {

@@ -72,7 +72,10 @@ pub(super) fn for_staff(decline: &Decline, now: DateTime<Utc>) -> Option<String>
 pub fn without_method(owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Changes {
     // A card that can be charged, but not for this invoice any more, is no worse for that elsewhere.
     let class = match owed.charged.as_ref() {
-        Some(method) if method.is_chargeable() => DeclineClass::Generic,
+        Some(method) if method.is_chargeable() => {
+            let bar = first::barred_from(&owed.attempts, method, now);
+            bar.map_or(DeclineClass::Generic, |bar| bar.class)
+        }
         Some(method) => method.blocked.unwrap_or(DeclineClass::FixData),
         None => DeclineClass::FixData,
     };

@@ -11,7 +11,7 @@ use super::{
 use crate::domain::{
     changes::Changes,
     customer::PaymentMethod,
-    dunning::{Reach, Refusal, Standing},
+    dunning::{Bar, Refusal, Standing},
     ids::Mint,
     notice::{Facts, Notice},
     payment::{
@@ -106,6 +106,17 @@ fn notice(
     notice
 }
 
+/// What was said of `method` for this very invoice, by the attempts at it, and keeps it from being charged for that by
+/// itself, though it may be for others: money that was taken back is owed again, and the payer has still to confirm.
+pub fn barred_from(
+    attempts: &[Attempt],
+    method: &PaymentMethod,
+    now: DateTime<Utc>,
+) -> Option<Bar> {
+    let on_it = attempts.iter().filter(|attempt| attempt.method == Some(method.id));
+    Standing::after(on_it, RuleBook::at(now.date_naive())).bar_from_invoice()
+}
+
 impl Owed {
     /// Whether what would be charged may be charged now because a person asks, as far as the network
     /// and the card's declines for this invoice go. Where there is a case, it knows more.
@@ -113,11 +124,9 @@ impl Owed {
         let rules = RuleBook::at(now.date_naive());
         let network = self.primary.as_ref().map(|method| method.network);
         let card = self.primary.as_ref().map(|method| &method.card_key);
-        let declines = self.attempts.iter().filter(|attempt| card == Some(&attempt.card_key));
-        let declines = declines.filter_map(|a| Some((a.settled_at?, a.decline.as_ref()?)));
-        let learned = Standing::after(declines, rules);
-        // What reaches further stands in the method itself, until its data change.
-        if let Some(bar) = learned.bar().filter(|bar| bar.reach == Reach::ThisInvoice) {
+        let on_it = self.attempts.iter().filter(|attempt| card == Some(&attempt.card_key));
+        let learned = Standing::after(on_it, rules);
+        if let Some(bar) = learned.bar_from_invoice() {
             return Err(Refusal::MethodBarred(bar.class));
         }
         let amount = self.invoice.open_amount();

@@ -21,6 +21,7 @@ use chrono::{DateTime, Utc};
 
 pub use by_staff::by_staff;
 pub use declined::{held_back, move_case, take_step, without_method};
+pub use first::barred_from;
 pub use paid::WrongAmount;
 pub use reversed::catch_up;
 pub use twice::taken_twice;
