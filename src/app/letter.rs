@@ -10,7 +10,7 @@ use crate::{
         invoice::Invoice,
         merchant::Merchant,
         money::Money,
-        notice::{Facts, NextCharge, Notice},
+        notice::{CyclePrice, Facts, NextCharge, Notice},
         payment::method::{Expiry, Shown},
         subscription::{CancellationCause, Subscription, renewal::next_bill},
     },
@@ -35,7 +35,9 @@ pub(super) fn write(
             letter.welcome(paid, next_charge_at, next_amount)
         }
         Facts::TrialEnding { ends_at, amount, next } => letter.trial_ending(ends_at, amount, next),
-        Facts::UpcomingRenewal { renews_at, amount } => letter.upcoming_renewal(renews_at, amount),
+        Facts::UpcomingRenewal { renews_at, amount, next } => {
+            letter.upcoming_renewal(renews_at, amount, next)
+        }
         Facts::Receipt { amount, paid_at, next_charge_at, paid_with } => {
             letter.receipt(amount, paid_at, next_charge_at, paid_with.as_ref())
         }
@@ -109,14 +111,7 @@ pub(super) fn write(
             letter.cancellation_undone(undone_at, next_charge_at)
         }
         Facts::PlanChanging { changes_at, new_plan_name, old, new } => {
-            Message::PlanChanging(message::PlanChanging {
-                new_plan: Some(new_plan_name).filter(|name| *name != letter.plan),
-                old_price: Price { amount: old.amount, cycle: cycle(old.interval) },
-                new_price: Price { amount: new.amount, cycle: cycle(new.interval) },
-                changes_at,
-                manage_url: letter.manage_url,
-                plan: letter.plan,
-            })
+            letter.plan_changing(changes_at, new_plan_name, old, new)
         }
         Facts::Refund { amount, refunded_at, to, reference } => Message::Refund(message::Refund {
             amount,
@@ -218,7 +213,7 @@ impl<'a> Letter<'a> {
         Message::TrialEnding(message::TrialEnding {
             ends_at,
             amount,
-            next_charge: next.map(|NextCharge { at, amount }| Charge { amount, at }),
+            next_charge: next.map(charge),
             // Another price than today's may come with the first charge.
             price: self
                 .next
@@ -230,7 +225,12 @@ impl<'a> Letter<'a> {
         })
     }
 
-    fn upcoming_renewal(self, renews_at: DateTime<Utc>, amount: Money) -> Message {
+    fn upcoming_renewal(
+        self,
+        renews_at: DateTime<Utc>,
+        amount: Money,
+        next: Option<NextCharge>,
+    ) -> Message {
         let until = self.subscription.zip(self.next).and_then(|(subscription, (_, interval))| {
             let anchor = subscription.anchor;
             let whole = anchor.period(interval, anchor.cycle_at(interval, renews_at)).ok()?;
@@ -241,6 +241,7 @@ impl<'a> Letter<'a> {
             amount,
             previous: Some(self.price.amount),
             period: until.map(|until| Period { from: renews_at, until }),
+            next_charge: next.map(charge),
             card_url: self.card_url(),
             plan: self.plan,
             instrument: self.usual,
@@ -316,6 +317,24 @@ impl<'a> Letter<'a> {
         })
     }
 
+    fn plan_changing(
+        self,
+        changes_at: Option<DateTime<Utc>>,
+        new_plan: String,
+        old: CyclePrice,
+        new: CyclePrice,
+    ) -> Message {
+        let price = |of: CyclePrice| Price { amount: of.amount, cycle: cycle(of.interval) };
+        Message::PlanChanging(message::PlanChanging {
+            new_plan: Some(new_plan).filter(|name| *name != self.plan),
+            old_price: price(old),
+            new_price: price(new),
+            changes_at,
+            manage_url: self.manage_url,
+            plan: self.plan,
+        })
+    }
+
     /// The charge that is due then; of a cycle that is shorter than its kind, it is a part of the price.
     fn next_charge(&self, at: Option<DateTime<Utc>>) -> Option<Charge> {
         let (subscription, terms) = self.subscription.zip(self.coming)?;
@@ -373,6 +392,10 @@ fn price(
             invoice.map(|invoice| Price { amount: invoice.total, cycle: cycle(Interval::MONTHLY) })
         }
     }
+}
+
+fn charge(next: NextCharge) -> Charge {
+    Charge { amount: next.amount, at: next.at }
 }
 
 fn cycle(interval: Interval) -> Cycle {

@@ -218,10 +218,10 @@ fn amounts(facts: &Facts) -> [Option<(DateTime<Utc>, Money)>; 2] {
         Facts::Welcome { next_charge_at, next_amount, .. } => {
             [next_charge_at.map(|at| (at, *next_amount)), None]
         }
-        Facts::TrialEnding { ends_at, amount, next } => {
-            [Some((*ends_at, *amount)), next.map(|next| (next.at, next.amount))]
+        Facts::TrialEnding { ends_at: at, amount, next }
+        | Facts::UpcomingRenewal { renews_at: at, amount, next } => {
+            [Some((*at, *amount)), next.map(|next| (next.at, next.amount))]
         }
-        Facts::UpcomingRenewal { renews_at, amount } => [Some((*renews_at, *amount)), None],
         Facts::CardExpiring { next_charge_at, next_amount, .. } => {
             [Some((*next_charge_at, *next_amount)), None]
         }
@@ -232,10 +232,10 @@ fn amounts(facts: &Facts) -> [Option<(DateTime<Utc>, Money)>; 2] {
 /// The days of the charges that a mail announces.
 fn announces(facts: &Facts) -> Vec<DateTime<Utc>> {
     match facts {
-        Facts::TrialEnding { ends_at, next, .. } => {
-            [*ends_at].into_iter().chain(next.map(|next| next.at)).collect()
+        Facts::TrialEnding { ends_at: at, next, .. }
+        | Facts::UpcomingRenewal { renews_at: at, next, .. } => {
+            [*at].into_iter().chain(next.map(|next| next.at)).collect()
         }
-        Facts::UpcomingRenewal { renews_at, .. } => vec![*renews_at],
         Facts::PlanChanging { changes_at, .. } => Vec::from_iter(*changes_at),
         Facts::CancellationUndone { next_charge_at, .. } => Vec::from_iter(*next_charge_at),
         // What was bought, or paid, or is owed: no word of how to cancel before the next charge.

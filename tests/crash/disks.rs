@@ -73,8 +73,8 @@ async fn a_disk_without_space_delays_and_loses_nothing() {
     let small = place.room.path("small");
     let seen_from_here = PathBuf::from(format!("/proc/{}/root{}", server.id(), small.display()));
     let filler = seen_from_here.join("filler");
-    let filled = fs::write(&filler, vec![0; 6 << 20]).unwrap_err();
-    assert_eq!(filled.kind(), ErrorKind::StorageFull);
+    let full = fs::write(&filler, vec![0; 6 << 20]).unwrap_err();
+    assert_eq!(full.kind(), ErrorKind::StorageFull);
     let request = once();
     let refused = course.try_to_send_clock_to("2026-06-30T12:00:00Z", &request).await.unwrap_err();
     assert!(may_pass(&refused), "{refused:?}");

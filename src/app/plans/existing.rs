@@ -176,7 +176,7 @@ pub(super) fn move_at_renewal(
     let is_new = subscription.scheduled_change != change;
     let notice = announcement(act, running, subscription, destination, quantity)?;
     let mut changed = Subscription { scheduled_change: change, ..subscription.clone() };
-    reminder::plan_for(&mut changed, destination.terms.interval, act.now());
+    reminder::plan_for(&mut changed, destination.terms, act.now());
     let changed = is_new.then_some((changed, EventKind::SubscriptionChangeScheduled));
     if subscription.cancellation.is_some() {
         return Ok(Treated { changed, ..leaving(subscription, terms_now) });

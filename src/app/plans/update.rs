@@ -197,7 +197,7 @@ fn change_now(
     if let Some(change) = &mut changed.scheduled_change {
         change.plan_version = destination.number;
     }
-    reminder::plan_for(&mut changed, destination.terms.interval, act.now());
+    reminder::plan_for(&mut changed, destination.terms, act.now());
     Ok(Treated {
         treatment: Treatment::ChangedNow,
         terms_after: Some((destination.terms.clone(), quantity)),

@@ -57,7 +57,7 @@ pub async fn change(
         return Ok(subscription);
     }
     let notice = announcement(act, &subscription, expected).await?;
-    reminder::plan_for(&mut subscription, new.interval, act.now());
+    reminder::plan_for(&mut subscription, &new, act.now());
     let kind = EventKind::SubscriptionChangeScheduled;
     write(act, subscription, kind, notice, Changes::default()).await
 }

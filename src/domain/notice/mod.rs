@@ -172,6 +172,9 @@ pub enum Facts {
         renews_at: DateTime<Utc>,
         /// For how much.
         amount: Money,
+        /// The charge after it, as where a trial ends.
+        #[serde(default)]
+        next: Option<NextCharge>,
     },
     /// A charge was taken (RULES MC-RECEIPT).
     Receipt {

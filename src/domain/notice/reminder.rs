@@ -56,22 +56,28 @@ pub fn plan(
     subscription.remind_at = charge_at.into_iter().chain(card_at).min();
 }
 
-/// Has the next charge told of if another cycle than before comes with it, and a long one: nobody who paid
-/// by the month expects it. What tells of the change itself is enough if the time for it has come.
-pub fn plan_for(subscription: &mut Subscription, coming: Interval, now: DateTime<Utc>) {
-    let opens_at = subscription.due_at.map(|charge_at| charge_at - LONG_CYCLE_LEADS[0]);
+/// Has the next charge told of if other terms than before come with it, and a long cycle: nobody who paid by the month
+/// expects it. What tells of the change itself is enough if the time for it has come, but not where a short cycle comes
+/// first: then a reminder tells of both charges.
+pub fn plan_for(subscription: &mut Subscription, coming: &Terms, now: DateTime<Utc>) {
     // The end of a trial is told of by itself, whatever comes then.
     let is_on_trial = subscription.state == SubscriptionState::Trialing;
-    if is_on_trial || !is_long(coming) || has_been_long(subscription) {
+    let Some(charge_at) = subscription.due_at else { return };
+    if is_on_trial || !is_long(coming.interval) || has_been_long(subscription) {
         return;
     }
-    if opens_at.is_some_and(|at| at <= now) {
-        subscription.reminded_for = subscription.due_at;
-    } else {
-        subscription.reminded_for = None;
-        let charge_at = charge_due(subscription, true, now);
-        subscription.remind_at = subscription.remind_at.into_iter().chain(charge_at).min();
+    // Terms that cannot bill it are told of where it is billed.
+    let bill = next_bill(subscription, coming, charge_at).ok();
+    let soon = bill.and_then(|bill| next_after(subscription, coming, bill).ok().flatten());
+    let soon = soon.filter(|next| next.at - charge_at < LONG_CYCLE_LEAST);
+    if soon.is_none() && charge_at - LONG_CYCLE_LEADS[0] <= now {
+        subscription.reminded_for = Some(charge_at);
+        return;
     }
+    subscription.reminded_for = None;
+    let at_least = || soon.filter(|next| now <= next.at - LONG_CYCLE_LEAST).map(|_| now);
+    let told_at = charge_due(subscription, true, now).or_else(at_least);
+    subscription.remind_at = subscription.remind_at.into_iter().chain(told_at).min();
 }
 
 /// When the reminder of the charge itself is due: at the best time for it that is still ahead, else at once as
@@ -188,14 +194,15 @@ pub fn remind(
         format!("{kind}:{}:{day}:{}", subscription.id, subscription.version.next().count())
     };
     let opens_at = leads(subscription).map(|(leads, _)| charge_at - leads[0]);
-    let charge_is_due =
-        opens_at.is_some_and(|at| at <= now) && untold_charge(subscription).is_some();
+    let next = next_after(subscription, terms, bill)?;
+    let charge_is_due = opens_at.is_some_and(|at| at <= now)
+        && untold_charge(subscription).is_some()
+        && !is_early(subscription, next, now);
     if charge_is_due && subscription.state == SubscriptionState::Trialing {
-        let next = next_after(subscription, terms, bill)?;
         let facts = Facts::TrialEnding { ends_at: charge_at, amount, next };
         notices.push(about(facts, key("trial_ending")));
     } else if charge_is_due && (is_long(terms.interval) || has_been_long(subscription)) {
-        let facts = Facts::UpcomingRenewal { renews_at: charge_at, amount };
+        let facts = Facts::UpcomingRenewal { renews_at: charge_at, amount, next };
         notices.push(about(facts, key("upcoming_renewal")));
     }
     let expiring = method.and_then(|method| Some((method, method.expiry?)));
@@ -218,6 +225,14 @@ pub fn remind(
         subscription.reminded_for = Some(charge_at);
     }
     Ok(notices)
+}
+
+/// Whether one mail is to tell of two charges, of which the second is too far away yet: when the first is over, the
+/// time to tell of that one will be over too. It is told at the next best time.
+fn is_early(subscription: &Subscription, next: Option<NextCharge>, now: DateTime<Utc>) -> bool {
+    let Some((next, charge_at)) = next.zip(subscription.due_at) else { return false };
+    let [best, second_best] = LONG_CYCLE_LEADS;
+    next.at - charge_at < LONG_CYCLE_LEAST && next.at - now > best && charge_at - now > second_best
 }
 
 /// The charge after the first, where that one is for a part of a cycle. When it is over, the time to tell of a long
@@ -411,16 +426,27 @@ mod tests {
 
     #[test]
     fn who_moves_from_months_to_years_is_told_of_the_first_year() {
+        let yearly = Terms { interval: Interval::YEARLY, ..terms() };
         let mut quarterly = until("2026-05-01T09:00:00Z");
         plan(&mut quarterly, terms().interval, None, at("2026-02-02T09:00:00Z"));
         assert_eq!(quarterly.remind_at, None);
-        plan_for(&mut quarterly, Interval::YEARLY, at("2026-02-02T09:00:00Z"));
+        plan_for(&mut quarterly, &yearly, at("2026-02-02T09:00:00Z"));
         assert_eq!(quarterly.remind_at, Some(at("2026-04-03T09:00:00Z")));
 
         // They have just been told of the change, in good time for the charge.
         let mut late = until("2026-05-01T09:00:00Z");
-        plan_for(&mut late, Interval::YEARLY, at("2026-04-10T09:00:00Z"));
+        plan_for(&mut late, &yearly, at("2026-04-10T09:00:00Z"));
         assert_eq!(late.remind_at, None);
+
+        // But not of the year that begins four days after it.
+        let mut late = until("2027-01-28T09:00:00Z");
+        late.current_period =
+            Some(Period::new(at("2027-01-01T09:00:00Z"), at("2027-01-28T09:00:00Z")).unwrap());
+        plan_for(&mut late, &yearly, at("2027-01-10T09:00:00Z"));
+        assert_eq!(late.remind_at, Some(at("2027-01-14T09:00:00Z")));
+        late.remind_at = None;
+        plan_for(&mut late, &yearly, at("2027-01-24T09:00:00Z"));
+        assert_eq!(late.remind_at, Some(at("2027-01-24T09:00:00Z")));
     }
 
     #[test]
@@ -439,6 +465,25 @@ mod tests {
         // 4 of 365 days of 20.00; then the whole year, for which the time to tell is over on the 28th.
         let next = Some(NextCharge { at: at("2027-01-01T00:00:00Z"), amount: eur(2_000) });
         assert_eq!(told[0].facts, Facts::TrialEnding { ends_at, amount: eur(22), next });
+    }
+
+    #[test]
+    fn a_short_cycle_and_the_long_one_after_it_are_told_of_in_one_mail_in_time_for_both() {
+        let yearly = Terms { interval: Interval::YEARLY, ..terms() };
+        // Each 1 February, but for four days.
+        let mut comes = until("2027-01-28T09:00:00Z");
+        plan(&mut comes, yearly.interval, None, at("2026-02-02T09:00:00Z"));
+        let first = at("2026-12-31T09:00:00Z");
+        assert_eq!(comes.remind_at, Some(first));
+        // More than 30 days before the long cycle begins it would count for nothing.
+        assert_eq!(remind(&mut comes, &yearly, None, first, &mint()).unwrap(), []);
+        plan(&mut comes, yearly.interval, None, first);
+        let second = at("2027-01-14T09:00:00Z");
+        assert_eq!(comes.remind_at, Some(second));
+        let told = remind(&mut comes, &yearly, None, second, &mint()).unwrap();
+        let next = Some(NextCharge { at: at("2027-02-01T09:00:00Z"), amount: eur(2_000) });
+        let renews_at = at("2027-01-28T09:00:00Z");
+        assert_eq!(told[0].facts, Facts::UpcomingRenewal { renews_at, amount: eur(22), next });
     }
 
     #[test]

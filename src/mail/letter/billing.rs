@@ -86,12 +86,14 @@ impl UpcomingRenewal {
             .maybe_money("previous", self.previous)
             .text("compared", compared)
             .maybe_period("period", self.period)
+            .maybe_charge("next_charge", self.next_charge)
             .instrument(self.instrument.as_ref())
             .moment("cancel_by", self.renews_at)
             .rows([
                 ("fact-plan", "plan"),
                 ("fact-period", "period"),
                 ("fact-amount", "amount"),
+                ("fact-next-charge", "next_charge"),
                 ("fact-instrument", "instrument"),
                 ("fact-cancel-by", "cancel_by"),
             ])

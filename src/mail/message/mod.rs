@@ -112,6 +112,8 @@ pub struct UpcomingRenewal {
     pub previous: Option<Money>,
     /// The cycle to come, where the calendar has it.
     pub period: Option<Period>,
+    /// The charge after it, where this one is for a part of a cycle.
+    pub next_charge: Option<Charge>,
     /// What will pay; `None` if the customer has yet to store something.
     pub instrument: Option<Instrument>,
     /// Where to store a card: one task, no log-in.

@@ -141,7 +141,7 @@ fn trial_ending() -> [TrialEnding; 4] {
     [plain, without_card, long, in_part]
 }
 
-fn upcoming_renewal() -> [UpcomingRenewal; 4] {
+fn upcoming_renewal() -> [UpcomingRenewal; 5] {
     let plain = UpcomingRenewal {
         plan: "Course yearly".into(),
         renews_at: at("2027-03-28T09:00:00Z"),
@@ -151,6 +151,7 @@ fn upcoming_renewal() -> [UpcomingRenewal; 4] {
             from: at("2027-03-28T09:00:00Z"),
             until: at("2028-03-28T09:00:00Z"),
         }),
+        next_charge: None,
         instrument: Some(visa()),
         card_url: url("u/card"),
         manage_url: Some(url("home")),
@@ -166,7 +167,16 @@ fn upcoming_renewal() -> [UpcomingRenewal; 4] {
         ..plain.clone()
     };
     let without_card = UpcomingRenewal { instrument: None, ..plain.clone() };
-    [plain, dearer, long, without_card]
+    let in_part = UpcomingRenewal {
+        amount: euros(197),
+        period: Some(Period {
+            from: at("2027-03-28T09:00:00Z"),
+            until: at("2027-04-01T00:00:00Z"),
+        }),
+        next_charge: Some(Charge { amount: euros(18_000), at: at("2027-04-01T00:00:00Z") }),
+        ..plain.clone()
+    };
+    [plain, dearer, long, without_card, in_part]
 }
 
 fn receipt() -> [Receipt; 3] {
