@@ -32,6 +32,9 @@ const GOES_ON: [EventKind; 5] = [
 /// How much later than it is due a thing is done at most: time is coarse, and clocks are wrong.
 pub(super) const LATE: TimeDelta = TimeDelta::days(1);
 
+/// How many days a month, or so many months, may have more than others: who bought a February is given a month.
+const MONTHS_DIFFER: TimeDelta = TimeDelta::days(3);
+
 /// A time for which nothing is billed, which leaves a gap between two periods.
 #[derive(Debug)]
 struct Rest {
@@ -87,7 +90,9 @@ impl Life {
     /// or it was given as long as its first period once more, as that was over when its payment came.
     fn owed_nothing(&self, periods: &[Period], from: DateTime<Utc>, to: DateTime<Utc>) -> bool {
         let given = match (periods, self.activated_at) {
-            ([first], Some(at)) if at >= first.end() => Some(at + (first.end() - first.start())),
+            ([first], Some(at)) if at >= first.end() => {
+                Some(at + (first.end() - first.start()) + MONTHS_DIFFER)
+            }
             _ => None,
         };
         given.is_some_and(|until| to <= until + LATE) || self.rested(given.unwrap_or(from), to)

@@ -75,12 +75,15 @@ async fn every_documented_value_is_filled_in_some_mail() {
     let ginas = world.subscribe(&gina, &monthly).await;
     let hal = world.member("Hal", cards::EMPTY).await;
     world.subscribe(&hal, &monthly).await;
-    let in_part =
-        world.plan("In part", "180.00 EUR").yearly().by_the_calendar().with_trial(14).create();
+    let in_part = world.plan("In part", "180.00 EUR").yearly().by_the_calendar().with_trial(14);
+    let in_part = in_part.create().await;
     let iris = world.member("Iris", cards::GOOD).await;
-    world.subscribe(&iris, &in_part.await).await;
+    world.subscribe(&iris, &in_part).await;
+    let jon = world.member("Jon", cards::GOOD).await;
+    let jons = world.subscribe(&jon, &yearly).await;
     world.advance_to("2026-02-15").await;
     anas.changes_to(&yearly).await;
+    jons.changes_to(&in_part).await;
     world.settle().await;
     gets_money_back(&world, &anas).await;
     cleos.cancel(When::PeriodEnd).await;

@@ -5,12 +5,12 @@ use rondo::{
     engine,
     grpc::proto::v1::{
         Access,
-        attempt::State::Declined,
+        attempt::State::{Declined, Pending},
         cancel_subscription_request::When,
         check_access_response::Reason,
         dunning_ladder::{FinalAction, Step},
         invoice::State::{Open, Paid, Uncollectible},
-        subscription::State::{Canceled, Paused},
+        subscription::State::{Canceled, Paused, Unpaid},
     },
     store::{Page, Work},
 };
@@ -122,7 +122,7 @@ async fn who_pays_after_the_end_gets_a_receipt_and_no_promise(
     let course = world.subscribe(&bo, &plan).await;
     world.advance_to("2026-03-01").await;
     course.cancel(When::PeriodEnd).await;
-    world.advance_to("2026-04-02").await;
+    world.advance_to("2026-04-04").await;
     course.assert().is(Canceled).has_invoices([Paid, Open]).await;
 
     let good = bo.adds_card(cards::GOOD).await;
@@ -205,4 +205,33 @@ async fn a_first_charge_that_a_full_network_holds_back_is_told_and_a_new_card_pa
     begun.assert().is_active().has_invoices([Paid]).await;
     let unpaid: Vec<_> = bo.invoices().await.into_iter().filter(|i| i.state() != Paid).collect();
     assert!(unpaid.is_empty(), "{unpaid:?}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_debt_that_was_billed_before_another_closed_the_membership_keeps_it_closed_too(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let ladder = world.policy(vec![retry(24)], FinalAction::MarkUnpaid).await;
+    let plan = world.plan("Membership", "20.00 EUR").dunned_by(&ladder).create().await;
+    let bo = world.member("Bo", cards::GOOD).await;
+    let course = world.subscribe(&bo, &plan).await;
+    bo.replaces_card(cards::DECLINED_AFTER_FOUR_DAYS).await;
+    // February's debit is returned twice, the second time while March's is on its way.
+    world.advance_to("2026-04-04").await;
+    course.assert().is(Unpaid).has_invoices([Paid, Open, Open]).was_tried([Pending]).await;
+    world.advance_to("2026-04-10").await;
+    course.assert().is(Unpaid).was_tried([Declined]).await;
+    assert_eq!(bo.cases().await.len(), 2, "dunning has come to its end for both");
+
+    let good = bo.adds_card(cards::GOOD).await;
+    let [_, older, newer] = &course.invoices().await[..] else { panic!("three were issued") };
+    course.pays(older, &good).await.unwrap();
+    world.settle().await;
+    course.assert().is(Unpaid).has_invoices([Paid, Paid, Open]).await;
+    course.pays(newer, &good).await.unwrap();
+    world.settle().await;
+    course.assert().is_active().await;
+    world.assert_books_agree().await;
 }

@@ -205,7 +205,8 @@ fn follow(
     if owed.bills_one_that_is(SubscriptionState::Incomplete) {
         return first::declined(owed, decline, card, occasion, changes, now, mint);
     }
-    if owed.is_given_up || owed.bills_one_that_is(SubscriptionState::Unpaid) {
+    let is_unpaid = owed.bills_one_that_is(SubscriptionState::Unpaid);
+    if owed.is_given_up || (is_unpaid && owed.case.is_some()) {
         // Dunning has come to its end; whoever tried once more has their answer.
         block(&mut owed, decline, card, changes, now);
         changes.dunning_cases.extend(owed.case.take().map(|file| file.unpaid_by_another(now)));
@@ -215,7 +216,11 @@ fn follow(
     let (file, decision) = match owed.case.take() {
         None => {
             let ladder = owed.dunning.ladder.clone();
-            let decision = Case::open(decline, card, ladder, &owed.circumstances(now));
+            let mut decision = Case::open(decline, card, ladder, &owed.circumstances(now));
+            if is_unpaid {
+                // It was billed before another debt closed the subscription, and is one more of those that keep it so.
+                decision = decision.case.unpaid_by_another(now);
+            }
             let file = opened(&owed, &decision, now, mint);
             changes.events.push(file.event(EventKind::DunningOpened, now, mint));
             (file, decision)
