@@ -43,7 +43,7 @@ async fn both_schemas_have_the_same_tables_and_columns() {
     let of_postgres = by_table(columns.fetch_all(&mut server).await.unwrap());
 
     assert_eq!(of_sqlite, of_postgres);
-    assert_eq!(of_sqlite.len(), 22);
+    assert_eq!(of_sqlite.len(), 23);
 }
 
 #[tokio::test]
