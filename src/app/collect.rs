@@ -226,8 +226,7 @@ async fn load(
                 invoice: invoices[&payment.invoice].clone(),
                 sent_before: sent.before(&payment, method),
                 is_barred: method.is_some_and(|method| {
-                    let tried = sent.attempts(&payment);
-                    settle::barred_from(&tried, method, times.now).is_some()
+                    settle::barred_from(sent.attempts(&payment), method, times.now).is_some()
                 }),
                 method: method.cloned(),
                 payment,

@@ -52,8 +52,8 @@ impl Sent {
     }
 
     /// The attempts at `payment`, oldest first.
-    pub(super) fn attempts(&self, payment: &Payment) -> Vec<Attempt> {
-        self.for_payments.get(&payment.id).cloned().unwrap_or_default()
+    pub(super) fn attempts(&self, payment: &Payment) -> &[Attempt] {
+        self.for_payments.get(&payment.id).map_or(&[], Vec::as_slice)
     }
 
     /// Whether an attempt at `payment` took money, so that some may have gone back.

@@ -206,7 +206,7 @@ async fn owed(
                 dunning: policy.map_or_else(|| Setting::standard(zone), |p| Setting::of(p, zone)),
                 sent_on_primary: sent.before(payment, primary),
                 sent_on_backup: sent.before(payment, backup),
-                attempts: sent.attempts(payment),
+                attempts: sent.attempts(payment).to_vec(),
                 refunds: refunds.iter().filter(|r| r.payment == payment.id).cloned().collect(),
                 charged: charged(payment).cloned(),
                 primary: primary.cloned(),

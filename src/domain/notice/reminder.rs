@@ -69,7 +69,7 @@ pub fn plan_for(subscription: &mut Subscription, coming: &Terms, now: DateTime<U
     // Terms that cannot bill it are told of where it is billed.
     let bill = next_bill(subscription, coming, charge_at).ok();
     let soon = bill.and_then(|bill| next_after(subscription, coming, bill).ok().flatten());
-    let soon = soon.filter(|next| next.at - charge_at < LONG_CYCLE_LEAST);
+    let soon = soon.filter(|next| comes_right_after(charge_at, *next));
     if soon.is_none() && charge_at - LONG_CYCLE_LEADS[0] <= now {
         subscription.reminded_for = Some(charge_at);
         return;
@@ -232,7 +232,12 @@ pub fn remind(
 fn is_early(subscription: &Subscription, next: Option<NextCharge>, now: DateTime<Utc>) -> bool {
     let Some((next, charge_at)) = next.zip(subscription.due_at) else { return false };
     let [best, second_best] = LONG_CYCLE_LEADS;
-    next.at - charge_at < LONG_CYCLE_LEAST && next.at - now > best && charge_at - now > second_best
+    comes_right_after(charge_at, next) && next.at - now > best && charge_at - now > second_best
+}
+
+/// Whether there is no time to tell of it once the charge before it was taken.
+fn comes_right_after(charge_at: DateTime<Utc>, next: NextCharge) -> bool {
+    next.at - charge_at < LONG_CYCLE_LEAST
 }
 
 /// The charge after the first, where that one is for a part of a cycle. When it is over, the time to tell of a long
