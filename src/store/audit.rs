@@ -36,6 +36,9 @@ pub enum Check {
     SubscriptionsGoOn,
     /// A payment that is planned knows when, and one that is being collected has an open attempt.
     PaymentsGoOn,
+    /// What is owed for a subscription that runs is planned, being collected or in dunning: else nobody would
+    /// ever ask for it.
+    DebtsGoOn,
     /// An open attempt is in a worker's hands or is asked after (RULES P-2).
     AttemptsGoOn,
     /// A refund under way is sent or asked after.
@@ -50,7 +53,7 @@ pub enum Check {
 
 impl Check {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Journals,
         Self::Receivables,
         Self::Payments,
@@ -66,6 +69,7 @@ impl Check {
         Self::Orphans,
         Self::SubscriptionsGoOn,
         Self::PaymentsGoOn,
+        Self::DebtsGoOn,
         Self::AttemptsGoOn,
         Self::RefundsGoOn,
         Self::CasesGoOn,
@@ -91,6 +95,7 @@ impl Check {
             Self::Orphans => "orphans",
             Self::SubscriptionsGoOn => "subscriptions_go_on",
             Self::PaymentsGoOn => "payments_go_on",
+            Self::DebtsGoOn => "debts_go_on",
             Self::AttemptsGoOn => "attempts_go_on",
             Self::RefundsGoOn => "refunds_go_on",
             Self::CasesGoOn => "cases_go_on",
@@ -119,6 +124,9 @@ impl Check {
             Self::Orphans => "what is named exists",
             Self::SubscriptionsGoOn => "a subscription that bills knows when",
             Self::PaymentsGoOn => "a payment under way has a time or an open attempt",
+            Self::DebtsGoOn => {
+                "what is owed for a running subscription is planned, collected or dunned"
+            }
             Self::AttemptsGoOn => "an open attempt is held by a worker or asked after",
             Self::RefundsGoOn => "a refund under way is sent or asked after",
             Self::CasesGoOn => {
@@ -134,6 +142,7 @@ impl Check {
         match self {
             Self::SubscriptionsGoOn
             | Self::PaymentsGoOn
+            | Self::DebtsGoOn
             | Self::AttemptsGoOn
             | Self::RefundsGoOn
             | Self::CasesGoOn

@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 /// For each claim, what breaks it, and which other claims that breaks too.
-const DAMAGES: [(Check, &str, &[Check]); 20] = [
+const DAMAGES: [(Check, &str, &[Check]); 21] = [
     (
         Check::Journals,
         "update posting set amount_minor = amount_minor + 1
@@ -66,6 +66,7 @@ const DAMAGES: [(Check, &str, &[Check]); 20] = [
         "update payment set state = 'collecting', collect_at = null where state = 'waiting'",
         &[],
     ),
+    (Check::DebtsGoOn, "delete from dunning_case where closed_at is null", &[]),
     (
         Check::AttemptsGoOn,
         "update attempt set state = 'unknown', probe_at = null where state = 'declined'",

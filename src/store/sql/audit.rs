@@ -298,6 +298,28 @@ statements! {
             or (payment.state = 'scheduled' and payment.collect_at is null)
         limit $2";
 
+    DEBTS_GO_ON = "
+        select payment.payment_id as subject_id,
+            cast(0 as bigint) as found,
+            cast(1 as bigint) as expected
+        from subscription
+        join invoice
+            on invoice.merchant_id = subscription.merchant_id
+            and invoice.subscription_id = subscription.subscription_id
+            and invoice.state = 'open'
+        join payment
+            on payment.merchant_id = invoice.merchant_id
+            and payment.invoice_id = invoice.invoice_id
+            and payment.state not in ('scheduled', 'collecting')
+        left join dunning_case
+            on dunning_case.merchant_id = invoice.merchant_id
+            and dunning_case.invoice_id = invoice.invoice_id
+            and dunning_case.closed_at is null
+        where subscription.merchant_id = $1
+          and subscription.state in ('active', 'past_due', 'paused')
+          and dunning_case.dunning_case_id is null
+        limit $2";
+
     ATTEMPTS_GO_ON = "
         select attempt_id as subject_id,
             cast(0 as bigint) as found,
@@ -380,6 +402,7 @@ fn of(check: Check) -> (&'static Statement, fn(Uuid) -> String) {
         Check::Orphans => (&ORPHANS, written::<kind::Customer>),
         Check::SubscriptionsGoOn => (&SUBSCRIPTIONS_GO_ON, written::<kind::Subscription>),
         Check::PaymentsGoOn => (&PAYMENTS_GO_ON, written::<kind::Payment>),
+        Check::DebtsGoOn => (&DEBTS_GO_ON, written::<kind::Payment>),
         Check::AttemptsGoOn => (&ATTEMPTS_GO_ON, written::<kind::Attempt>),
         Check::RefundsGoOn => (&REFUNDS_GO_ON, written::<kind::Refund>),
         Check::CasesGoOn => (&CASES_GO_ON, written::<kind::DunningCase>),
