@@ -93,7 +93,7 @@ faults! {
     /// The machine's clock jumps back.
     ClockBack = "clock_back" up to 6;
     /// The machine's clock is an hour off after a change of summer time.
-    ClockAcrossDst = "clock_across_dst" up to 700;
+    ClockAcrossDst = "clock_across_dst" up to 1_000;
     /// The database is busy, or two transactions cannot be put in order.
     DatabaseBusy = "database_busy" up to 15;
     /// The disk is full when a transaction is to be committed.
