@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::{
     Rondo,
     index::{by_id, ids_of},
+    standing,
     turn::{self, TurnError},
 };
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
         ids::{Id, Mint, kind},
         invoice::closing::{self, OpenInvoice},
         merchant::Merchant,
+        payment::settle,
         subscription::{
             CancellationCause, Subscription, SubscriptionState,
             renewal::{self, Due},
@@ -127,10 +129,15 @@ pub(super) async fn given_up_with(
         }
     }
     if !unpaid.is_empty() {
-        for open in open_of_subscriptions(repo, merchant, &unpaid).await? {
-            if changes.payments.iter().all(|changed| changed.invoice != open.invoice.id) {
-                more.append(closing::unplan(open, now));
-            }
+        let open = open_of_subscriptions(repo, merchant, &unpaid).await?;
+        let untouched = |id: &Id<kind::Payment>| changes.payments.iter().all(|p| p.id != *id);
+        let planned: Vec<_> = open
+            .iter()
+            .filter_map(|open| Some(open.payment.as_ref()?.id))
+            .filter(untouched)
+            .collect();
+        for owed in standing::load_owed(repo, merchant, &planned, now).await? {
+            more.append(settle::unplan(owed, now, mint));
         }
     }
     Ok(more)

@@ -20,7 +20,7 @@ use crate::{
             Payment,
             settle::{Owed, Standing},
         },
-        subscription::{OtherDebts, Subscription},
+        subscription::{OtherDebts, Subscription, SubscriptionState},
     },
     store::{Repository, StoreError},
 };
@@ -219,8 +219,8 @@ async fn owed(
         .collect())
 }
 
-/// Those of `invoices` with which dunning has come to its end. Where a subscription runs, its own state
-/// tells that: a ladder's end leaves it unpaid, ends it, or ends the invoice.
+/// Those of `invoices` with which dunning has come to its end. Where a subscription runs there are none: a
+/// ladder's end leaves it unpaid, ends it, or ends the invoice.
 async fn given_up(
     repo: &mut dyn Repository,
     merchant: &Merchant,
@@ -230,7 +230,9 @@ async fn given_up(
 ) -> Result<BTreeSet<Id<kind::Invoice>>, StoreError> {
     let runs = |invoice: &Invoice| {
         let billed = invoice.subscription.and_then(|id| subscriptions.get(&id));
-        billed.is_some_and(|subscription| !subscription.state.is_over())
+        billed.is_some_and(|subscription| {
+            !subscription.state.is_over() && subscription.state != SubscriptionState::Unpaid
+        })
     };
     let is_open = |invoice: &Invoice| cases.iter().any(|case| case.invoice == invoice.id);
     let candidates = invoices.values().filter(|invoice| !runs(invoice) && !is_open(invoice));

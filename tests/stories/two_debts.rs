@@ -225,8 +225,17 @@ async fn a_debt_that_was_billed_before_another_closed_the_membership_keeps_it_cl
     course.assert().is(Unpaid).was_tried([Declined]).await;
     assert_eq!(bo.cases().await.len(), 2, "dunning has come to its end for both");
 
-    let good = bo.adds_card(cards::GOOD).await;
+    only_both_payments_open_it(&world, &bo, &course).await;
+}
+
+/// Bo pays the older of the two debts first.
+async fn only_both_payments_open_it(world: &World, bo: &Member, course: &Course) {
     let [_, older, newer] = &course.invoices().await[..] else { panic!("three were issued") };
+    let empty = bo.adds_card(cards::EMPTY).await;
+    course.pays(older, &empty).await.unwrap();
+    world.settle().await;
+    assert_eq!(bo.cases().await.len(), 2, "dunning comes to its end once");
+    let good = bo.adds_card(cards::GOOD).await;
     course.pays(older, &good).await.unwrap();
     world.settle().await;
     course.assert().is(Unpaid).has_invoices([Paid, Paid, Open]).await;
@@ -234,4 +243,28 @@ async fn a_debt_that_was_billed_before_another_closed_the_membership_keeps_it_cl
     world.settle().await;
     course.assert().is_active().await;
     world.assert_books_agree().await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_debt_that_was_planned_when_another_closed_the_membership_keeps_it_closed_too(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").without_test_clock().await;
+    let reminder = Step { retry: false, ..retry(24) };
+    let ladder = world.policy(vec![reminder], FinalAction::MarkUnpaid).await;
+    let plan = world.plan("Membership", "20.00 EUR").dunned_by(&ladder).create().await;
+    let bo = world.member("Bo", cards::EMPTY_AFTER_ONE).await;
+    let course = world.subscribe(&bo, &plan).await;
+    world.is_down_until("2026-03-01").await;
+    // After some weeks without it the loop that bills is first, then the one that duns.
+    world.time_passes(TimeDelta::days(31));
+    for work in [Work::Renew, Work::Dun] {
+        while engine::round(&world.rondo, work).await.unwrap() > 0 {}
+    }
+    course.assert().is(Unpaid).has_invoices([Paid, Open, Open]).was_tried([]).await;
+    world.settle().await;
+    course.assert().was_tried([]).await;
+    assert_eq!(bo.cases().await.len(), 2, "dunning has come to its end for both");
+    only_both_payments_open_it(&world, &bo, &course).await;
 }

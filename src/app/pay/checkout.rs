@@ -305,14 +305,14 @@ async fn close(
     attempt.probe_at = None;
     attempt.settled_at = Some(act.now());
     let mut owed = bill.owed;
+    let mut changes = Changes { attempts: vec![attempt], ..Changes::default() };
     if owed.invoice.open_amount().is_positive() {
-        owed.rest(act.now());
+        owed.rest(&mut changes, act.now(), act.mint);
     } else {
         owed.payment.state = PaymentState::Abandoned;
         owed.payment.collect_at = None;
     }
-    let changes =
-        Changes { attempts: vec![attempt], payments: vec![owed.payment], ..Changes::default() };
+    changes.payments.push(owed.payment);
     act.write(changes).await
 }
 

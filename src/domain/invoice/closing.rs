@@ -57,21 +57,6 @@ pub fn give_up(mut open: OpenInvoice, now: DateTime<Utc>, mint: &Mint) -> Change
     ended(open, journal, EventKind::InvoiceUncollectible, now, mint)
 }
 
-/// Takes back what is planned for an invoice of a subscription that became unpaid by another one: from
-/// then on nothing of it is charged by itself. What is under way goes on to its outcome, and a case that
-/// has ordered nothing goes on to its next turn.
-pub fn unplan(open: OpenInvoice, now: DateTime<Utc>) -> Changes {
-    let mut changes = Changes::default();
-    let Some(mut payment) = open.payment.filter(|p| p.state == PaymentState::Scheduled) else {
-        return changes;
-    };
-    payment.wait();
-    changes.payments.push(payment);
-    let ordered = open.case.filter(|file| file.case.is_retrying());
-    changes.dunning_cases.extend(ordered.map(|file| file.unpaid_by_another(now)));
-    changes
-}
-
 /// What follows from the end of `open.invoice` for its payment and its case.
 fn ended(
     open: OpenInvoice,

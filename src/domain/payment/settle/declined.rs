@@ -52,8 +52,7 @@ pub(super) fn settle(
     }
     if by_customer {
         // They saw it on the page.
-        s.owed.rest(now);
-        changes.dunning_cases.extend(s.owed.put_off_no_more());
+        s.owed.rest(&mut changes, now, mint);
         changes.payments.push(s.owed.payment);
         return Settled { changes, for_staff: for_staff(decline, now) };
     }
@@ -205,22 +204,17 @@ fn follow(
     if owed.bills_one_that_is(SubscriptionState::Incomplete) {
         return first::declined(owed, decline, card, occasion, changes, now, mint);
     }
-    let is_unpaid = owed.bills_one_that_is(SubscriptionState::Unpaid);
-    if owed.is_given_up || (is_unpaid && owed.case.is_some()) {
+    if owed.is_given_up || owed.bills_one_that_is(SubscriptionState::Unpaid) {
         // Dunning has come to its end; whoever tried once more has their answer.
         block(&mut owed, decline, card, changes, now);
-        changes.dunning_cases.extend(owed.case.take().map(|file| file.unpaid_by_another(now)));
+        owed.end_dunning_for_another(decline, card, changes, now, mint);
         changes.payments.push(owed.payment);
         return for_staff(decline, now);
     }
     let (file, decision) = match owed.case.take() {
         None => {
             let ladder = owed.dunning.ladder.clone();
-            let mut decision = Case::open(decline, card, ladder, &owed.circumstances(now));
-            if is_unpaid {
-                // It was billed before another debt closed the subscription, and is one more of those that keep it so.
-                decision = decision.case.unpaid_by_another(now);
-            }
+            let decision = Case::open(decline, card, ladder, &owed.circumstances(now));
             let file = opened(&owed, &decision, now, mint);
             changes.events.push(file.event(EventKind::DunningOpened, now, mint));
             (file, decision)
@@ -264,7 +258,12 @@ pub(super) fn reopen(
     for_staff
 }
 
-fn opened(owed: &Owed, decision: &Decision, now: DateTime<Utc>, mint: &Mint) -> DunningCase {
+pub(super) fn opened(
+    owed: &Owed,
+    decision: &Decision,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) -> DunningCase {
     DunningCase {
         merchant: owed.invoice.merchant,
         id: mint.id(now),

@@ -23,6 +23,7 @@ pub use by_staff::by_staff;
 pub use declined::{held_back, move_case, take_step, without_method};
 pub use first::barred_from;
 pub use paid::WrongAmount;
+pub use rest::unplan;
 pub use reversed::catch_up;
 pub use twice::taken_twice;
 
@@ -160,7 +161,7 @@ pub fn settle(
             })
         }
         (_, News::Rejected { reason }) => Ok(rejected(standing, reason, now, mint)),
-        (_, News::NeverHappened) => Ok(untried(standing, AttemptState::NotExecuted, now)),
+        (_, News::NeverHappened) => Ok(untried(standing, AttemptState::NotExecuted, now, mint)),
         (_, News::Silence) => Ok(waiting(standing, AttemptState::Unknown, now, mint)),
         (_, News::Pending { reference }) => {
             standing.attempt.reference = Some(reference);
@@ -343,33 +344,32 @@ fn rejected(mut s: Standing, reason: String, now: DateTime<Utc>, mint: &Mint) ->
         let case = file.case.clone().stand_still(now);
         file.moved(case, now)
     });
-    let mut settled = untried(s, AttemptState::Rejected, now);
+    let mut settled = untried(s, AttemptState::Rejected, now, mint);
     settled.changes.dunning_cases.extend(standing_still);
     settled.changes.events.push(event);
     Settled { for_staff, ..settled }
 }
 
 /// Nothing was carried out, so the payment is due as it was before.
-fn untried(mut s: Standing, state: AttemptState, now: DateTime<Utc>) -> Settled {
+fn untried(mut s: Standing, state: AttemptState, now: DateTime<Utc>, mint: &Mint) -> Settled {
     let mut changes = Changes::default();
     s.attempt.state = state;
     s.attempt.close(now);
     if !s.owed.invoice.open_amount().is_positive() {
         s.owed.payment.give_up();
+        changes.dunning_cases.extend(s.owed.put_off_no_more());
     } else if s.attempt.initiator == Initiator::Customer {
-        s.owed.rest(now);
+        s.owed.rest(&mut changes, now, mint);
     } else if state == AttemptState::NotExecuted
         && s.owed.bills_one_that_is(SubscriptionState::Unpaid)
     {
         // It was ordered before dunning came to its end.
-        s.owed.payment.wait();
-        let ended = s.owed.case.take().map(|file| file.unpaid_by_another(now));
-        changes.dunning_cases.extend(ended);
+        s.owed.rest_closed(&mut changes, now, mint);
     } else {
         s.owed.payment.state = PaymentState::Scheduled;
         s.owed.payment.collect_at = Some(now);
+        changes.dunning_cases.extend(s.owed.put_off_no_more());
     }
-    changes.dunning_cases.extend(s.owed.put_off_no_more());
     changes.attempts.push(s.attempt);
     changes.payments.push(s.owed.payment);
     Settled { changes, for_staff: None }

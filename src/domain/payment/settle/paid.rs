@@ -124,8 +124,7 @@ fn pay_in_part(
     }
     let was_collecting = s.owed.payment.state == PaymentState::Collecting;
     if was_collecting && !s.owed.has_open_beside(&s.attempt) {
-        s.owed.rest(now);
-        changes.dunning_cases.extend(s.owed.put_off_no_more());
+        s.owed.rest(changes, now, mint);
     }
 }
 

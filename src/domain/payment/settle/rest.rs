@@ -1,20 +1,42 @@
-//! Where a payment is when an attempt of the customer's has come to nothing.
+//! Where a payment is when no attempt of ours follows: an attempt of the customer's has come to nothing,
+//! or its subscription is unpaid by another debt.
 
 use chrono::{DateTime, Utc};
 
-use super::{Owed, first};
+use super::{Owed, declined::opened, first};
 use crate::domain::{
+    changes::Changes,
+    customer::PaymentMethod,
+    dunning::Case,
+    event::EventKind,
+    ids::Mint,
     payment::{
         PaymentState,
         attempt::{Attempt, AttemptState, Initiator},
+        decline::{Decline, DeclineClass},
+        method::CardMark,
     },
     subscription::SubscriptionState,
 };
 
+/// Takes back what is planned for an invoice of a subscription that just became unpaid by another one.
+/// What is under way goes on to its outcome.
+pub fn unplan(mut owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Changes {
+    let mut changes = Changes::default();
+    if owed.payment.state == PaymentState::Scheduled {
+        owed.rest_closed(&mut changes, now, mint);
+        changes.payments.push(owed.payment);
+    }
+    changes
+}
+
 impl Owed {
     /// An attempt of the customer's came to nothing: the payment is where it was before. The ladder
     /// goes on where it stood; the page was none of its steps.
-    pub fn rest(&mut self, now: DateTime<Utc>) {
+    pub fn rest(&mut self, changes: &mut Changes, now: DateTime<Utc>, mint: &Mint) {
+        if self.bills_one_that_is(SubscriptionState::Unpaid) && !self.was_refused_to_us() {
+            return self.rest_closed(changes, now, mint);
+        }
         let planned = match &self.case {
             Some(file) if file.case.is_retrying() => Some(now),
             // Nobody else would ever ask for it.
@@ -26,6 +48,44 @@ impl Owed {
         };
         let rested = planned.map_or(PaymentState::Waiting, |_| PaymentState::Scheduled);
         (self.payment.state, self.payment.collect_at) = (rested, planned);
+        changes.dunning_cases.extend(self.put_off_no_more());
+    }
+
+    /// Nothing of it is charged by itself from now on: its subscription is unpaid by another debt. A case
+    /// that has ordered nothing goes on to its next turn, where it ends.
+    pub(super) fn rest_closed(&mut self, changes: &mut Changes, now: DateTime<Utc>, mint: &Mint) {
+        self.payment.wait();
+        if self.case.as_ref().is_none_or(|file| file.case.is_retrying()) {
+            let untried = Decline::of(DeclineClass::Generic);
+            let card = self.charged.as_ref().map(PaymentMethod::mark).unwrap_or_default();
+            self.end_dunning_for_another(&untried, card, changes, now, mint);
+        } else {
+            changes.dunning_cases.extend(self.put_off_no_more());
+        }
+    }
+
+    /// Ends its dunning, as its subscription is unpaid by another debt. It keeps the subscription closed
+    /// like that one, which only a case that came to its end does: one is opened where there was none.
+    pub(super) fn end_dunning_for_another(
+        &mut self,
+        decline: &Decline,
+        card: CardMark,
+        changes: &mut Changes,
+        now: DateTime<Utc>,
+        mint: &Mint,
+    ) {
+        let file = match self.case.take() {
+            Some(file) => file,
+            None if self.is_given_up => return,
+            None => {
+                let ladder = self.dunning.ladder.clone();
+                let decision = Case::open(decline, card, ladder, &self.circumstances(now));
+                let file = opened(self, &decision, now, mint);
+                changes.events.push(file.event(EventKind::DunningOpened, now, mint));
+                file
+            }
+        };
+        changes.dunning_cases.push(file.unpaid_by_another(now));
     }
 
     /// Whether our own charge of it was refused for a fault of ours, so that it waits for staff.
@@ -35,9 +95,10 @@ impl Owed {
         last.is_some_and(|attempt| attempt.state == AttemptState::Rejected)
     }
 
-    /// Whether it bills a subscription that runs, and dunning has not come to its end.
+    /// Whether it bills a subscription that runs or rests, and dunning has not come to its end.
     fn is_a_renewal(&self) -> bool {
-        let runs = [SubscriptionState::Active, SubscriptionState::PastDue];
+        let runs =
+            [SubscriptionState::Active, SubscriptionState::PastDue, SubscriptionState::Paused];
         !self.is_given_up && runs.into_iter().any(|state| self.bills_one_that_is(state))
     }
 }

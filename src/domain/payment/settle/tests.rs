@@ -430,6 +430,7 @@ fn page_before_any_ladder() -> Standing {
 
 #[rstest]
 #[case::of_a_subscription_that_runs(SubscriptionState::Active, None, PaymentState::Scheduled)]
+#[case::of_one_that_rests(SubscriptionState::Paused, None, PaymentState::Scheduled)]
 #[case::refused_to_us(
     SubscriptionState::Unpaid,
     Some(AttemptState::Rejected),
@@ -448,6 +449,9 @@ fn a_page_that_came_to_nothing_leaves_no_debt_unasked_for(
     standing.owed.attempts = before.into_iter().collect();
     let changes = heard(standing, News::NeverHappened).changes;
     assert_eq!(changes.payments[0].state, expected);
+    let ended: Vec<_> = changes.dunning_cases.iter().map(|file| file.case.is_over()).collect();
+    let waits = expected == PaymentState::Waiting;
+    assert_eq!(ended, if waits { vec![true] } else { Vec::new() }, "it keeps closed what it bills");
 }
 
 #[test]
