@@ -385,6 +385,11 @@ impl Case {
         self.state
     }
 
+    /// Whether it waits for the outcome of an attempt that it has ordered.
+    pub const fn is_retrying(&self) -> bool {
+        matches!(self.state, CaseState::Retrying { .. })
+    }
+
     /// When [`Case::step_due`] is to be called, if ever.
     pub const fn next_at(&self) -> Option<DateTime<Utc>> {
         match self.state {

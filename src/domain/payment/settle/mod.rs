@@ -6,6 +6,7 @@ mod declined;
 mod first;
 #[cfg(test)]
 pub(crate) mod given;
+mod mails;
 mod paid;
 #[cfg(test)]
 mod properties;
@@ -13,6 +14,7 @@ mod rest;
 #[cfg(test)]
 mod returns;
 mod reversed;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod twice;
@@ -20,11 +22,12 @@ mod twice;
 use chrono::{DateTime, Utc};
 
 pub use by_staff::by_staff;
-pub use declined::{held_back, move_case, take_step, without_method};
+pub use declined::{held_back, without_method};
 pub use first::barred_from;
 pub use paid::WrongAmount;
 pub use rest::unplan;
 pub use reversed::catch_up;
+pub use steps::{move_case, take_step};
 pub use twice::taken_twice;
 
 use super::{
@@ -324,7 +327,7 @@ fn waiting(mut s: Standing, state: AttemptState, now: DateTime<Utc>, mint: &Mint
         && s.attempt.initiator == Initiator::Merchant
         && s.owed.invoice.open_amount().is_positive();
     if is_asked {
-        changes.notices.push(declined::authentication_notice(&s, now, mint));
+        changes.notices.push(mails::authentication_notice(&s, now, mint));
     }
     changes.events.push(s.owed.payment.event(kind, None, now, mint));
     changes.attempts.push(s.attempt);

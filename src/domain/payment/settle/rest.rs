@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Owed, declined::opened, first};
+use super::{Owed, first, steps::opened};
 use crate::domain::{
     changes::Changes,
     customer::PaymentMethod,

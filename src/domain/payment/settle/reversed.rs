@@ -7,11 +7,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{
-    Settled, Standing, WrongAmount,
-    declined::{self, block},
-    paid, quiet,
-};
+use super::{Settled, Standing, WrongAmount, declined::block, paid, quiet, steps};
 use crate::domain::{
     changes::Changes,
     event::{Event, EventKind},
@@ -143,7 +139,7 @@ fn take_back(mut s: Standing, amount: Money, now: DateTime<Utc>, mint: &Mint) ->
     block(&mut s.owed, &why, card, &mut changes, now);
     let for_staff = if is_open_again && !is_over(&s) {
         let occasion = format!("{}:{}", s.attempt.id, s.attempt.version.count());
-        declined::reopen(s.owed, &why, card, &occasion, &mut changes, now, mint)
+        steps::reopen(s.owed, &why, card, &occasion, &mut changes, now, mint)
     } else {
         changes.payments.push(s.owed.payment);
         let (attempt, invoice) = (s.attempt.id, s.owed.invoice.id);

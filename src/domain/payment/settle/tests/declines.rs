@@ -1,0 +1,163 @@
+//! No money came, or nobody knows.
+
+use super::*;
+
+#[test]
+fn a_decline_opens_a_case_and_sends_one_mail() {
+    let settled = heard(renewal(), declined(DeclineClass::WaitFunds));
+    let changes = settled.changes;
+    assert_eq!(settled.for_staff, None);
+    assert_eq!(changes.attempts[0].state, AttemptState::Declined);
+    assert_eq!(changes.attempts[0].decline.as_ref().unwrap().class, DeclineClass::WaitFunds);
+    assert_eq!(changes.payments[0].state, PaymentState::Waiting);
+    let [file] = &changes.dunning_cases[..] else { panic!("{:?}", changes.dunning_cases) };
+    assert!(file.due_at.is_some_and(|due| due > an_hour_later()) && file.closed_at.is_none());
+    assert_eq!((file.invoice, file.payment), (id(6), id(7)));
+    assert_eq!(mails(&changes), ["payment_failed"]);
+    assert_eq!(changes.notices[0].thread, Some(file.id));
+    assert_eq!(changes.subscriptions[0].state, SubscriptionState::PastDue);
+    assert_eq!(changes.subscriptions[0].access, Access::Grace);
+    let expected =
+        [EventKind::PaymentDeclined, EventKind::DunningOpened, EventKind::SubscriptionPastDue];
+    assert_eq!(events(&changes), expected);
+    assert!(changes.journals.is_empty() && changes.invoices.is_empty());
+}
+
+#[rstest]
+#[case(DeclineClass::Never, true)]
+#[case(DeclineClass::StopMandate, true)]
+#[case(DeclineClass::FixData, true)]
+#[case(DeclineClass::NeedsSca, false)]
+#[case(DeclineClass::WaitFunds, false)]
+fn only_what_can_never_work_again_blocks_the_method(
+    #[case] class: DeclineClass,
+    #[case] blocks: bool,
+) {
+    let changes = heard(renewal(), declined(class)).changes;
+    let blocked: Vec<_> = changes.payment_methods.iter().map(|method| method.blocked).collect();
+    assert_eq!(blocked, if blocks { vec![Some(class)] } else { Vec::new() });
+}
+
+#[test]
+fn a_set_up_that_is_wrong_is_for_staff_and_not_for_the_customer() {
+    let settled = heard(renewal(), declined(DeclineClass::Config));
+    assert!(settled.for_staff.is_some());
+    assert!(mails(&settled.changes).is_empty());
+    assert_eq!(settled.changes.dunning_cases[0].case.state(), CaseState::WaitingForStaff);
+}
+
+#[test]
+fn silence_sends_no_mail_and_starts_no_dunning() {
+    let settled = heard(renewal(), News::Silence);
+    let [attempt] = &settled.changes.attempts[..] else { panic!("{settled:?}") };
+    assert_eq!(attempt.state, AttemptState::Unknown);
+    assert_eq!(attempt.probe_at, Some(an_hour_later() + TimeDelta::seconds(15)));
+    assert_eq!(events(&settled.changes), [EventKind::PaymentUnknown]);
+    let rest = Changes { attempts: Vec::new(), events: Vec::new(), ..settled.changes };
+    assert_eq!((rest, settled.for_staff), (Changes::default(), None));
+}
+
+#[test]
+fn a_challenge_asks_the_customer_to_confirm_and_starts_no_dunning() {
+    let url = Some("https://bank.example/confirm".to_owned());
+    let news = News::ActionRequired { reference: "ch_1".to_owned(), url: url.clone() };
+    let changes = heard(renewal(), news).changes;
+    assert_eq!(changes.attempts[0].state, AttemptState::ActionRequired);
+    assert_eq!(changes.attempts[0].action_url, url);
+    assert_eq!(mails(&changes), ["authentication_needed"]);
+    assert!(changes.dunning_cases.is_empty() && changes.payments.is_empty());
+}
+
+#[test]
+fn two_absences_after_a_day_let_the_payment_be_tried_again() {
+    let mut standing = renewal();
+    standing.attempt.state = AttemptState::Unknown;
+    for (hours, is_over) in [(2, false), (25, false), (25, false), (26, true)] {
+        let now = at(START) + TimeDelta::hours(hours);
+        let changes = not_found(standing.clone(), now, &mint()).changes;
+        standing.attempt = changes.attempts[0].clone();
+        let expected = if is_over { AttemptState::NotExecuted } else { AttemptState::Unknown };
+        assert_eq!(standing.attempt.state, expected, "after {hours} h");
+        let due: Vec<_> = changes.payments.iter().map(|p| (p.state, p.collect_at)).collect();
+        let again = vec![(PaymentState::Scheduled, Some(now))];
+        assert_eq!(due, if is_over { again } else { Vec::new() });
+    }
+}
+
+#[rstest]
+#[case::before_any_dunning(renewal(), PaymentState::Scheduled)]
+#[case::between_two_steps(overdue(ByCustomer), PaymentState::Waiting)]
+#[case::while_the_ladder_waits_for_its_own_try(retried(), PaymentState::Scheduled)]
+fn a_decline_that_the_customer_saw_leaves_the_ladder_alone(
+    #[case] mut standing: Standing,
+    #[case] payment: PaymentState,
+) {
+    standing.attempt.initiator = ByCustomer;
+    let changes = heard(standing, declined(DeclineClass::Never)).changes;
+    assert_eq!(changes.payments[0].state, payment);
+    assert_eq!(events(&changes), [EventKind::PaymentDeclined]);
+    assert!(changes.dunning_cases.is_empty() && changes.subscriptions.is_empty());
+    assert!(changes.notices.is_empty() && changes.payment_methods.is_empty());
+}
+
+#[rstest]
+#[case::rejected(News::Rejected { reason: "no such key".to_owned() }, true)]
+#[case::never_carried_out(News::NeverHappened, false)]
+fn what_was_not_tried_is_due_again_without_a_step(#[case] news: News, #[case] for_staff: bool) {
+    let mut paid_otherwise = renewal();
+    paid_otherwise.owed.invoice.state = InvoiceState::Paid;
+    paid_otherwise.owed.payment.state = PaymentState::Succeeded;
+    let mut voided = renewal();
+    voided.owed.invoice.state = InvoiceState::Void;
+    for (standing, payment) in [
+        (renewal(), PaymentState::Scheduled),
+        (retried(), PaymentState::Scheduled),
+        // A page that came to nothing must not become a charge that the ladder did not order.
+        (overdue(ByCustomer), PaymentState::Waiting),
+        (voided, PaymentState::Abandoned),
+        (paid_otherwise, PaymentState::Succeeded),
+    ] {
+        let before = standing.owed.case.clone();
+        let settled = heard(standing, news.clone());
+        assert_eq!(settled.changes.payments[0].state, payment);
+        assert_eq!(settled.for_staff.is_some(), for_staff);
+        assert!(settled.changes.notices.is_empty());
+        let before = before.map(|file| (file.case.state(), file.case.steps_taken()));
+        for file in &settled.changes.dunning_cases {
+            assert_eq!(Some((file.case.state(), file.case.steps_taken())), before);
+        }
+    }
+}
+
+/// A page of the customer's for a renewal that no ladder asks for.
+fn page_before_any_ladder() -> Standing {
+    let mut standing = renewal();
+    standing.attempt.initiator = ByCustomer;
+    standing
+}
+
+#[rstest]
+#[case::of_a_subscription_that_runs(SubscriptionState::Active, None, PaymentState::Scheduled)]
+#[case::of_one_that_rests(SubscriptionState::Paused, None, PaymentState::Scheduled)]
+#[case::refused_to_us(
+    SubscriptionState::Unpaid,
+    Some(AttemptState::Rejected),
+    PaymentState::Scheduled
+)]
+#[case::of_one_that_waits_for_its_payer(SubscriptionState::Unpaid, None, PaymentState::Waiting)]
+fn a_page_that_came_to_nothing_leaves_no_debt_unasked_for(
+    #[case] subscription: SubscriptionState,
+    #[case] ours: Option<AttemptState>,
+    #[case] expected: PaymentState,
+) {
+    let mut standing = page_before_any_ladder();
+    standing.owed.subscription.as_mut().unwrap().0.state = subscription;
+    let before = attempt(20, ByMerchant, standing.attempt.sent_at);
+    let before = ours.map(|state| Attempt { state, ..before });
+    standing.owed.attempts = before.into_iter().collect();
+    let changes = heard(standing, News::NeverHappened).changes;
+    assert_eq!(changes.payments[0].state, expected);
+    let ended: Vec<_> = changes.dunning_cases.iter().map(|file| file.case.is_over()).collect();
+    let waits = expected == PaymentState::Waiting;
+    assert_eq!(ended, if waits { vec![true] } else { Vec::new() }, "it keeps closed what it bills");
+}

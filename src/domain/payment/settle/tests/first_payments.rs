@@ -1,0 +1,118 @@
+//! The first payment of a subscription, which opens it or never comes.
+
+use super::*;
+
+#[rstest]
+#[case(DeclineClass::WaitFunds, "payment_failed")]
+#[case(DeclineClass::NeedsSca, "authentication_needed")]
+fn a_first_payment_that_is_declined_opens_no_case(#[case] class: DeclineClass, #[case] mail: &str) {
+    let mut standing = renewal();
+    standing.owed.subscription.as_mut().unwrap().0.state = SubscriptionState::Incomplete;
+    let changes = heard(standing, declined(class)).changes;
+    assert!(changes.dunning_cases.is_empty() && changes.subscriptions.is_empty());
+    assert_eq!(changes.payments[0].state, PaymentState::Waiting);
+    assert_eq!(mails(&changes), [mail]);
+}
+
+/// A first payment, its attempt in flight.
+fn first_payment() -> Standing {
+    let mut standing = renewal();
+    standing.owed.subscription.as_mut().unwrap().0.state = SubscriptionState::Incomplete;
+    standing
+}
+
+#[test]
+fn a_first_payment_whose_issuer_is_down_is_tried_after_1_6_and_24_hours() {
+    let mut waits = Vec::new();
+    let mut standing = first_payment();
+    for _ in 0..4 {
+        let changes = heard(standing.clone(), declined(DeclineClass::WaitIssuer)).changes;
+        let payment = &changes.payments[0];
+        waits.push(payment.collect_at.map(|at| (at - an_hour_later()).num_hours()));
+        // Who is tried again within hours hears nothing before that.
+        assert_eq!(changes.notices.is_empty(), payment.collect_at.is_some());
+        standing.owed.attempts.extend(changes.attempts);
+    }
+    assert_eq!(waits, [Some(1), Some(6), Some(24), None]);
+}
+
+#[test]
+fn a_first_payment_that_our_set_up_fails_is_for_staff_and_not_for_the_customer() {
+    let settled = heard(first_payment(), declined(DeclineClass::Config));
+    assert!(settled.for_staff.unwrap().contains("set-up"));
+    assert_eq!(settled.changes.notices, []);
+    // It is due again, and set aside with the reason, so that staff lets it go.
+    assert_eq!(settled.changes.payments[0].collect_at, Some(an_hour_later()));
+}
+
+#[rstest]
+#[case::their_bank_wants_them(
+    Decline::of(DeclineClass::NeedsSca),
+    Err(Refusal::MethodBarred(DeclineClass::NeedsSca))
+)]
+#[case::their_bank_wants_time(
+    Decline::of(DeclineClass::HoldRisk),
+    Err(Refusal::NotBefore(an_hour_later() + TimeDelta::hours(72)))
+)]
+#[case::they_may_have_money_now(Decline::of(DeclineClass::WaitFunds), Ok(()))]
+fn a_first_payments_declines_bind_who_asks_for_it_again(
+    #[case] decline: Decline,
+    #[case] asked: Result<(), Refusal>,
+) {
+    let standing = first_payment();
+    let news = News::Declined { reference: None, decline };
+    let changes = heard(standing.clone(), news).changes;
+    let owed = Owed { attempts: changes.attempts, ..standing.owed };
+    assert_eq!(owed.may_be_asked_for(an_hour_later()), asked);
+}
+
+#[test]
+fn who_paid_when_the_first_cycle_was_over_is_told_of_the_part_that_comes() {
+    let mut standing = renewal();
+    let (subscription, terms) = standing.owed.subscription.as_mut().unwrap();
+    terms.alignment = Alignment::Calendar;
+    terms.interval = Interval::new(1, Unit::Year).unwrap();
+    let unbilled = Subscription { current_period: None, next_cycle: 0, ..subscription.clone() };
+    *subscription = unbilled;
+    // December is a part of the year, and 27 December 2026 is billed with it.
+    subscription.begin(terms, at("2026-12-27T09:00:00Z")).unwrap();
+    let first = next_bill(subscription, terms, at("2026-12-27T09:00:00Z")).unwrap();
+    (subscription.current_period, subscription.next_cycle) = (Some(first.period), 1);
+
+    let paid_at = at("2027-01-03T09:00:00Z");
+    let changes = settle(standing, paid(2_000), paid_at, &mint()).unwrap().changes;
+    let Facts::Welcome { next_charge_at, next_amount, .. } = &changes.notices[0].facts else {
+        panic!("no welcome")
+    };
+    // Five days were bought, and are given from now on; then come 358 of 365 days of 20.00.
+    let given_until = at("2027-01-08T09:00:00Z");
+    assert_eq!((*next_charge_at, *next_amount), (Some(given_until), eur(1_962)));
+}
+
+#[test]
+fn who_paid_for_february_when_it_was_over_has_a_month_from_then_on() {
+    let mut standing = renewal();
+    standing.owed.subscription.as_mut().unwrap().0.state = SubscriptionState::Incomplete;
+    let paid_at = at("2026-03-05T09:00:00Z");
+    let changes = settle(standing, paid(2_000), paid_at, &mint()).unwrap().changes;
+    let until = at("2026-04-05T09:00:00Z");
+    let opened = &changes.subscriptions[0];
+    assert_eq!(
+        opened.current_period.map(|bought| (bought.start(), bought.end())),
+        Some((paid_at, until))
+    );
+    assert_eq!(opened.due_at, Some(until));
+}
+
+#[test]
+fn a_first_payment_opens_what_was_bought_and_welcomes() {
+    let mut standing = renewal();
+    standing.owed.subscription.as_mut().unwrap().0.state = SubscriptionState::Incomplete;
+    let changes = heard(standing, paid(2_000)).changes;
+    assert_eq!(changes.subscriptions[0].state, SubscriptionState::Active);
+    assert_eq!(mails(&changes), ["welcome", "receipt"]);
+    assert!(matches!(
+        &changes.notices[0].facts,
+        Facts::Welcome { next_amount, .. } if *next_amount == eur(2_000)
+    ));
+}
