@@ -133,11 +133,6 @@ impl Provider {
         (first.key().0 <= now).then(|| first.remove())
     }
 
-    /// A webhook that was not taken is sent again.
-    pub(super) fn send_again(&mut self, at: DateTime<Utc>, account: &'static str, what: Delivery) {
-        self.plan(at, Coming::Webhook(account, what));
-    }
-
     /// Carries out an order that arrives late.
     pub(super) fn order_late(&mut self, at: DateTime<Utc>, order: &ChargeOrder) {
         self.plan(at, Coming::Order(at, Box::new(order.clone())));
@@ -312,59 +307,6 @@ impl Provider {
         if self.charges[number].standing == Standing::Captured {
             self.may_go_back(number, stage);
         }
-    }
-
-    /// Tells of a charge; a stranger may tell of it too.
-    fn tell(&mut self, number: usize, stage: &Stage) {
-        let now = stage.truth();
-        let charge = &self.charges[number];
-        let from = charge.silent_until.max(now);
-        let news = News::Charge {
-            attempt: Some(charge.attempt),
-            reference: charge.reference.clone(),
-            outcome: charge.outcome(),
-        };
-        if stage.strikes(Fault::WebhookForged) {
-            let forged = News::Charge {
-                attempt: Some(charge.attempt),
-                reference: charge.reference.clone(),
-                outcome: Outcome::Paid(charge.paid()),
-            };
-            let delivery = self.signed(vec![forged], "a stranger's secret");
-            self.plan(from, Coming::Webhook(self.name, delivery));
-        }
-        self.send(news, from, stage);
-    }
-
-    /// Sends a webhook not before `from`, which may meet anything on its way.
-    pub(super) fn send(&mut self, news: News, from: DateTime<Utc>, stage: &Stage) {
-        if stage.strikes(Fault::WebhookMisdirected) {
-            // By its own signature it is refused there; in the other account's name it is of no charge.
-            let secret = if stage.dice.says(500) { self.name } else { self.other };
-            let delivery = self.signed(vec![news.clone()], secret);
-            self.plan(from, Coming::Webhook(self.other, delivery));
-        }
-        // Where no list tells what was missed, nobody could ever learn of a late success.
-        if self.capabilities.has_statement && stage.strikes(Fault::WebhookLost) {
-            return;
-        }
-        let mut wait = TimeDelta::seconds(stage.dice.between(1, 5));
-        if stage.strikes(Fault::WebhookDelayed) {
-            wait += TimeDelta::hours(stage.dice.between(24, 200));
-        } else if stage.strikes(Fault::WebhookReordered) {
-            wait += TimeDelta::minutes(stage.dice.between(1, 600));
-        }
-        let delivery = self.signed(vec![news], self.name);
-        if stage.strikes(Fault::WebhookTwice) {
-            let again = from + wait + TimeDelta::minutes(stage.dice.between(0, 3_000));
-            self.plan(again, Coming::Webhook(self.name, delivery.clone()));
-        }
-        self.plan(from + wait, Coming::Webhook(self.name, delivery));
-    }
-
-    pub(super) fn signed(&mut self, news: Vec<News>, secret: &str) -> Delivery {
-        let event_id = self.name_for("evt");
-        super::webhook::signed(event_id, news, secret)
     }
 
     /// Lets come what was to come.
