@@ -116,6 +116,8 @@ pub async fn void(
     id: Id<kind::Invoice>,
     seen: Option<Version>,
 ) -> Result<Billed> {
+    let customer = act.invoice(id).await?.customer;
+    act.repo.lock_customers(act.merchant_id(), &[customer]).await?;
     let invoice = open_invoice(act, id, seen).await?;
     let now = act.now();
     let payment = act.repo.payments_of_invoices(act.merchant.id, &[id]).await?.into_iter().next();

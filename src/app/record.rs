@@ -102,12 +102,8 @@ async fn record_once(
     let times = rondo.times(merchant);
     let mut repo = rondo.store.begin().await?;
     let ids: Vec<_> = group.iter().map(|heard| heard.attempt).collect();
-    let bad_news = group.iter().filter(|heard| !matches!(heard.word, Word::News(News::Paid(_))));
-    let bad_news: Vec<_> = bad_news.map(|heard| heard.attempt).collect();
-    if !bad_news.is_empty() {
-        let dunned = repo.attempts(merchant.id, &bad_news).await?;
-        repo.lock_customers(merchant.id, &ids_of(&dunned, |attempt| attempt.customer)).await?;
-    }
+    let concerned = repo.attempts(merchant.id, &ids).await?;
+    repo.lock_customers(merchant.id, &ids_of(&concerned, |attempt| attempt.customer)).await?;
     let mut standings = standing::load(repo.as_mut(), merchant, &ids, times.now).await?;
     let known: BTreeSet<_> = standings.keys().copied().collect();
     let mut customers = BTreeSet::new();

@@ -415,8 +415,9 @@ pub trait Repository: Lists {
         customers: &[Id<kind::Customer>],
     ) -> Result<Vec<Dunned>>;
 
-    /// Until this transaction ends, nobody else decides about these customers: two loops at one instant
-    /// would each see one mail less than there is (RULES EML-5).
+    /// Until this transaction ends, nobody else decides about these customers: two at one instant would each
+    /// see one mail less than there is (RULES EML-5), or one debt more, and write no row in common. What is
+    /// decided by is read after it.
     async fn lock_customers(
         &mut self,
         merchant: MerchantId,

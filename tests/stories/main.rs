@@ -25,6 +25,7 @@ mod new_cards;
 mod pages;
 mod panics;
 mod plans;
+mod put_back;
 mod put_off;
 mod reconciliation;
 mod refunds;

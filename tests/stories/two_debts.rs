@@ -5,11 +5,11 @@ use rondo::{
     engine,
     grpc::proto::v1::{
         Access,
-        attempt::State::{Declined, Pending},
+        attempt::State::{Declined, Pending, Rejected},
         cancel_subscription_request::When,
         check_access_response::Reason,
         dunning_ladder::{FinalAction, Step},
-        invoice::State::{Open, Paid, Uncollectible},
+        invoice::State::{Open, Paid, Uncollectible, Void},
         subscription::State::{Canceled, Paused, Unpaid},
     },
     store::{Page, Work},
@@ -245,11 +245,8 @@ async fn only_both_payments_open_it(world: &World, bo: &Member, course: &Course)
     world.assert_books_agree().await;
 }
 
-#[rstest]
-#[tokio::test]
-async fn a_debt_that_was_planned_when_another_closed_the_membership_keeps_it_closed_too(
-    #[values(Sqlite, Postgres)] engine: Engine,
-) {
+/// Bo owes February, and March is billed when the last word about February is due.
+async fn two_at_once(engine: Engine) -> (World, Member, Course) {
     let world = World::on(engine, "2026-01-31").without_test_clock().await;
     let reminder = Step { retry: false, ..retry(24) };
     let ladder = world.policy(vec![reminder], FinalAction::MarkUnpaid).await;
@@ -257,14 +254,62 @@ async fn a_debt_that_was_planned_when_another_closed_the_membership_keeps_it_clo
     let bo = world.member("Bo", cards::EMPTY_AFTER_ONE).await;
     let course = world.subscribe(&bo, &plan).await;
     world.is_down_until("2026-03-01").await;
-    // After some weeks without it the loop that bills is first, then the one that duns.
     world.time_passes(TimeDelta::days(31));
-    for work in [Work::Renew, Work::Dun] {
+    (world, bo, course)
+}
+
+async fn turns(world: &World, loops: impl IntoIterator<Item = Work>) {
+    for work in loops {
         while engine::round(&world.rondo, work).await.unwrap() > 0 {}
     }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_debt_that_was_planned_when_another_closed_the_membership_keeps_it_closed_too(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let (world, bo, course) = two_at_once(engine).await;
+    turns(&world, [Work::Renew, Work::Dun]).await;
     course.assert().is(Unpaid).has_invoices([Paid, Open, Open]).was_tried([]).await;
     world.settle().await;
     course.assert().was_tried([]).await;
     assert_eq!(bo.cases().await.len(), 2, "dunning has come to its end for both");
+    world.time_passes(TimeDelta::days(1));
+    world.settle().await;
+    assert_eq!(world.mail_kinds("Bo")[2..], ["payment_failed", "suspended", "suspended"]);
     only_both_payments_open_it(&world, &bo, &course).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_staff_has_to_put_back_is_theirs_when_another_debt_closes_the_membership(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let (world, bo, course) = two_at_once(engine).await;
+    world.line.refuses(&[Call::Charge]);
+    turns(&world, [Work::Renew, Work::Collect, Work::Dun]).await;
+    course.assert().is(Unpaid).has_invoices([Paid, Open, Open]).was_tried([Rejected]).await;
+    assert_eq!(bo.cases().await.len(), 1);
+
+    world.line.refuses(&[]);
+    let [refused] = &world.stuck().await[..] else { panic!("the charge waits for staff") };
+    world.put_back(&refused.object).await;
+    world.settle().await;
+    course.assert().is(Unpaid).was_tried([Rejected, Declined]).await;
+    assert_eq!(bo.cases().await.len(), 2, "it keeps the membership closed like the other");
+    only_both_payments_open_it(&world, &bo, &course).await;
+}
+
+/// Each of two who look at once would see the other's debt, and nobody would open the membership.
+#[rstest]
+#[tokio::test]
+async fn two_debts_that_are_forgiven_at_once_open_the_membership(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let (world, _, course) = two_at_once(engine).await;
+    turns(&world, [Work::Renew, Work::Dun]).await;
+    let [_, older, newer] = &course.invoices().await[..] else { panic!("three were issued") };
+    tokio::join!(course.is_forgiven(older), course.is_forgiven(newer));
+    course.assert().is_active().has_invoices([Paid, Void, Void]).await;
 }

@@ -190,6 +190,16 @@ impl Course {
         Ok(self.api.invoices().pay_invoice(request).await?.into_inner())
     }
 
+    /// Staff takes this invoice back.
+    pub async fn is_forgiven(&self, invoice: &v1::Invoice) {
+        let request = v1::VoidInvoiceRequest {
+            name: invoice.name.clone(),
+            request_id: self.api.request_id(),
+            ..Default::default()
+        };
+        self.api.invoices().void_invoice(request).await.unwrap();
+    }
+
     /// Its member leaves, now or with the period that was paid for.
     pub async fn cancel(&self, when: When) -> v1::Subscription {
         let request = v1::CancelSubscriptionRequest {

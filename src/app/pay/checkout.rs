@@ -284,6 +284,8 @@ async fn give_up(
 ) -> Result<()> {
     let mut repo = rondo.store.begin().await?;
     let mut act = Act::new(repo.as_mut(), merchant, rondo.clock.now(), &rondo.mint);
+    let Some(known) = read(&mut act, attempt).await? else { return Ok(()) };
+    act.repo.lock_customers(merchant.id, &[known.customer]).await?;
     let Some(attempt) = read(&mut act, attempt).await? else { return Ok(()) };
     let is_as_we_left_it = attempt.state == AttemptState::InFlight && attempt.reference.is_none();
     let invoice = act.invoice(attempt.invoice).await?;

@@ -302,10 +302,12 @@ impl<'a> Cycle<'a> {
 }
 
 impl Subscription {
-    /// Where its next cycle begins: where the last one ended, if that is what runs; else when it was
-    /// due, to the second.
+    /// Where its next cycle begins: where the last one or the trial ended, if that is what runs; else when
+    /// it was due, to the second. Whoever was set aside for staff is due later than that.
     fn next_start(&self, now: DateTime<Utc>) -> DateTime<Utc> {
-        self.current_period.map_or_else(|| self.due_at.unwrap_or(now).trunc_subsecs(0), Period::end)
+        let trial_end = self.trial_end.filter(|_| self.state == SubscriptionState::Trialing);
+        let due_at = || trial_end.or(self.due_at).unwrap_or(now).trunc_subsecs(0);
+        self.current_period.map_or_else(due_at, Period::end)
     }
 
     /// Opens what was bought: all that was due is paid.

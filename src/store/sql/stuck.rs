@@ -54,10 +54,13 @@ statements! {
         update subscription set due_at = null, version = version + 1
         where merchant_id = $1 and subscription_id = $2";
 
+    /// A rest that was asked for meanwhile stays one: it has an end of its own, or waits for its member.
     SUBSCRIPTION_BACK = "
         update subscription set due_at = $3, version = version + 1
         where merchant_id = $1 and subscription_id = $2
-          and state not in ('canceled', 'expired')";
+          and due_at is null
+          and state not in ('canceled', 'expired')
+          and (state <> 'paused' or pause->>'resumes_at' is not null)";
 
     REMINDER_OUT = "
         update subscription set remind_at = null, version = version + 1

@@ -55,8 +55,11 @@ pub(super) fn declined(
 
 /// The attempts that failed because bank or network were down.
 fn technical(owed: &Owed) -> impl Iterator<Item = &Attempt> {
-    let is_technical = |decline: &Decline| decline.class == DeclineClass::WaitIssuer;
-    owed.attempts.iter().filter(move |attempt| attempt.decline.as_ref().is_some_and(is_technical))
+    owed.attempts.iter().filter(|attempt| is_technical(attempt))
+}
+
+fn is_technical(attempt: &Attempt) -> bool {
+    attempt.decline.as_ref().is_some_and(|decline| decline.class == DeclineClass::WaitIssuer)
 }
 
 /// The wait before the quick retry that follows so many of them, if one does.
@@ -67,10 +70,14 @@ fn quick_gap(failures: usize, now: DateTime<Utc>) -> Option<TimeDelta> {
     Some(TimeDelta::hours((*hours).into()))
 }
 
-/// When the next quick retry was planned, if one is left.
+/// When the next quick retry was planned, if one is left. A refusal since, of another card perhaps, has ended
+/// them.
 pub(super) fn quick_retry(owed: &Owed) -> Option<DateTime<Utc>> {
-    let last = technical(owed).filter_map(|attempt| attempt.settled_at).max()?;
-    Some(last + quick_gap(technical(owed).count(), last)?)
+    let ours = |attempt: &&Attempt| attempt.initiator == Initiator::Merchant;
+    let refused = owed.attempts.iter().filter(ours).filter(|attempt| attempt.decline.is_some());
+    let last = refused.max_by_key(|attempt| attempt.settled_at)?;
+    let ended_at = last.settled_at.filter(|_| is_technical(last))?;
+    Some(ended_at + quick_gap(technical(owed).count(), ended_at)?)
 }
 
 fn notice(

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{Owed, Standing};
 use crate::domain::{
     customer::PaymentMethod,
-    dunning::{Case, DunningCase, DunningMail},
+    dunning::{Case, DueMail, DunningCase, DunningMail},
     ids::Mint,
     notice::{Facts, Notice},
     payment::{
@@ -16,8 +16,25 @@ use crate::domain::{
     subscription::{Access, CancellationCause},
 };
 
-/// What a mail of `kind` about the case `file` tells.
-pub(super) fn facts(
+/// The mail about the case `file` that is due by it. `occasion` tells one of a kind from another.
+pub(super) fn of_case(
+    owed: &Owed,
+    file: &DunningCase,
+    mail: DueMail,
+    occasion: &str,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) -> Notice {
+    let facts = facts(owed, file, mail.kind, mail.class, now);
+    let key = format!("{}:{}:{occasion}", facts.kind(), file.id);
+    let mut notice = Notice::new(owed.invoice.merchant, owed.customer.id, facts, key, now, mint)
+        .about_invoice(&owed.invoice)
+        .in_thread(Some(file.id));
+    notice.due_at = Some(mail.at);
+    notice
+}
+
+fn facts(
     owed: &Owed,
     file: &DunningCase,
     kind: DunningMail,

@@ -3,11 +3,11 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Owed, first, steps::opened};
+use super::{Owed, first, mails, steps::opened};
 use crate::domain::{
     changes::Changes,
     customer::PaymentMethod,
-    dunning::Case,
+    dunning::{Case, DueMail, DunningMail},
     event::EventKind,
     ids::Mint,
     payment::{
@@ -20,10 +20,10 @@ use crate::domain::{
 };
 
 /// Takes back what is planned for an invoice of a subscription that just became unpaid by another one.
-/// What is under way goes on to its outcome.
+/// What is under way goes on to its outcome, and what staff has to put back is theirs.
 pub fn unplan(mut owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Changes {
     let mut changes = Changes::default();
-    if owed.payment.state == PaymentState::Scheduled {
+    if owed.payment.state == PaymentState::Scheduled && owed.payment.collect_at.is_some() {
         owed.rest_closed(&mut changes, now, mint);
         changes.payments.push(owed.payment);
     }
@@ -34,7 +34,7 @@ impl Owed {
     /// An attempt of the customer's came to nothing: the payment is where it was before. The ladder
     /// goes on where it stood; the page was none of its steps.
     pub fn rest(&mut self, changes: &mut Changes, now: DateTime<Utc>, mint: &Mint) {
-        if self.bills_one_that_is(SubscriptionState::Unpaid) && !self.was_refused_to_us() {
+        if self.bills_one_that_is(SubscriptionState::Unpaid) {
             return self.rest_closed(changes, now, mint);
         }
         let planned = match &self.case {
@@ -82,6 +82,12 @@ impl Owed {
                 let decision = Case::open(decline, card, ladder, &self.circumstances(now));
                 let file = opened(self, &decision, now, mint);
                 changes.events.push(file.event(EventKind::DunningOpened, now, mint));
+                if self.is_news(DunningMail::Suspended) {
+                    // No other mail has told them of this one.
+                    let (kind, at) = (DunningMail::Suspended, self.may_be_dunned_at(now));
+                    let mail = DueMail { kind, class: decline.class, at };
+                    changes.notices.push(mails::of_case(self, &file, mail, "opened", now, mint));
+                }
                 file
             }
         };
@@ -92,7 +98,10 @@ impl Owed {
     fn was_refused_to_us(&self) -> bool {
         let ours = |attempt: &&Attempt| attempt.initiator == Initiator::Merchant;
         let last = self.attempts.iter().rfind(ours);
-        last.is_some_and(|attempt| attempt.state == AttemptState::Rejected)
+        last.is_some_and(|attempt| {
+            let class = attempt.decline.as_ref().map(|decline| decline.class);
+            attempt.state == AttemptState::Rejected || class == Some(DeclineClass::Config)
+        })
     }
 
     /// Whether it bills a subscription that runs or rests, and dunning has not come to its end.

@@ -15,7 +15,6 @@ use crate::domain::{
     hash::fnv1a,
     ids::Mint,
     invoice::{InvoiceState, closing},
-    notice::Notice,
     payment::{
         PaymentState,
         attempt::{Attempt, AttemptState},
@@ -189,14 +188,7 @@ pub(super) fn carry_out(
     }
     let mut file = file.moved(decision.case, now);
     if let Some(mail) = decision.mail.filter(|mail| owed.is_news(mail.kind)) {
-        let facts = mails::facts(&owed, &file, mail.kind, mail.class, now);
-        let key = format!("{}:{}:{occasion}", facts.kind(), file.id);
-        let mut notice =
-            Notice::new(owed.invoice.merchant, owed.customer.id, facts, key, now, mint)
-                .about_invoice(&owed.invoice)
-                .in_thread(Some(file.id));
-        notice.due_at = Some(mail.at);
-        changes.notices.push(notice);
+        changes.notices.push(mails::of_case(&owed, &file, mail, occasion, now, mint));
     }
     match decision.action {
         Action::Nothing => {}

@@ -140,20 +140,31 @@ fn page_before_any_ladder() -> Standing {
 #[case::of_a_subscription_that_runs(SubscriptionState::Active, None, PaymentState::Scheduled)]
 #[case::of_one_that_rests(SubscriptionState::Paused, None, PaymentState::Scheduled)]
 #[case::refused_to_us(
-    SubscriptionState::Unpaid,
-    Some(AttemptState::Rejected),
+    SubscriptionState::Incomplete,
+    Some((AttemptState::Rejected, None)),
     PaymentState::Scheduled
+)]
+#[case::declined_for_our_set_up(
+    SubscriptionState::Incomplete,
+    Some((AttemptState::Declined, Some(DeclineClass::Config))),
+    PaymentState::Scheduled
+)]
+#[case::of_one_that_is_closed(
+    SubscriptionState::Unpaid,
+    Some((AttemptState::Rejected, None)),
+    PaymentState::Waiting
 )]
 #[case::of_one_that_waits_for_its_payer(SubscriptionState::Unpaid, None, PaymentState::Waiting)]
 fn a_page_that_came_to_nothing_leaves_no_debt_unasked_for(
     #[case] subscription: SubscriptionState,
-    #[case] ours: Option<AttemptState>,
+    #[case] ours: Option<(AttemptState, Option<DeclineClass>)>,
     #[case] expected: PaymentState,
 ) {
     let mut standing = page_before_any_ladder();
     standing.owed.subscription.as_mut().unwrap().0.state = subscription;
     let before = attempt(20, ByMerchant, standing.attempt.sent_at);
-    let before = ours.map(|state| Attempt { state, ..before });
+    let before =
+        ours.map(|(state, class)| Attempt { state, decline: class.map(Decline::of), ..before });
     standing.owed.attempts = before.into_iter().collect();
     let changes = heard(standing, News::NeverHappened).changes;
     assert_eq!(changes.payments[0].state, expected);

@@ -36,6 +36,27 @@ fn a_first_payment_whose_issuer_is_down_is_tried_after_1_6_and_24_hours() {
     assert_eq!(waits, [Some(1), Some(6), Some(24), None]);
 }
 
+#[rstest]
+#[case::an_issuer_that_is_down(&[DeclineClass::WaitIssuer], PaymentState::Scheduled)]
+#[case::a_suspicion_since(&[DeclineClass::WaitIssuer, DeclineClass::HoldRisk], PaymentState::Waiting)]
+fn a_page_that_was_left_brings_back_the_quick_retry_of_what_failed_last(
+    #[case] refusals: &[DeclineClass],
+    #[case] expected: PaymentState,
+) {
+    let mut standing = first_payment();
+    for (minutes, class) in (0..).zip(refusals) {
+        standing.owed.attempts.push(Attempt {
+            state: AttemptState::Declined,
+            decline: Some(Decline::of(*class)),
+            settled_at: Some(at(START) + TimeDelta::minutes(minutes)),
+            ..attempt(20, ByMerchant, at(START))
+        });
+    }
+    standing.attempt.initiator = ByCustomer;
+    let changes = heard(standing, News::NeverHappened).changes;
+    assert_eq!(changes.payments[0].state, expected);
+}
+
 #[test]
 fn a_first_payment_that_our_set_up_fails_is_for_staff_and_not_for_the_customer() {
     let settled = heard(first_payment(), declined(DeclineClass::Config));
