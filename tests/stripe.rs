@@ -40,7 +40,7 @@ fn client() -> reqwest::Client {
 
 /// A way to the peer with the limits of `account`.
 fn channel(account: &AccountConfig) -> Channel {
-    Channel::new(client(), Limiter::from(account))
+    Channel::new(client(), Limiter::from(account), http::Timeouts::default().total)
 }
 
 fn account(base_url: &str, key: &str) -> AccountConfig {
@@ -91,7 +91,7 @@ fn trace(order: &ChargeOrder) -> ChargeTrace {
         attempt: order.attempt,
         reference: None,
         customer_reference: order.customer_reference.clone(),
-        first_sent_at: at("2026-02-28T09:00:00Z"),
+        not_before: at("2026-02-28T09:00:00Z"),
     }
 }
 

@@ -208,7 +208,10 @@ async fn inquire(rondo: &Rondo, inquiry: Inquiry, times: Times) -> Heard {
             Some(errand) if may_send_again(rondo, gateway.as_ref(), &inquiry.attempt, times) => {
                 return order::send(rondo, errand).await;
             }
-            Some(_) | None => Word::NotFound { leased_until: inquiry.leased_until },
+            Some(_) | None if gateway.capabilities().lookup.proves_absence() => {
+                Word::NotFound { leased_until: inquiry.leased_until }
+            }
+            Some(_) | None => Word::News(News::Silence),
         },
         Err(error) => {
             tracing::warn!(%attempt, %error, "the gateway could not be asked");

@@ -100,7 +100,7 @@ async fn look(
             attempt,
             reference: None,
             customer_reference: asked.customer_reference.map(ToOwned::to_owned),
-            first_sent_at: forgotten.since,
+            not_before: ChargeTrace::not_before(forgotten.since),
         };
         let outcome = match port.find_charge(&trace).await {
             Ok(Sighting::Found(outcome)) => outcome,

@@ -154,9 +154,10 @@ fn gateways(config: &Config) -> anyhow::Result<BTreeMap<String, Arc<dyn Gateway>
     let client = http::client(http::Timeouts { connect, total })?;
     let connect = |(name, account)| -> anyhow::Result<_> {
         let name: &String = name;
-        let gateway = gateway::connect(name, account, client.clone()).with_context(|| {
-            format!("the gateway account `{name}` cannot be used: correct `gateways.{name}`")
-        })?;
+        let gateway =
+            gateway::connect(name, account, client.clone(), total).with_context(|| {
+                format!("the gateway account `{name}` cannot be used: correct `gateways.{name}`")
+            })?;
         Ok((name.clone(), gateway))
     };
     config.gateways.iter().map(connect).collect()

@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use serde::Serialize;
+
+use crate::domain::payment::probe::ABSENCE_PROVES_AFTER;
 
 /// What a gateway can do, as data (RULES PRB-3). Where a gateway does not say, the most
 /// pessimistic value stands.
@@ -88,4 +91,56 @@ pub enum Lookup {
     ById,
     /// Not at all.
     None,
+}
+
+impl Lookup {
+    /// Whether a "not found" can prove that a charge never happened: it is looked for by our own reference,
+    /// and the index is behind for less than what an absence must have lasted (RULES §3).
+    pub fn proves_absence(self) -> bool {
+        match self {
+            Self::ByReference => true,
+            Self::ByReferenceEventually { lag } => {
+                TimeDelta::from_std(lag).is_ok_and(|lag| lag < ABSENCE_PROVES_AFTER)
+            }
+            Self::ById | Self::None => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const SIX_HOURS: Duration = Duration::from_hours(6);
+
+    #[rstest]
+    #[case(Idempotency::FrozenReplay { ttl: SIX_HOURS }, true, false)]
+    #[case(Idempotency::LatestState { ttl: SIX_HOURS }, true, false)]
+    #[case(Idempotency::ClientNamed, true, true)]
+    #[case(Idempotency::UniqueReference, false, false)]
+    #[case(Idempotency::DuplicateWindow { window: SIX_HOURS }, false, false)]
+    #[case(Idempotency::None, false, false)]
+    fn a_key_is_trusted_for_four_fifths_of_its_life(
+        #[case] idempotency: Idempotency,
+        #[case] before: bool,
+        #[case] after: bool,
+    ) {
+        assert_eq!(idempotency.resend_is_safe(Duration::from_mins(287)), before);
+        assert_eq!(idempotency.resend_is_safe(Duration::from_mins(288)), after);
+    }
+
+    #[rstest]
+    #[case(Lookup::ByReference, true)]
+    #[case(Lookup::ByReferenceEventually { lag: Duration::from_hours(23) }, true)]
+    #[case(Lookup::ByReferenceEventually { lag: Duration::from_hours(24) }, false)]
+    #[case(Lookup::ById, false)]
+    #[case(Lookup::None, false)]
+    fn not_found_proves_something_only_where_all_could_be_seen(
+        #[case] lookup: Lookup,
+        #[case] proves: bool,
+    ) {
+        assert_eq!(lookup.proves_absence(), proves);
+    }
 }

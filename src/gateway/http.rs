@@ -11,6 +11,7 @@ use reqwest::{
 };
 use serde::de::DeserializeOwned;
 use thiserror::Error;
+use tokio::time::Instant;
 
 use super::{GatewayError, limiter::Limiter};
 
@@ -59,12 +60,14 @@ pub fn client(timeouts: Timeouts) -> reqwest::Result<Client> {
 pub struct Channel {
     client: Client,
     limiter: Limiter,
+    patience: Duration,
 }
 
 impl Channel {
-    /// A channel of its own limits over the shared client.
-    pub const fn new(client: Client, limiter: Limiter) -> Self {
-        Self { client, limiter }
+    /// A channel of its own limits over the shared client. A call is over after `patience`, the wait for its
+    /// turn included.
+    pub const fn new(client: Client, limiter: Limiter, patience: Duration) -> Self {
+        Self { client, limiter, patience }
     }
 
     /// The client, to build a request with. Send it by [`Channel::send`] and nothing else.
@@ -77,8 +80,10 @@ impl Channel {
     /// What every gateway means alike is an error here: 401 and 403, 429, 408, 3xx and 5xx. All
     /// else, a 2xx or a 4xx with its reason, is the adapter's to translate.
     pub async fn send(&self, request: RequestBuilder) -> Result<Reply, GatewayError> {
-        let _permit = self.limiter.enter().await?;
-        let response = request.send().await.map_err(broken)?;
+        let called = Instant::now();
+        let _permit = self.limiter.enter(self.patience).await?;
+        let left = self.patience.saturating_sub(called.elapsed());
+        let response = request.timeout(left).send().await.map_err(broken)?;
         let status = response.status();
         let headers = response.headers().clone();
         let body = read(response).await;
@@ -190,7 +195,7 @@ mod tests {
         Timeouts { connect: Duration::from_secs(1), total: Duration::from_millis(300) };
 
     fn channel() -> Channel {
-        Channel::new(client(QUICK).unwrap(), Limiter::new(1_000, 8))
+        Channel::new(client(QUICK).unwrap(), Limiter::new(1_000, 8), QUICK.total)
     }
 
     /// A server that reads one request, says `reply` and hangs up.

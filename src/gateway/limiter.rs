@@ -1,7 +1,8 @@
 //! How fast and how much at once one account at a gateway may be called.
 //!
-//! A caller waits its turn, but not for ever: past [`MAX_WAIT`] it is told to come back, so that a
-//! crowded account cannot hold a job past its lease (RULES WRK-2). Nothing was sent by then.
+//! A caller waits its turn, but not for ever: past [`MAX_WAIT`] it is told to come back. The wait is a part
+//! of the time that a call may take, so that a crowded account cannot hold a job past its lease (RULES
+//! WRK-2). Nothing was sent by then.
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -10,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{AccountConfig, GatewayError};
 
-/// The longest wait for a turn. With the call's own 25 s it ends before a job's lease of 30 s does.
+/// The longest wait for a turn.
 pub const MAX_WAIT: Duration = Duration::from_secs(4);
 
 /// One account's limits.
@@ -37,9 +38,9 @@ impl Limiter {
         }
     }
 
-    /// Waits for a turn.
-    pub async fn enter(&self) -> Result<Permit, GatewayError> {
-        tokio::time::timeout(MAX_WAIT, self.turn())
+    /// Waits for a turn, and leaves of `patience` the half at least for the call.
+    pub async fn enter(&self, patience: Duration) -> Result<Permit, GatewayError> {
+        tokio::time::timeout(MAX_WAIT.min(patience / 2), self.turn())
             .await
             .map_err(|_| GatewayError::RateLimited { retry_after: None })
     }
@@ -59,16 +60,23 @@ impl From<&AccountConfig> for Limiter {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::Instant;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
     async fn a_call_beyond_the_limit_waits_and_is_then_told_to_come_back() {
         let limiter = Limiter::new(1_000, 1);
-        let first = limiter.enter().await.unwrap();
-        let second = limiter.enter().await;
+        let (called, patience) = (Instant::now(), Duration::from_secs(25));
+        let first = limiter.enter(patience).await.unwrap();
+        let second = limiter.enter(patience).await;
         assert!(matches!(second, Err(GatewayError::RateLimited { retry_after: None })));
+        assert_eq!(called.elapsed().as_secs(), MAX_WAIT.as_secs());
+        let hurried = limiter.enter(Duration::from_secs(2)).await;
+        assert!(hurried.is_err());
+        assert_eq!(called.elapsed().as_secs(), MAX_WAIT.as_secs() + 1);
 
         drop(first);
-        assert!(limiter.enter().await.is_ok());
+        assert!(limiter.enter(patience).await.is_ok());
     }
 }

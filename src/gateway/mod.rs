@@ -13,7 +13,7 @@ pub mod sandbox;
 pub mod stripe;
 mod webhook;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -103,13 +103,15 @@ pub trait Gateway: Send + Sync + fmt::Debug {
     ) -> Result<WebhookNews, WebhookError>;
 }
 
-/// The gateway behind the account called `name`, over the shared `client` (see [`http::client`]).
+/// The gateway behind the account called `name`, over the shared `client` (see [`http::client`]). No call takes
+/// longer than `patience`.
 pub fn connect(
     name: &str,
     account: &AccountConfig,
     client: reqwest::Client,
+    patience: Duration,
 ) -> Result<Arc<dyn Gateway>, GatewayError> {
-    let channel = http::Channel::new(client, limiter::Limiter::from(account));
+    let channel = http::Channel::new(client, limiter::Limiter::from(account), patience);
     match account.kind {
         GatewayKind::Sandbox => {
             let sandbox =

@@ -2,7 +2,7 @@
 //!
 //! All in them was decided and committed before; nothing here is looked up or completed.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Initiator;
 use crate::domain::{
@@ -84,11 +84,21 @@ pub struct ChargeTrace {
     pub reference: Option<String>,
     /// The gateway's reference of the customer, where it has one.
     pub customer_reference: Option<String>,
-    /// When it was first sent, by the world's clock; some look-ups go by time.
-    pub first_sent_at: DateTime<Utc>,
+    /// It was not made before this, however wrong our clock was when it was first sent; some look-ups go by
+    /// time.
+    pub not_before: DateTime<Utc>,
 }
 
+/// How far ahead of the gateway's our clock may have been when a charge was sent. A look-up that begins too
+/// late does not see it, and two of those would be taken for proof that it never happened.
+const CLOCK_ERROR: TimeDelta = TimeDelta::days(1);
+
 impl ChargeTrace {
+    /// The earliest that a charge was made which was sent at `sent_at` by our clock.
+    pub fn not_before(sent_at: DateTime<Utc>) -> DateTime<Utc> {
+        sent_at - CLOCK_ERROR
+    }
+
     /// What we know of `attempt`.
     pub fn of(attempt: &Attempt) -> Self {
         let told = attempt.credential.as_ref();
@@ -96,7 +106,7 @@ impl ChargeTrace {
             attempt: attempt.id,
             reference: attempt.reference.clone(),
             customer_reference: told.and_then(|told| told.customer_reference.clone()),
-            first_sent_at: attempt.key_born_at,
+            not_before: Self::not_before(attempt.key_born_at),
         }
     }
 }

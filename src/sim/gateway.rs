@@ -44,6 +44,8 @@ fn drawn(stage: &Stage) -> Capabilities {
             Lookup::ByReferenceEventually { lag: Duration::from_hours(5) },
         ),
         (Idempotency::LatestState { ttl: hours }, Lookup::ByReference),
+        (Idempotency::LatestState { ttl: hours }, Lookup::ByReference),
+        (Idempotency::FrozenReplay { ttl: hours }, Lookup::ByReference),
         (Idempotency::FrozenReplay { ttl: hours }, Lookup::ByReference),
         (Idempotency::LatestState { ttl: day * 3 }, Lookup::ByReference),
         (Idempotency::ClientNamed, Lookup::ByReference),
@@ -211,7 +213,7 @@ impl Gateway for SimGateway {
             return Err(GatewayError::Unsupported("look up a charge"));
         }
         self.looks_up()?;
-        let found = self.provider().find(trace.attempt, self.stage.truth())?;
+        let found = self.provider().find(trace, self.stage.truth())?;
         self.stage.note(format_args!("{}: look-up of {}", self.name, trace.attempt));
         self.stage.gate(Place::AfterCall).await;
         Ok(found)
@@ -221,7 +223,7 @@ impl Gateway for SimGateway {
         self.looks_up()?;
         self.provider().cancel(trace.attempt, &self.stage);
         self.stage.gate(Place::AfterCall).await;
-        self.provider().find(trace.attempt, self.stage.truth())
+        self.provider().find(trace, self.stage.truth())
     }
 
     async fn statement(

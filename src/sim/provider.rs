@@ -1,7 +1,7 @@
 //! A payment provider's own books: what it was ordered, what it took and gave back, what it has yet to
 //! do and to tell. It shares nothing with Rondo but the words of the gateway port.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -20,8 +20,9 @@ use crate::{
         payment::decline::{Decline, DeclineClass},
     },
     gateway::{
-        Capabilities, ChargeOrder, Delivery, GatewayError, Idempotency, Initiator, Lookup, News,
-        Outcome, RefundOrder, RefundOutcome, RefundSighting, Sighting, Statement, Taking,
+        Capabilities, ChargeOrder, ChargeTrace, Delivery, GatewayError, Idempotency, Initiator,
+        Lookup, News, Outcome, RefundOrder, RefundOutcome, RefundSighting, Sighting, Statement,
+        Taking,
     },
 };
 
@@ -242,13 +243,26 @@ impl Provider {
     /// Decides what is seen of a new charge, and when.
     fn hide(&mut self, number: usize, stage: &Stage) {
         let now = stage.truth();
+        let has_short_keys = match self.capabilities.idempotency {
+            Idempotency::FrozenReplay { ttl } | Idempotency::LatestState { ttl } => {
+                ttl < Duration::from_hours(24)
+            }
+            _ => false,
+        };
         let charge = &mut self.charges[number];
         if stage.strikes(Fault::ReplyAfterKeyExpired) {
             charge.silent_until = now + TimeDelta::hours(stage.dice.between(24, 30));
         } else if stage.strikes(Fault::StaleLookup) {
             // Shorter than what an absence must have lasted to prove anything, and than any sleep before a call.
-            let most = if stage.dice.says(250) { 18 * 60 } else { 5 * 60 };
-            charge.seen_from = now + TimeDelta::minutes(stage.dice.between(1, most));
+            let (least, most) = if has_short_keys && stage.dice.says(500) {
+                // Longer than the key lives.
+                (8 * 60, 18 * 60)
+            } else if stage.dice.says(250) {
+                (1, 18 * 60)
+            } else {
+                (1, 5 * 60)
+            };
+            charge.seen_from = now + TimeDelta::minutes(stage.dice.between(least, most));
         }
     }
 
@@ -358,11 +372,15 @@ impl Provider {
     /// How the charge of an attempt stands, as far as a look-up sees.
     pub(super) fn find(
         &self,
-        attempt: AttemptId,
+        trace: &ChargeTrace,
         now: DateTime<Utc>,
     ) -> Result<Sighting, GatewayError> {
-        let charges = self.by_attempt.get(&attempt).into_iter().flatten();
-        let charges: Vec<_> = charges.map(|number| &self.charges[*number]).collect();
+        // Without a reference of its own it goes through the list of what was made since then.
+        let is_listed =
+            |charge: &&Charge| trace.reference.is_some() || charge.made_at >= trace.not_before;
+        let charges = self.by_attempt.get(&trace.attempt).into_iter().flatten();
+        let charges: Vec<_> =
+            charges.map(|number| &self.charges[*number]).filter(is_listed).collect();
         if charges.iter().any(|charge| charge.silent_until > now) {
             return Err(unknown("the index is being rebuilt"));
         }
@@ -373,7 +391,7 @@ impl Provider {
             Standing::Declined(_) | Standing::Ended => 0,
         };
         let best = charges.iter().filter(|charge| charge.seen_from <= now).max_by_key(rank);
-        let page = self.pages.iter().find(|page| page.attempt == attempt);
+        let page = self.pages.iter().find(|page| page.attempt == trace.attempt);
         Ok(match (best, page) {
             (Some(charge), page) if rank(&charge) > 0 || page.is_none_or(|page| !page.is_open) => {
                 Sighting::Found(charge.outcome())

@@ -13,7 +13,7 @@ use crate::{
             verdict::{Note, Verdict},
         },
     },
-    gateway::{Outcome, Sighting},
+    gateway::{ChargeTrace, Outcome, Sighting},
     store::StoreError,
 };
 
@@ -29,7 +29,7 @@ impl World {
         let merchant = self.merchant().clone();
         let mut repo = self.rondo.store.begin().await?;
         let stuck = repo.stuck(Some(merchant.id), 1_000).await?;
-        let mut undecided = Vec::new();
+        let (mut undecided, mut cases, mut payments) = (Vec::new(), Vec::new(), Vec::new());
         for one in &stuck {
             self.stage.note(format_args!("stuck: {} {}", one.object, one.reason));
             let attempt = one.object.parse::<Id<kind::Attempt>>().ok();
@@ -42,8 +42,14 @@ impl World {
             let all_is_well = self.stage.faults.is_calm() && attempt.is_none();
             if all_is_well || self.stage.dice.says(TRIED_AGAIN) {
                 repo.put_back(&one.object, self.rondo.clock.now()).await?;
+                cases.extend(one.object.parse::<Id<kind::DunningCase>>().ok());
+                payments.extend(one.object.parse::<Id<kind::Payment>>().ok());
             }
         }
+        let cases = repo.dunning_cases(merchant.id, &cases).await?;
+        let payments = repo.payments(merchant.id, &payments).await?;
+        self.asked_for.extend(cases.iter().map(|case| case.invoice));
+        self.asked_for.extend(payments.iter().map(|payment| payment.invoice));
         let undecided = repo.attempts(merchant.id, &undecided).await?;
         repo.commit().await?;
         let note: Note = "seen in the dashboard".parse().expect("a note");
@@ -81,7 +87,8 @@ impl World {
 /// What the dashboard shows of an attempt, if it shows how it ended. They wait for no payer for whom nobody
 /// waits any more: should that one confirm yet, it is a late success.
 fn seen(gateway: &SimGateway, attempt: &Attempt) -> Option<Verdict> {
-    match gateway.provider().find(attempt.id, DateTime::<Utc>::MAX_UTC).ok()? {
+    let trace = ChargeTrace { not_before: DateTime::<Utc>::MIN_UTC, ..ChargeTrace::of(attempt) };
+    match gateway.provider().find(&trace, DateTime::<Utc>::MAX_UTC).ok()? {
         Sighting::Found(Outcome::Paid(paid)) => paid.reference.parse().ok().map(Verdict::Charged),
         Sighting::Found(Outcome::Declined { .. } | Outcome::ActionRequired { .. })
         | Sighting::NotFound => Some(Verdict::NotCharged),

@@ -128,7 +128,7 @@ pub fn refund(number: u8, charge_reference: &str, amount: Money) -> RefundOrder 
 }
 
 pub fn trace(attempt: Id<kind::Attempt>) -> ChargeTrace {
-    ChargeTrace { attempt, reference: None, customer_reference: None, first_sent_at: now() }
+    ChargeTrace { attempt, reference: None, customer_reference: None, not_before: now() }
 }
 
 pub async fn find(provider: &dyn Provider, attempt: Id<kind::Attempt>) -> Sighting {

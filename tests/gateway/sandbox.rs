@@ -144,7 +144,7 @@ pub fn connect(base_url: &str, secret_key: &str, timeouts: Timeouts) -> Arc<dyn 
         calls_per_second: 1_000,
         calls_in_flight: 16,
     };
-    gateway::connect("main", &account, http::client(timeouts).unwrap()).unwrap()
+    gateway::connect("main", &account, http::client(timeouts).unwrap(), timeouts.total).unwrap()
 }
 
 fn browser() -> reqwest::Client {

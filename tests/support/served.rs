@@ -63,7 +63,7 @@ fn adapter(sandbox: &SandboxServer, key: &str) -> Arc<dyn Gateway> {
         calls_in_flight: 64,
     };
     let timeouts = Timeouts { connect: Duration::from_secs(2), total: Duration::from_secs(5) };
-    gateway::connect("sandbox", &account, client(timeouts).unwrap()).unwrap()
+    gateway::connect("sandbox", &account, client(timeouts).unwrap(), timeouts.total).unwrap()
 }
 
 /// An account that would move real money, if it were reached: it is nowhere.
@@ -76,7 +76,8 @@ fn real_money() -> Arc<dyn Gateway> {
         calls_per_second: 1,
         calls_in_flight: 1,
     };
-    gateway::connect("live", &account, client(Timeouts::default()).unwrap()).unwrap()
+    let timeouts = Timeouts::default();
+    gateway::connect("live", &account, client(timeouts).unwrap(), timeouts.total).unwrap()
 }
 
 /// The mail server.

@@ -21,7 +21,7 @@ const PENDING_WAITS: u32 = 14;
 const ACTION_WAITS: u32 = 7;
 
 /// "Not found" counts for nothing sooner than this after the last sending.
-pub(super) const ABSENCE_PROVES_AFTER: TimeDelta = TimeDelta::hours(24);
+pub const ABSENCE_PROVES_AFTER: TimeDelta = TimeDelta::hours(24);
 
 /// Two times "not found" must lie at least this far apart.
 const ABSENCE_REPEATED_AFTER: TimeDelta = TimeDelta::hours(1);

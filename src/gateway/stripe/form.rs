@@ -3,7 +3,7 @@
 //! Stripe reads forms whose names nest by brackets. The list of pairs is the request exactly as it
 //! goes out, so that a reader (and the test against Stripe's published schema) sees all of it.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::{amount, wire};
 use crate::gateway::{
@@ -12,8 +12,6 @@ use crate::gateway::{
 
 /// The most that one page of a list may hold.
 const PAGE_SIZE: &str = "100";
-/// How far Stripe's clock may be behind ours.
-const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(10);
 
 /// Names and values in the order of sending.
 #[derive(Debug, Default)]
@@ -139,10 +137,9 @@ pub fn made_since(since: DateTime<Utc>) -> Form {
 
 /// The payments that may be the one we look for. No upper bound in time: a late resend counts too.
 pub fn payments_since(trace: &ChargeTrace) -> Form {
-    let since: DateTime<Utc> = trace.first_sent_at - CLOCK_SKEW;
     Form::default()
         .maybe("customer", trace.customer_reference.as_ref())
-        .with("created[gte]", since.timestamp().to_string())
+        .with("created[gte]", trace.not_before.timestamp().to_string())
         .with("limit", PAGE_SIZE)
         .expanding(&["data.latest_charge", "data.payment_method"])
 }
