@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::dice::Dice;
+use super::{
+    dice::Dice,
+    refusal::{FINAL, MISUSED, PASSING, WAIT, of_debits},
+};
 use crate::domain::payment::{
     decline::{Decline, DeclineClass, Network},
     method::{Expiry, StoredMethod},
@@ -25,6 +28,10 @@ enum Nature {
     Strict,
     /// Nobody says why it never pays.
     Silent,
+    /// It often pays, and refuses for whatever reason there is.
+    Moody,
+    /// Until that day, something of ours or of the gateway's is set up wrongly for it.
+    Misused { until: DateTime<Utc>, code: &'static str },
     /// A bank account: the answer comes days later.
     Debit,
 }
@@ -55,22 +62,6 @@ pub(super) struct Cards {
     by_token: BTreeMap<String, Card>,
 }
 
-/// What issuers say who say no for good: response code and Mastercard's advice.
-const FINAL: [(&str, Option<&str>); 9] = [
-    ("41", None),
-    ("43", None),
-    ("46", None),
-    ("54", None),
-    ("14", None),
-    ("R1", None),
-    ("R0", None),
-    ("79", Some("03")),
-    ("05", Some("21")),
-];
-
-/// Mastercard's advice to wait.
-const WAIT: [&str; 4] = ["24", "25", "26", "02"];
-
 impl Cards {
     /// None yet.
     pub(super) const fn of(account: &'static str) -> Self {
@@ -82,20 +73,23 @@ impl Cards {
         let number = self.by_token.len() + 1;
         let cards = [Network::Visa, Network::Mastercard, Network::Visa, Network::Amex];
         let banks = [Network::Sepa, Network::Ach, Network::Bacs];
-        let final_no = || *dice.pick(&FINAL);
         let (network, nature) = match dice.below(100) {
-            0..45 => (*dice.pick(&cards), Nature::Good),
-            45..58 => (*dice.pick(&cards), Nature::Poor),
-            58..65 => (*dice.pick(&cards), Nature::Flaky),
-            65..80 => {
-                let (code, advice) = final_no();
-                let network =
-                    if advice.is_some() { Network::Mastercard } else { *dice.pick(&cards) };
+            0..41 => (*dice.pick(&cards), Nature::Good),
+            41..54 => (*dice.pick(&cards), Nature::Poor),
+            54..61 => (*dice.pick(&cards), Nature::Flaky),
+            61..76 => {
+                let (network, code, advice) = *dice.pick(&FINAL);
+                let network = network.unwrap_or_else(|| *dice.pick(&cards));
                 let from = now + TimeDelta::days(dice.between(-30, 400));
                 (network, Nature::Over { from, code, advice })
             }
-            80..87 => (Network::Visa, Nature::Strict),
-            87..90 => (*dice.pick(&cards), Nature::Silent),
+            76..83 => (Network::Visa, Nature::Strict),
+            83..86 => (*dice.pick(&cards), Nature::Silent),
+            86..89 => (*dice.pick(&cards), Nature::Moody),
+            89..90 => {
+                let until = now + TimeDelta::days(dice.between(1, 200));
+                (*dice.pick(&cards), Nature::Misused { until, code: dice.pick::<&str>(&MISUSED) })
+            }
             _ => (*dice.pick(&banks), Nature::Debit),
         };
         let token = format!("tok_{}_{number}", self.account);
@@ -122,33 +116,35 @@ impl Cards {
         let Some(card) = self.by_token.get(token) else {
             return declined("14", None);
         };
-        let no_funds = || {
+        let advice = || {
             let is_mastercard = card.network == Network::Mastercard;
-            let advice = (is_mastercard && dice.says(500)).then(|| *dice.pick(&WAIT));
-            declined("51", advice)
+            (is_mastercard && dice.says(500)).then(|| *dice.pick(&WAIT))
         };
         match card.nature {
             Nature::Good if dice.says(970) => Verdict::Approved,
             Nature::Good => declined("05", None),
-            Nature::Poor if dice.says(550) => Verdict::Approved,
-            Nature::Poor => no_funds(),
+            Nature::Poor | Nature::Moody if dice.says(550) => Verdict::Approved,
+            Nature::Poor => declined("51", advice()),
             Nature::Flaky if dice.says(650) => Verdict::Approved,
             Nature::Flaky => declined(if dice.says(500) { "91" } else { "96" }, None),
             Nature::Over { from, code, advice } if now >= from => declined(code, advice),
-            Nature::Over { .. } => Verdict::Approved,
             Nature::Strict if dice.says(500) => Verdict::Approved,
             Nature::Strict if dice.says(500) => Verdict::Challenge,
             Nature::Strict => declined("1A", None),
             Nature::Silent => declined(if dice.says(700) { "05" } else { "59" }, None),
+            Nature::Moody if dice.says(200) => {
+                let (network, code, _) = *dice.pick(&FINAL);
+                declined(if network.is_none() { code } else { "51" }, None)
+            }
+            Nature::Moody => declined(dice.pick::<&str>(&PASSING), advice()),
+            Nature::Misused { until, code } if now < until => declined(code, None),
+            Nature::Over { .. } | Nature::Misused { .. } => Verdict::Approved,
             Nature::Debit => {
                 let wait = TimeDelta::hours(dice.between(20, 120));
-                let code = match card.network {
-                    Network::Ach => "R01",
-                    Network::Sepa => "AM04",
-                    _ => "0",
-                };
-                let no = decline(code, None);
-                Verdict::Later(wait, dice.says(200).then(|| Box::new(no)))
+                let (now_and_then, for_good) = of_debits(card.network);
+                let codes = if dice.says(800) { now_and_then } else { for_good };
+                let no = dice.says(200).then(|| Box::new(decline(dice.pick::<&str>(codes), None)));
+                Verdict::Later(wait, no)
             }
         }
     }

@@ -1,12 +1,15 @@
 //! An independent reading of the rules (RULES §1, §2, EML-5): the logs of attempts and notices are
-//! judged by the tables below alone. Nothing here is shared with the code that decided, so that a
+//! judged by the tables below and in `refusal` alone. Nothing here is shared with the code that decided, so that a
 //! mistake there is not made here too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::books::Books;
+use super::{
+    books::Books,
+    refusal::{Forbids, meanings},
+};
 use crate::domain::{
     ids::{Id, kind},
     notice::{Facts, NoticeState},
@@ -15,57 +18,6 @@ use crate::domain::{
         decline::Network,
     },
 };
-
-/// What one code forbids for the card that it came on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Forbids {
-    /// Any further attempt, for whatever invoice.
-    Everything,
-    /// Any further attempt without its payer, for the same invoice.
-    ThisInvoice,
-    /// More than one further attempt for the same invoice that no person asked for.
-    AllButOne,
-}
-
-/// What is forbidden after each response code, on a card of whatever network; but see [`VISA_ONLY`].
-const RESPONSES: [(&str, Forbids); 15] = [
-    ("04", Forbids::Everything),
-    ("07", Forbids::Everything),
-    ("14", Forbids::Everything),
-    ("15", Forbids::Everything),
-    ("41", Forbids::Everything),
-    ("43", Forbids::Everything),
-    ("46", Forbids::Everything),
-    ("54", Forbids::Everything),
-    ("R1", Forbids::Everything),
-    ("R3", Forbids::Everything),
-    ("R0", Forbids::ThisInvoice),
-    ("1A", Forbids::ThisInvoice),
-    ("59", Forbids::AllButOne),
-    ("63", Forbids::AllButOne),
-    ("83", Forbids::AllButOne),
-];
-
-/// Codes that mean something else, or nothing, to other networks.
-const VISA_ONLY: [&str; 1] = ["1A"];
-
-/// The same for Mastercard's advice.
-const ADVICE: [(&str, Forbids); 2] = [("03", Forbids::Everything), ("21", Forbids::Everything)];
-
-/// The least hours between a refusal and the next attempt for the invoice on that card.
-const RESPONSE_WAITS: [(&str, i64); 6] =
-    [("59", 72), ("63", 72), ("75", 24), ("91", 1), ("92", 1), ("96", 1)];
-/// The same for Mastercard's advice.
-const ADVICE_WAITS: [(&str, i64); 8] = [
-    ("02", 72),
-    ("24", 1),
-    ("25", 24),
-    ("26", 48),
-    ("27", 96),
-    ("28", 144),
-    ("29", 192),
-    ("30", 240),
-];
 
 /// How many attempts may leave in a window.
 struct Window {
@@ -149,10 +101,6 @@ fn brought_money(attempt: &Attempt) -> bool {
     matches!(attempt.state, AttemptState::Succeeded | AttemptState::Reversed)
 }
 
-fn looked_up<T: Copy>(table: &[(&str, T)], code: Option<&str>) -> Option<T> {
-    table.iter().find(|(known, _)| Some(*known) == code).map(|(_, what)| *what)
-}
-
 /// No attempt comes after a refusal that forbids it, nor sooner than one allows.
 fn refusals(
     card: &str,
@@ -175,18 +123,15 @@ fn refusals(
             let advice = advice.map(|advice| format!(" with advice {advice}")).unwrap_or_default();
             format!("{}{advice}", code.unwrap_or("no code"))
         };
-        let is_meant =
-            refused.network == Network::Visa || code.is_none_or(|code| !VISA_ONLY.contains(&code));
-        let of_code = looked_up(&RESPONSES, code).filter(|_| is_meant);
-        let forbids = [of_code, looked_up(&ADVICE, advice)];
-        for forbidden in forbids.into_iter().flatten() {
+        let meanings = meanings(refused.network, code, advice, refused.sent_at);
+        for forbidden in meanings.iter().filter_map(|meaning| meaning.forbids) {
             let (next, allowed) = match forbidden {
                 Forbids::Everything => (after.clone().next(), 0),
                 Forbids::ThisInvoice => (same_invoice().next(), 0),
-                Forbids::AllButOne if asked_for.contains(&refused.invoice) => (None, 1),
+                Forbids::AllBut(most) if asked_for.contains(&refused.invoice) => (None, most),
                 // Money that came of one after another had been ordered counts for nothing.
-                Forbids::AllButOne => {
-                    (same_invoice().filter(|next| !brought_money(next)).nth(1), 1)
+                Forbids::AllBut(most) => {
+                    (same_invoice().filter(|next| !brought_money(next)).nth(most), most)
                 }
             };
             if let Some(next) = next {
@@ -198,8 +143,7 @@ fn refusals(
                 ));
             }
         }
-        let waits = [looked_up(&RESPONSE_WAITS, code), looked_up(&ADVICE_WAITS, advice)];
-        let hours = waits.into_iter().flatten().max().unwrap_or_default();
+        let hours = meanings.iter().map(|meaning| meaning.hours).max().unwrap_or_default();
         let from = refused.sent_at + TimeDelta::hours(hours) - clock_error;
         if let Some(next) = same_invoice().find(|next| next.sent_at < from) {
             found.push(format!(

@@ -28,9 +28,12 @@ const LATE_IN_CALM: TimeDelta = TimeDelta::hours(12);
 
 /// What staff is told of that only a person can decide or has to know. Whatever else was set aside is a
 /// fault of ours.
-const FOR_STAFF: [&str; 8] = [
+const FOR_STAFF: [&str; 11] = [
     "and nothing asks for it",
     "mend that",
+    "mend it",
+    "sanctions screening spoke",
+    "stands in no table of ours",
     "has not left for a day",
     "speaks of a second charge",
     "is still undecided",

@@ -18,6 +18,7 @@ mod mailer;
 mod page;
 mod portal;
 mod provider;
+mod refusal;
 mod report;
 mod returns;
 mod staff;
