@@ -30,6 +30,8 @@ pub(super) struct Books {
     pub(super) payments: BTreeMap<Id<kind::Invoice>, Payment>,
     /// The invoices that dunning is about.
     pub(super) in_dunning: BTreeSet<Id<kind::Invoice>>,
+    /// Those that it is or was about.
+    pub(super) dunned: BTreeSet<Id<kind::Invoice>>,
     /// Oldest first.
     pub(super) attempts: Vec<Attempt>,
     /// What they charged, but for what was chosen on a gateway's page.
@@ -80,7 +82,8 @@ impl Books {
             |one| one.id
         );
         let cases =
-            all!(|page| repo.list_dunning_cases(merchant, true, None, page).await?, |one| one.id);
+            all!(|page| repo.list_dunning_cases(merchant, false, None, page).await?, |one| one.id);
+        let open_cases = cases.iter().filter(|case| case.closed_at.is_none());
         let notices = all!(|page| repo.list_notices(merchant, None, page).await?, |one| one.id);
         let moved = all!(|page| repo.money_by_attempt(merchant, page).await?, |one| one.0);
         let mut attempts = Vec::new();
@@ -101,7 +104,8 @@ impl Books {
             subscriptions,
             invoices: invoices.into_iter().map(|invoice| (invoice.id, invoice)).collect(),
             payments: payments.into_iter().map(|payment| (payment.invoice, payment)).collect(),
-            in_dunning: cases.into_iter().map(|case| case.invoice).collect(),
+            in_dunning: open_cases.map(|case| case.invoice).collect(),
+            dunned: cases.iter().map(|case| case.invoice).collect(),
             attempts,
             methods,
             refunds,

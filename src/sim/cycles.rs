@@ -184,23 +184,28 @@ fn to_its_end(
 }
 
 /// What is open of a subscription that runs is about to be taken, or dunning is about it: nobody else would
-/// ever ask for it.
+/// ever ask for it. What is open of one that is unpaid keeps it closed, which only what was dunned does.
 fn uncollected(books: &Books, stuck: &BTreeSet<&str>, found: &mut Findings) {
     let runs = |subscription: &&Subscription| match subscription.state {
         SubscriptionState::Active | SubscriptionState::PastDue | SubscriptionState::Paused => true,
-        // A first payment is asked for by mail, and what is unpaid waits for its payer.
+        // A first payment is asked for by mail.
         SubscriptionState::Incomplete
         | SubscriptionState::Trialing
         | SubscriptionState::Unpaid
         | SubscriptionState::Canceled
         | SubscriptionState::Expired => false,
     };
+    let is_unpaid = |one: &&Subscription| one.state == SubscriptionState::Unpaid;
     let running: BTreeSet<_> = books.subscriptions.iter().filter(runs).map(|one| one.id).collect();
-    let of_running = books.invoices.values().filter(|invoice| {
+    let unpaid: BTreeSet<_> =
+        books.subscriptions.iter().filter(is_unpaid).map(|one| one.id).collect();
+    let unasked = books.invoices.values().filter(|invoice| {
+        let bills = |of: &BTreeSet<_>| invoice.subscription.is_some_and(|id| of.contains(&id));
         invoice.state == InvoiceState::Open
-            && invoice.subscription.is_some_and(|id| running.contains(&id))
+            && ((bills(&running) && !books.in_dunning.contains(&invoice.id))
+                || (bills(&unpaid) && !books.dunned.contains(&invoice.id)))
     });
-    for invoice in of_running.filter(|invoice| !books.in_dunning.contains(&invoice.id)) {
+    for invoice in unasked {
         let payment = books.payments.get(&invoice.id);
         let waits = payment.is_none_or(|payment| payment.state == PaymentState::Waiting);
         let is_for_staff = payment.is_some_and(|p| stuck.contains(p.id.to_string().as_str()));

@@ -287,6 +287,7 @@ impl Trouble for Stage {
                 }
                 Ok(())
             }
+            Moment::Write => fails(Fault::DatabaseBusy, "two transactions cannot be put in order"),
             Moment::Commit => {
                 fails(Fault::DiskFull, "the disk is full")?;
                 if self.strikes(Fault::CrashBeforeCommit) {

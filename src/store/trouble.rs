@@ -12,6 +12,8 @@ use super::Result;
 pub enum Moment {
     /// It is about to begin.
     Begin,
+    /// Something is about to be written, by what was read in it.
+    Write,
     /// All is written, and about to be committed.
     Commit,
     /// It is committed, and its caller about to hear so.

@@ -46,6 +46,6 @@ fn figures<const N: usize>(told: &Value, names: &[&str; N]) -> [u64; N] {
 
 fn struck(told: &Value, names: &[&str]) {
     for name in names {
-        assert_ne!(told["faults"][name].as_u64(), Some(0), "{name} in {told}");
+        assert!(told["faults"][name].as_u64() > Some(0), "{name} in {told}");
     }
 }

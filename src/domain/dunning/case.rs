@@ -193,8 +193,9 @@ impl Case {
             CaseState::Open { next_at, turn } if next_at <= around.now => turn,
             CaseState::WaitingForCustomer { next_at } if next_at <= around.now => Turn::Step(None),
             CaseState::Held { until, .. } if until <= around.now => return self.release(around),
-            // Nothing but staff makes it due: the set-up is mended.
-            CaseState::WaitingForStaff => return self.retry_now(around),
+            // Nothing but staff makes it due: the set-up is mended. Where the network allows no retry now or
+            // none any more, the ladder goes on.
+            CaseState::WaitingForStaff => Turn::Asked,
             CaseState::Open { .. }
             | CaseState::WaitingForCustomer { .. }
             | CaseState::Held { .. } => return Err(Refusal::NotDue),

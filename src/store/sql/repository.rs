@@ -1,5 +1,4 @@
-//! One transaction of this engine, as the port wants it: each question goes to the file of the
-//! aggregate that answers.
+//! One transaction of this engine, as the port wants it: each question goes to its aggregate's file.
 
 use std::collections::BTreeSet;
 
@@ -69,9 +68,10 @@ impl Repository for Transaction {
     }
 
     async fn write(&mut self, changes: Changes) -> Result<()> {
-        let written = write::write(&mut self.inner, changes).await;
-        self.is_spoilt |= written.is_err();
-        self.wakes.extend(written?);
+        let was_spoilt = std::mem::replace(&mut self.is_spoilt, true);
+        self.luck.at(Moment::Write).await?;
+        self.wakes.extend(write::write(&mut self.inner, changes).await?);
+        self.is_spoilt = was_spoilt;
         Ok(())
     }
 

@@ -36,8 +36,10 @@ pub(super) fn declined(
 ) -> Option<String> {
     let remedy = RuleBook::at(now.date_naive()).remedy(decline.class);
     block(&mut owed, decline, card, changes, now);
+    let wait = TimeDelta::hours(decline.wait_hours.unwrap_or_default().into());
     if decline.class == DeclineClass::WaitIssuer
         && let Some(gap) = quick_gap(technical(&owed).count() + 1, now)
+        && gap >= wait
     {
         owed.payment.state = PaymentState::Scheduled;
         owed.payment.collect_at = Some(now + gap);

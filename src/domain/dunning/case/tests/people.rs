@@ -32,6 +32,28 @@ fn staff_may_let_the_ladder_go_on_without_a_retry() {
     assert_eq!(world.next(), days(4));
 }
 
+#[rstest]
+#[case::at_once(1, 0, Action::Attempt(Method::Primary))]
+#[case::when_its_window_is_free(2, 24, Action::Nothing)]
+// The invoice has seen all the attempts that it may: the ladder's first gap begins.
+#[case::no_more(8, 72, Action::Nothing)]
+fn what_staff_puts_back_is_tried_as_the_network_allows(
+    #[case] sent: usize,
+    #[case] hours_until: i64,
+    #[case] action: Action,
+) {
+    let mut world = World::on(Network::Mastercard).opens(&Decline::of(Config), plain());
+    (1..sent).for_each(|_| world.sends());
+    let decision = world.around(|around| world.case().step_due(around)).unwrap();
+    assert_eq!(decision.action, action);
+    let is_tried = action != Action::Nothing;
+    world.keep(decision);
+    assert_eq!(world.case().is_retrying(), is_tried);
+    if !is_tried {
+        assert_eq!(world.next(), hours(hours_until));
+    }
+}
+
 #[test]
 fn a_hold_stops_the_clock_and_what_came_due_comes_after_it() {
     let mut world = World::on(Network::Visa).opens(&funds(), plain());

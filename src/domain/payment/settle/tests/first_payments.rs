@@ -36,6 +36,22 @@ fn a_first_payment_whose_issuer_is_down_is_tried_after_1_6_and_24_hours() {
     assert_eq!(waits, [Some(1), Some(6), Some(24), None]);
 }
 
+#[test]
+fn a_quick_retry_does_not_come_before_the_networks_advice_allows() {
+    let mut standing = first_payment();
+    standing.attempt.network = Network::Mastercard;
+    let decline = Decline {
+        response_code: Some("96".to_owned()),
+        // It stands in no table, and so nothing is tried for three days.
+        network_advice: Some("99".to_owned()),
+        ..Decline::of(DeclineClass::Generic)
+    };
+    let news = News::Declined { reference: Some("ch_1".to_owned()), decline };
+    let changes = heard(standing, news).changes;
+    assert_eq!(changes.payments[0].state, PaymentState::Waiting);
+    assert_eq!(mails(&changes), ["payment_failed"]);
+}
+
 #[rstest]
 #[case::an_issuer_that_is_down(&[DeclineClass::WaitIssuer], PaymentState::Scheduled)]
 #[case::a_suspicion_since(&[DeclineClass::WaitIssuer, DeclineClass::HoldRisk], PaymentState::Waiting)]
