@@ -162,11 +162,7 @@ async fn claim(
         errands.push(Errand {
             refund: refund.id,
             gateway: attempt.gateway.clone(),
-            order: RefundOrder {
-                refund: refund.id,
-                charge_reference: attempt.reference.clone().unwrap_or_default(),
-                amount: refund.amount,
-            },
+            order: order(&refund, attempt),
             // Nor does a database that was restored know what left since its copy was made.
             may_have_been_sent: refund.tries > 0 || rondo.forgotten().is_some(),
             may_be_sent: refund.origin != RefundOrigin::AtGateway
@@ -185,6 +181,38 @@ async fn claim(
 }
 
 type Answer = Result<RefundOutcome, GatewayError>;
+
+/// What sends `refund` of what `attempt` took, or looks it up.
+fn order(refund: &Refund, attempt: &Attempt) -> RefundOrder {
+    RefundOrder {
+        refund: refund.id,
+        charge_reference: attempt.reference.clone().unwrap_or_default(),
+        amount: refund.amount,
+    }
+}
+
+/// How `refund` stands after a webhook that told `outcome`. That one which failed went through may be older
+/// than its failure, and then the money is back: the gateway is asked (RULES WIN-5).
+pub(super) async fn as_it_stands(
+    rondo: &Rondo,
+    refund: &Refund,
+    attempt: &Attempt,
+    outcome: RefundOutcome,
+) -> RefundOutcome {
+    let contradicts =
+        refund.state == RefundState::Failed && matches!(outcome, RefundOutcome::Refunded { .. });
+    let Some(port) = rondo.gateways.get(&attempt.gateway).filter(|_| contradicts) else {
+        return outcome;
+    };
+    match port.find_refund(&order(refund, attempt)).await {
+        Ok(RefundSighting::Found(found)) => found,
+        Ok(RefundSighting::NotFound) => outcome,
+        Err(error) => {
+            tracing::warn!(refund = %refund.id, %error, "the gateway could not be asked");
+            outcome
+        }
+    }
+}
 
 /// Asks after a refund that may have been sent, and sends it. Nothing comes of it if others may take this
 /// worker for dead by now: it is left to them, as its key may be forgotten when it wakes (RULES WRK-2).

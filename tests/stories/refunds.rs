@@ -148,6 +148,29 @@ async fn a_refund_that_fails_days_later_is_for_staff_and_the_money_is_still_ours
 }
 
 #[rstest]
+#[tokio::test]
+async fn a_refund_that_failed_stays_so_when_older_news_comes_after_it(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let (_, payment) = bought(&world, "tok_visa_refund_late_99").await;
+    let asked = refund(&world, &payment, None).await;
+    for (event, status) in [("evt_2", "failed"), ("evt_1", "succeeded")] {
+        let news = json!({ "id": event, "type": "refund.changed", "object": {
+            "id": asked.gateway_reference,
+            "reference": bare(&asked.name),
+            "status": status,
+            "reason": "the account is closed",
+        }});
+        assert_eq!(world.hook(&news.to_string(), 0).await.status(), 200);
+        world.settle().await;
+    }
+    assert_eq!(get(&world, &asked.name).await.state(), Failed);
+    assert_eq!(world.mail_kinds("Ana"), ["receipt"]);
+    assert_eq!(world.booked().await.into_values().collect::<Vec<_>>(), [4_900]);
+}
+
+#[rstest]
 #[case::the_refund("update refund set currency = 'QQQ'", "update refund set currency = 'EUR'")]
 #[case::what_it_is_of("update invoice set currency = 'QQQ'", "update invoice set currency = 'EUR'")]
 #[tokio::test]

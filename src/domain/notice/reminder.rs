@@ -63,13 +63,17 @@ pub fn plan_for(subscription: &mut Subscription, coming: &Terms, now: DateTime<U
     // The end of a trial is told of by itself, whatever comes then.
     let is_on_trial = subscription.state == SubscriptionState::Trialing;
     let Some(charge_at) = subscription.due_at else { return };
-    if is_on_trial || !is_long(coming.interval) || has_been_long(subscription) {
+    if is_on_trial || !is_long(coming.interval) {
         return;
     }
     // Terms that cannot bill it are told of where it is billed.
     let bill = next_bill(subscription, coming, charge_at).ok();
     let soon = bill.and_then(|bill| next_after(subscription, coming, bill).ok().flatten());
     let soon = soon.filter(|next| comes_right_after(charge_at, *next));
+    // Whoever has paid by long cycles is reminded of each, but for the one right after a short one.
+    if soon.is_none() && has_been_long(subscription) {
+        return;
+    }
     if soon.is_none() && charge_at - LONG_CYCLE_LEADS[0] <= now {
         subscription.reminded_for = Some(charge_at);
         return;
@@ -452,6 +456,12 @@ mod tests {
         late.remind_at = None;
         plan_for(&mut late, &yearly, at("2027-01-24T09:00:00Z"));
         assert_eq!(late.remind_at, Some(at("2027-01-24T09:00:00Z")));
+
+        // Nor are those who have paid by the half-year, and were reminded of the charge before it.
+        let mut half_yearly = from_to("2026-07-01T09:00:00Z", "2027-01-28T09:00:00Z");
+        half_yearly.reminded_for = half_yearly.due_at;
+        plan_for(&mut half_yearly, &yearly, at("2027-01-10T09:00:00Z"));
+        assert_eq!(half_yearly.remind_at, Some(at("2027-01-14T09:00:00Z")));
     }
 
     #[test]
