@@ -109,7 +109,29 @@ pub(super) fn unannounced(books: &Books, clock_error: TimeDelta) -> Vec<String> 
             told.of_cycle(subscription, period, attempt, clock_error, &mut found);
         }
     }
+    unconfirmed(books, clock_error, &mut found);
     found
+}
+
+/// Every charge that paid an invoice and was not confirmed within a day (MC-RECEIPT), whichever the network.
+fn unconfirmed(books: &Books, clock_error: TimeDelta, found: &mut Vec<String>) {
+    let mut confirmed: BTreeMap<_, Vec<DateTime<Utc>>> = BTreeMap::new();
+    for mail in &books.notices {
+        if let (Some(invoice), Facts::Receipt { .. } | Facts::Recovered { .. }) =
+            (mail.invoice, &mail.facts)
+        {
+            confirmed.entry(invoice).or_default().push(mail.created_at);
+        }
+    }
+    let within = TimeDelta::hours(24) + clock_error;
+    for attempt in &books.attempts {
+        let paid_all = attempt.applied == books.invoices[&attempt.invoice].total;
+        let Some(taken_at) = attempt.settled_at.filter(|_| paid_all) else { continue };
+        let mails = confirmed.get(&attempt.invoice).into_iter().flatten();
+        if !mails.into_iter().any(|at| (*at - taken_at).abs() <= within) {
+            found.push(format!("{} was taken at {taken_at}, which no mail confirms", attempt.id));
+        }
+    }
 }
 
 impl Told<'_> {
