@@ -113,11 +113,13 @@ pub(super) fn meanings(
     if is_pair && (code, advice) == (Some("83"), Some("01")) {
         return vec![Meaning { forbids: WITH_ITS_PAYER, hours: 0 }];
     }
-    let of_code = code.filter(|_| !is_pair).map(|code| {
+    let is_advised = advice.is_some_and(|advice| looked_up(&ADVICE, network, advice).is_some());
+    let of_code = code.filter(|_| !is_pair).and_then(|code| {
         if network == Visa && ["57", "83"].contains(&code) && at < october_2026() {
-            return Meaning { forbids: None, hours: 0 };
+            return None;
         }
-        looked_up(&RESPONSES, network, code).unwrap_or(UNKNOWN_RESPONSE)
+        // A code that nobody knows says nothing beside advice that is known.
+        looked_up(&RESPONSES, network, code).or((!is_advised).then_some(UNKNOWN_RESPONSE))
     });
     let of_advice =
         advice.map(|advice| looked_up(&ADVICE, network, advice).unwrap_or(UNKNOWN_ADVICE));

@@ -141,30 +141,24 @@ fn page_before_any_ladder() -> Standing {
 #[case::of_one_that_rests(SubscriptionState::Paused, None, PaymentState::Scheduled)]
 #[case::refused_to_us(
     SubscriptionState::Incomplete,
-    Some((AttemptState::Rejected, None)),
-    PaymentState::Scheduled
-)]
-#[case::declined_for_our_set_up(
-    SubscriptionState::Incomplete,
-    Some((AttemptState::Declined, Some(DeclineClass::Config))),
+    Some(AttemptState::Rejected),
     PaymentState::Scheduled
 )]
 #[case::of_one_that_is_closed(
     SubscriptionState::Unpaid,
-    Some((AttemptState::Rejected, None)),
+    Some(AttemptState::Rejected),
     PaymentState::Waiting
 )]
 #[case::of_one_that_waits_for_its_payer(SubscriptionState::Unpaid, None, PaymentState::Waiting)]
 fn a_page_that_came_to_nothing_leaves_no_debt_unasked_for(
     #[case] subscription: SubscriptionState,
-    #[case] ours: Option<(AttemptState, Option<DeclineClass>)>,
+    #[case] ours: Option<AttemptState>,
     #[case] expected: PaymentState,
 ) {
     let mut standing = page_before_any_ladder();
     standing.owed.subscription.as_mut().unwrap().0.state = subscription;
     let before = attempt(20, ByMerchant, standing.attempt.sent_at);
-    let before =
-        ours.map(|(state, class)| Attempt { state, decline: class.map(Decline::of), ..before });
+    let before = ours.map(|state| Attempt { state, ..before });
     standing.owed.attempts = before.into_iter().collect();
     let changes = heard(standing, News::NeverHappened).changes;
     assert_eq!(changes.payments[0].state, expected);
