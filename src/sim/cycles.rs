@@ -13,7 +13,7 @@ use crate::domain::{
     calendar::Period,
     event::{Event, EventKind, Subject},
     ids::{Id, kind},
-    invoice::InvoiceState,
+    invoice::{Invoice, InvoiceState},
     payment::PaymentState,
     subscription::{Subscription, SubscriptionState},
 };
@@ -186,26 +186,24 @@ fn to_its_end(
 /// What is open of a subscription that runs is about to be taken, or dunning is about it: nobody else would
 /// ever ask for it. What is open of one that is unpaid keeps it closed, which only what was dunned does.
 fn uncollected(books: &Books, stuck: &BTreeSet<&str>, found: &mut Findings) {
-    let runs = |subscription: &&Subscription| match subscription.state {
-        SubscriptionState::Active | SubscriptionState::PastDue | SubscriptionState::Paused => true,
+    let states: BTreeMap<_, _> =
+        books.subscriptions.iter().map(|one| (one.id, one.state)).collect();
+    let is_unasked = |invoice: &&Invoice| match invoice.subscription.map(|id| states[&id]) {
+        Some(
+            SubscriptionState::Active | SubscriptionState::PastDue | SubscriptionState::Paused,
+        ) => !books.in_dunning.contains(&invoice.id),
+        Some(SubscriptionState::Unpaid) => !books.dunned.contains(&invoice.id),
         // A first payment is asked for by mail.
-        SubscriptionState::Incomplete
-        | SubscriptionState::Trialing
-        | SubscriptionState::Unpaid
-        | SubscriptionState::Canceled
-        | SubscriptionState::Expired => false,
+        Some(
+            SubscriptionState::Incomplete
+            | SubscriptionState::Trialing
+            | SubscriptionState::Canceled
+            | SubscriptionState::Expired,
+        )
+        | None => false,
     };
-    let is_unpaid = |one: &&Subscription| one.state == SubscriptionState::Unpaid;
-    let running: BTreeSet<_> = books.subscriptions.iter().filter(runs).map(|one| one.id).collect();
-    let unpaid: BTreeSet<_> =
-        books.subscriptions.iter().filter(is_unpaid).map(|one| one.id).collect();
-    let unasked = books.invoices.values().filter(|invoice| {
-        let bills = |of: &BTreeSet<_>| invoice.subscription.is_some_and(|id| of.contains(&id));
-        invoice.state == InvoiceState::Open
-            && ((bills(&running) && !books.in_dunning.contains(&invoice.id))
-                || (bills(&unpaid) && !books.dunned.contains(&invoice.id)))
-    });
-    for invoice in unasked {
+    let open = books.invoices.values().filter(|invoice| invoice.state == InvoiceState::Open);
+    for invoice in open.filter(is_unasked) {
         let payment = books.payments.get(&invoice.id);
         let waits = payment.is_none_or(|payment| payment.state == PaymentState::Waiting);
         let is_for_staff = payment.is_some_and(|p| stuck.contains(p.id.to_string().as_str()));

@@ -1,7 +1,7 @@
 //! A payment provider's own books: what it was ordered, what it took and gave back, what it has yet to
 //! do and to tell. It shares nothing with Rondo but the words of the gateway port.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -240,15 +240,23 @@ impl Provider {
         until
     }
 
+    /// How long a key of its lives, where keys end.
+    fn key_life(&self) -> Option<TimeDelta> {
+        match self.capabilities.idempotency {
+            Idempotency::FrozenReplay { ttl } | Idempotency::LatestState { ttl } => {
+                TimeDelta::from_std(ttl).ok()
+            }
+            Idempotency::ClientNamed
+            | Idempotency::UniqueReference
+            | Idempotency::DuplicateWindow { .. }
+            | Idempotency::None => None,
+        }
+    }
+
     /// Decides what is seen of a new charge, and when.
     fn hide(&mut self, number: usize, stage: &Stage) {
         let now = stage.truth();
-        let has_short_keys = match self.capabilities.idempotency {
-            Idempotency::FrozenReplay { ttl } | Idempotency::LatestState { ttl } => {
-                ttl < Duration::from_hours(24)
-            }
-            _ => false,
-        };
+        let has_short_keys = self.key_life().is_some_and(|life| life < TimeDelta::hours(24));
         let charge = &mut self.charges[number];
         if stage.strikes(Fault::ReplyAfterKeyExpired) {
             charge.silent_until = now + TimeDelta::hours(stage.dice.between(24, 30));
@@ -449,12 +457,8 @@ impl Provider {
             RefundOutcome::Refunded { reference }
         };
         self.refunds.insert(order.refund, outcome.clone());
-        let ttl = match self.capabilities.idempotency {
-            Idempotency::FrozenReplay { ttl } | Idempotency::LatestState { ttl } => Some(ttl),
-            _ => None,
-        };
-        let until = ttl.and_then(|ttl| Some(stage.truth() + TimeDelta::from_std(ttl).ok()?));
-        self.refund_keys.insert(order.refund, until.unwrap_or(DateTime::<Utc>::MAX_UTC));
+        let until = self.key_life().map_or(DateTime::<Utc>::MAX_UTC, |life| stage.truth() + life);
+        self.refund_keys.insert(order.refund, until);
         outcome
     }
 

@@ -44,6 +44,18 @@ async fn is_asked_back(world: &World, payment: &str, amount: Option<&str>) -> v1
     asked
 }
 
+/// A webhook tells how a refund stands.
+async fn is_told(world: &World, refund: &v1::Refund, event: &str, status: &str) {
+    let news = json!({ "id": event, "type": "refund.changed", "object": {
+        "id": refund.gateway_reference,
+        "reference": bare(&refund.name),
+        "status": status,
+        "reason": "the account is closed",
+    }});
+    assert_eq!(world.hook(&news.to_string(), 0).await.status(), 200);
+    world.settle().await;
+}
+
 async fn get(world: &World, name: &str) -> v1::Refund {
     let request = v1::GetRefundRequest { name: name.to_owned() };
     world.api.payments().get_refund(request).await.unwrap().into_inner()
@@ -128,14 +140,7 @@ async fn a_refund_that_fails_days_later_is_for_staff_and_the_money_is_still_ours
     assert_eq!(gone(&world, &payment).await, "49.00 EUR", "it is promised");
 
     world.advance_to("2026-02-03").await;
-    let news = json!({ "id": "evt_1", "type": "refund.changed", "object": {
-        "id": asked.gateway_reference,
-        "reference": bare(&asked.name),
-        "status": "failed",
-        "reason": "the account is closed",
-    }});
-    assert_eq!(world.hook(&news.to_string(), 0).await.status(), 200);
-    world.settle().await;
+    is_told(&world, &asked, "evt_1", "failed").await;
 
     let failed = get(&world, &asked.name).await;
     assert_eq!((failed.state(), failed.failure.as_str()), (Failed, "the account is closed"));
@@ -156,14 +161,7 @@ async fn a_refund_that_failed_stays_so_when_older_news_comes_after_it(
     let (_, payment) = bought(&world, "tok_visa_refund_late_99").await;
     let asked = refund(&world, &payment, None).await;
     for (event, status) in [("evt_2", "failed"), ("evt_1", "succeeded")] {
-        let news = json!({ "id": event, "type": "refund.changed", "object": {
-            "id": asked.gateway_reference,
-            "reference": bare(&asked.name),
-            "status": status,
-            "reason": "the account is closed",
-        }});
-        assert_eq!(world.hook(&news.to_string(), 0).await.status(), 200);
-        world.settle().await;
+        is_told(&world, &asked, event, status).await;
     }
     assert_eq!(get(&world, &asked.name).await.state(), Failed);
     assert_eq!(world.mail_kinds("Ana"), ["receipt"]);

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Owed, Settled, Standing, first,
-    steps::{carry_out, move_case, opened},
+    steps::{self, carry_out, move_case},
 };
 use crate::domain::{
     changes::Changes,
@@ -127,13 +127,7 @@ fn follow(
         return for_staff(decline, now);
     }
     let (file, decision) = match owed.case.take() {
-        None => {
-            let ladder = owed.dunning.ladder.clone();
-            let decision = Case::open(decline, card, ladder, &owed.circumstances(now));
-            let file = opened(&owed, &decision, now, mint);
-            changes.events.push(file.event(EventKind::DunningOpened, now, mint));
-            (file, decision)
-        }
+        None => steps::open(&owed, decline, card, changes, now, mint),
         Some(file) => {
             let around = owed.circumstances(now);
             let Ok(decision) = file.case.clone().after_decline(decline, card, &around) else {

@@ -3,12 +3,11 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Owed, first, mails, steps::opened};
+use super::{Owed, first, mails, steps};
 use crate::domain::{
     changes::Changes,
     customer::PaymentMethod,
-    dunning::{Case, DueMail, DunningMail},
-    event::EventKind,
+    dunning::{DueMail, DunningMail},
     ids::Mint,
     payment::{
         PaymentState,
@@ -78,10 +77,7 @@ impl Owed {
             Some(file) => file,
             None if self.is_given_up => return,
             None => {
-                let ladder = self.dunning.ladder.clone();
-                let decision = Case::open(decline, card, ladder, &self.circumstances(now));
-                let file = opened(self, &decision, now, mint);
-                changes.events.push(file.event(EventKind::DunningOpened, now, mint));
+                let (file, _) = steps::open(self, decline, card, changes, now, mint);
                 if self.is_news(DunningMail::Suspended) {
                     // No other mail has told them of this one.
                     let (kind, at) = (DunningMail::Suspended, self.may_be_dunned_at(now));

@@ -122,19 +122,33 @@ pub(super) fn reopen(
         // It is closed until all its debts are paid, and this is one more.
         decision = decision.case.unpaid_by_another(now);
     }
-    let file = opened(&owed, &decision, now, mint);
-    changes.events.push(file.event(EventKind::DunningOpened, now, mint));
+    let file = opened(&owed, &decision, changes, now, mint);
     carry_out(owed, file, decision, occasion, changes, now, mint);
     for_staff
 }
 
-pub(super) fn opened(
+/// A case for what is owed, by the ladder of today, and what it answers to a decline of `card`.
+pub(super) fn open(
+    owed: &Owed,
+    decline: &Decline,
+    card: CardMark,
+    changes: &mut Changes,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) -> (DunningCase, Decision) {
+    let ladder = owed.dunning.ladder.clone();
+    let decision = Case::open(decline, card, ladder, &owed.circumstances(now));
+    (opened(owed, &decision, changes, now, mint), decision)
+}
+
+fn opened(
     owed: &Owed,
     decision: &Decision,
+    changes: &mut Changes,
     now: DateTime<Utc>,
     mint: &Mint,
 ) -> DunningCase {
-    DunningCase {
+    let file = DunningCase {
         merchant: owed.invoice.merchant,
         id: mint.id(now),
         invoice: owed.invoice.id,
@@ -148,7 +162,9 @@ pub(super) fn opened(
         opened_at: now,
         closed_at: None,
         version: Version::NEW,
-    }
+    };
+    changes.events.push(file.event(EventKind::DunningOpened, now, mint));
+    file
 }
 
 /// Carries out what a case has decided, on all that it touches. `occasion` tells one mail of a kind from
