@@ -79,6 +79,7 @@ fn run(failed_on: NaiveDate, ladder: &Ladder, class: DeclineClass) -> Vec<(Naive
             zone: Zone::UTC,
             seed: 0,
             amount,
+            attempts: &[],
             primary: MethodFacts {
                 card: CardMark::default(),
                 consented_at: now,

@@ -171,7 +171,7 @@ async fn was_taken(
 ) -> Seen {
     let account = failures.account;
     let mut seen = Seen { is_whole: true, ..Seen::default() };
-    let mut twice = Vec::new();
+    let (mut twice, mut otherwise) = (Vec::new(), Vec::new());
     let mut after = None;
     loop {
         let Some(page) = failures.noted(gateway.statement(since, after.as_deref()).await) else {
@@ -189,6 +189,9 @@ async fn was_taken(
                 Some(first) if matches!(difference, Difference::TakenTwice { .. }) => {
                     twice.push((taking, first));
                 }
+                Some(known) if matches!(difference, Difference::ReturnedOtherwise { .. }) => {
+                    otherwise.push((known.merchant, difference.clone()));
+                }
                 attempt => {
                     let followed = follow(rondo, account, &taking, attempt, &difference).await;
                     failures.noted(followed);
@@ -204,6 +207,12 @@ async fn was_taken(
     for (taking, first) in twice {
         failures.noted(taken_twice(rondo, account, &taking, &first, &seen).await);
     }
+    if failures.first.is_none() {
+        for (merchant, difference) in otherwise {
+            failures.noted(tell(rondo, Some(merchant), account, &difference).await);
+        }
+    }
+    // Else what went back may not have been heard for that reason, and the next night tells what is left.
     seen
 }
 

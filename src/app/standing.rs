@@ -34,13 +34,16 @@ pub(super) async fn load(
 ) -> Result<BTreeMap<Id<kind::Attempt>, Standing>, StoreError> {
     let attempts = repo.attempts(merchant.id, attempts).await?;
     let payments = repo.payments(merchant.id, &ids_of(&attempts, |a| a.payment)).await?;
-    let charged = attempts.iter().map(|attempt| (attempt.payment, attempt.method)).collect();
-    let owed = owed(repo, merchant, payments, charged, now).await?;
+    let methods: Vec<_> = attempts.iter().filter_map(|attempt| attempt.method).collect();
+    let methods = repo.payment_methods(merchant.id, &ids_of(&methods, |id| *id)).await?;
+    let methods = by_id(methods, |method| method.id);
+    let owed = owed(repo, merchant, payments, now).await?;
     let owed: BTreeMap<_, _> = owed.into_iter().map(|owed| (owed.payment.id, owed)).collect();
     Ok(attempts
         .into_iter()
         .filter_map(|attempt| {
-            let owed = owed.get(&attempt.payment)?.clone();
+            let charged = attempt.method.and_then(|id| methods.get(&id)).cloned();
+            let owed = Owed { charged, ..owed.get(&attempt.payment)?.clone() };
             Some((attempt.id, Standing { attempt, owed }))
         })
         .collect())
@@ -54,7 +57,7 @@ pub(super) async fn load_owed(
     now: DateTime<Utc>,
 ) -> Result<Vec<Owed>, StoreError> {
     let payments = repo.payments(merchant.id, payments).await?;
-    owed(repo, merchant, payments, BTreeMap::new(), now).await
+    owed(repo, merchant, payments, now).await
 }
 
 /// What a payment may be charged to, best first: what was said for it, for its subscription, for its
@@ -113,12 +116,11 @@ pub(super) fn next_charged<'m>(
     }
 }
 
-/// Reads what belongs to `payments`. `charged` says what an attempt has charged.
+/// Reads what belongs to `payments`.
 async fn owed(
     repo: &mut dyn Repository,
     merchant: &Merchant,
     payments: Vec<Payment>,
-    charged: BTreeMap<Id<kind::Payment>, Option<Id<kind::PaymentMethod>>>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Owed>, StoreError> {
     let invoices = repo.invoices(merchant.id, &ids_of(&payments, |p| p.invoice)).await?;
@@ -155,16 +157,11 @@ async fn owed(
     let methods: BTreeSet<_> = payments
         .iter()
         .flat_map(|payment| choices(payment, billed(payment), &customers[&payment.customer]))
-        .chain(charged.values().copied().flatten())
         .collect();
     let methods: Vec<_> = methods.into_iter().collect();
     let methods = by_id(repo.payment_methods(merchant.id, &methods).await?, |method| method.id);
     let given_up = given_up(repo, merchant, &invoices, &subscriptions, &cases).await?;
     let method = |id: Option<Id<kind::PaymentMethod>>| methods.get(&id?);
-    let charged = |payment: &Payment| match charged.get(&payment.id) {
-        Some(charged) => method(*charged),
-        None => next_charged(payment, billed(payment), &customers[&payment.customer], &methods),
-    };
     let sent = Sent::load(repo, merchant, &payments, methods.values(), now).await?;
     let took = payments.iter().filter(|payment| sent.took_money(payment)).map(|payment| payment.id);
     let took: Vec<_> = took.collect();
@@ -208,7 +205,7 @@ async fn owed(
                 sent_on_backup: sent.before(payment, backup),
                 attempts: sent.attempts(payment).to_vec(),
                 refunds: refunds.iter().filter(|r| r.payment == payment.id).cloned().collect(),
-                charged: charged(payment).cloned(),
+                charged: next_charged(payment, subscription, &customer, &methods).cloned(),
                 primary: primary.cloned(),
                 backup: backup.cloned(),
                 payment: payment.clone(),

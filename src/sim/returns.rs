@@ -29,7 +29,7 @@ impl Provider {
     pub(super) fn may_go_back(&mut self, number: usize, stage: &Stage) {
         let later = |days: i64| stage.truth() + TimeDelta::hours(stage.dice.between(1, days * 24));
         if stage.strikes(Fault::Chargeback) {
-            self.plan(later(40), Coming::TakeBack(number));
+            self.plan(later(30), Coming::TakeBack(number));
         } else if stage.strikes(Fault::RefundedAtGateway) {
             self.plan(later(30), Coming::RefundHere(number));
         }
@@ -47,7 +47,7 @@ impl Provider {
         stage.note(format_args!("{}: {amount} of {} is taken back", self.name, charge.reference));
         self.tell_reversal(number, amount, ReversalState::TakenBack, stage);
         if stage.dice.says(400) {
-            let at = stage.truth() + TimeDelta::hours(stage.dice.between(1, 20 * 24));
+            let at = stage.truth() + TimeDelta::hours(stage.dice.between(1, 15 * 24));
             self.plan(at, Coming::Reinstate(number));
         }
     }

@@ -34,13 +34,16 @@ impl World {
             self.stage.note(format_args!("stuck: {} {}", one.object, one.reason));
             let attempt = one.object.parse::<Id<kind::Attempt>>().ok();
             undecided.extend(attempt);
-            if let Some((_, second)) = one.reason.split_once("a second time, as ") {
-                let is_left = self.rondo.clock.now() - one.since > LEFT_TO_THE_LIST;
-                self.give_back(second.split(':').next().unwrap_or_default(), is_left);
-            }
             // What they would settle they seldom ask about once more.
             let all_is_well = self.stage.faults.is_calm() && attempt.is_none();
-            if all_is_well || self.stage.dice.says(TRIED_AGAIN) {
+            let is_put_back = all_is_well || self.stage.dice.says(TRIED_AGAIN);
+            if let Some((_, second)) = one.reason.split_once("a second time, as ") {
+                let waited = self.rondo.clock.now() - one.since > LEFT_TO_THE_LIST;
+                let second = second.split(':').next().unwrap_or_default();
+                // Nobody takes it off the list who has not seen to it.
+                self.give_back(second, waited || is_put_back);
+            }
+            if is_put_back {
                 repo.put_back(&one.object, self.rondo.clock.now()).await?;
                 cases.extend(one.object.parse::<Id<kind::DunningCase>>().ok());
                 payments.extend(one.object.parse::<Id<kind::Payment>>().ok());

@@ -127,6 +127,32 @@ async fn what_bears_no_name_that_we_know_is_told_to_staff(
 
 #[rstest]
 #[tokio::test]
+async fn staff_is_not_told_of_what_could_not_be_heard_tonight(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").without_test_clock().await;
+    let ana = world.member("Ana", cards::GOOD).await;
+    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
+    let attempt = course.payment().await.attempts.remove(0);
+    let taken = world.charge_of(&attempt).await;
+    let back = json!({
+        "reference": "by hand", "charge": taken["id"], "amount": 500, "currency": "EUR",
+    });
+    world.is_ordered("/v1/refunds", "back by hand", &back).await;
+
+    let refuses = || GatewayError::Rejected { reason: "no list tonight".to_owned() };
+    world.line.fails_once(Call::Returns, refuses);
+    let failed = reconcile::account(&world.rondo, "sandbox", TimeDelta::hours(72)).await;
+    assert!(matches!(failed, Err(ReconcileError::InPart { .. })), "{failed:?}");
+    assert_eq!(world.stuck().await, []);
+
+    // This gateway's list of returns has no such refund, so that the next night tells of it.
+    assert_eq!(differences(&world).await, ["returned_otherwise"]);
+    assert_eq!(world.stuck().await[0].object, bare(&attempt.name));
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_look_up_that_fails_hides_no_other_difference(
     #[values(Sqlite, Postgres)] engine: Engine,
 ) {

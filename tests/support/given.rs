@@ -423,6 +423,7 @@ impl Shop {
             zone: Zone::UTC,
             seed: 1,
             amount: payment.amount,
+            attempts: &[],
             primary: method,
             backup: None,
             last_mail_at: None,

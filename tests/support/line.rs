@@ -25,6 +25,8 @@ pub enum Call {
     CancelCharge,
     /// Read the list of what was taken.
     Statement,
+    /// Read the list of what went back.
+    Returns,
     /// Give money back.
     Refund,
     /// Look for a refund.
@@ -198,7 +200,7 @@ impl Gateway for Line {
         since: DateTime<Utc>,
         after: Option<&str>,
     ) -> Result<Returns, GatewayError> {
-        self.gateway.returns(since, after).await
+        self.leave(Call::Returns).await?.returns(since, after).await
     }
 
     async fn refund(&self, order: &RefundOrder) -> Result<RefundOutcome, GatewayError> {

@@ -248,6 +248,21 @@ impl Case {
         }
     }
 
+    /// Hears that `card` was declined by an attempt that the case did not order. It stays where it is; what
+    /// the decline forbids holds from its next turn on.
+    #[must_use]
+    pub fn overhears(
+        mut self,
+        decline: &Decline,
+        card: CardMark,
+        around: &Circumstances<'_>,
+    ) -> Self {
+        let is_primary = card == around.primary.card;
+        let method = if is_primary { Method::Primary } else { Method::Backup };
+        self.track.learn(decline, method, card, around);
+        self
+    }
+
     /// Hears that a network did not let the ordered attempt leave: others were faster. Its turn is planned
     /// anew, so that what the ladder says for such a wait is done meanwhile (RULES RET-4).
     pub fn held_back(mut self, around: &Circumstances<'_>) -> Result<Decision, Refusal> {

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::payment::{
-    attempt::Attempt,
+    attempt::{Attempt, Initiator},
     decline::{Decline, DeclineClass, Remedy, StopScope},
     rules::Rules,
 };
@@ -46,14 +46,18 @@ pub(in crate::domain) struct Standing {
 }
 
 impl Standing {
-    /// The record of a card after these attempts, oldest first. A refusal that money followed was not the issuer's
-    /// last word.
+    /// The record of a card after these attempts on it for one invoice, oldest first. A refusal that money
+    /// followed was not the issuer's last word.
     pub(in crate::domain) fn after<'a>(
         attempts: impl IntoIterator<Item = &'a Attempt>,
         rules: &Rules,
     ) -> Self {
+        let counts = |attempt: &&Attempt| attempt.counts_as_try() && !attempt.state.took_money();
         let mut standing = Self::default();
-        for attempt in attempts.into_iter().filter(|attempt| !attempt.state.took_money()) {
+        for (earlier, attempt) in attempts.into_iter().filter(counts).enumerate() {
+            if earlier > 0 && attempt.initiator == Initiator::Merchant {
+                standing.retried();
+            }
             if let (Some(at), Some(decline)) = (attempt.settled_at, &attempt.decline) {
                 standing.declined(decline, rules.remedy(decline.class), at);
             }

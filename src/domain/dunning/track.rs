@@ -16,7 +16,7 @@ use crate::domain::{
     calendar::Zone,
     money::Money,
     payment::{
-        attempt::Initiator,
+        attempt::{Attempt, Initiator},
         decline::{Decline, DeclineClass, Network},
         method::CardMark,
         network::{Planned, SentAttempt, When, free_at},
@@ -35,6 +35,8 @@ pub struct Circumstances<'a> {
     pub seed: u64,
     /// What is still due.
     pub amount: Money,
+    /// What was tried for the invoice, oldest first: its case may not be its first.
+    pub attempts: &'a [Attempt],
     /// The method that the subscription is charged to, as it is now.
     pub primary: MethodFacts<'a>,
     /// The method that stands in for it, if the customer stored one.
@@ -98,6 +100,7 @@ impl Track {
             AccessLevel::Full => AccessLevel::Full,
             AccessLevel::Grace | AccessLevel::None => AccessLevel::Grace,
         };
+        let (cards, stopped_at) = taught(around);
         Self {
             opened_at: around.now,
             ends_at: around.now + ladder.longest(),
@@ -105,9 +108,9 @@ impl Track {
             step_at: around.now + ladder.gap(0, around.seed),
             technical: 0,
             off_since: None,
-            cards: BTreeMap::new(),
+            cards,
             class: None,
-            stopped_at: None,
+            stopped_at,
             access,
             last_mail_at: None,
             rule_version: around.rules.version().to_owned(),
@@ -388,6 +391,24 @@ impl<'a> Circumstances<'a> {
             Method::Backup => self.backup.unwrap_or(self.primary),
         }
     }
+}
+
+/// What the invoice's declines have taught before its case begins, card by card, and when the payer last withdrew
+/// consent to the agreement. Money that was taken back makes a second case, in which the first one's answers bind.
+fn taught(around: &Circumstances<'_>) -> (BTreeMap<CardMark, Standing>, Option<DateTime<Utc>>) {
+    let mut by_card: BTreeMap<CardMark, Vec<&Attempt>> = BTreeMap::new();
+    for attempt in around.attempts {
+        if let Some(credential) = &attempt.credential {
+            by_card.entry(credential.card).or_default().push(attempt);
+        }
+    }
+    let stops = |attempt: &&Attempt| {
+        let bar = Standing::after([*attempt], around.rules).bar();
+        bar.is_some_and(|bar| bar.reach == Reach::Agreement)
+    };
+    let stopped_at = around.attempts.iter().filter(stops).filter_map(|a| a.settled_at).max();
+    let standing = |attempts| Standing::after(attempts, around.rules);
+    (by_card.into_iter().map(|(card, tries)| (card, standing(tries))).collect(), stopped_at)
 }
 
 /// The mail that asks for what would help against a decline of `class`.

@@ -193,6 +193,7 @@ impl Books {
             zone: self.zone,
             seed,
             amount: amount(),
+            attempts: &[],
             primary: MethodFacts {
                 card: CardMark::new(&format!("card {}", self.primary), "4242", None),
                 consented_at: DateTime::UNIX_EPOCH,

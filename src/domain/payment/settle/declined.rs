@@ -9,7 +9,7 @@ use super::{
 use crate::domain::{
     changes::Changes,
     customer::PaymentMethod,
-    dunning::{Case, StaffTask},
+    dunning::{Case, DunningCase, StaffTask},
     event::EventKind,
     ids::Mint,
     payment::{
@@ -38,11 +38,12 @@ pub(super) fn settle(
     let card = s.attempt.credential.as_ref().map(|told| told.card).unwrap_or_default();
     let occasion = s.attempt.id.to_string();
     changes.attempts.push(s.attempt);
+    block(&mut s.owed, decline, card, &mut changes, now);
 
     if !s.owed.invoice.open_amount().is_positive() {
         s.owed.payment.give_up();
         changes.payments.push(s.owed.payment);
-        return Settled { changes, for_staff: None };
+        return Settled { changes, for_staff: for_staff(decline, now) };
     }
     if by_customer {
         // They saw it on the page.
@@ -63,17 +64,20 @@ pub(super) fn for_staff(decline: &Decline, now: DateTime<Utc>) -> Option<String>
 
 /// There is no method that may be charged without the customer: they are asked for one at once.
 pub fn without_method(owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Changes {
-    // A card that can be charged, but not for this invoice any more, is no worse for that elsewhere.
-    let class = match owed.charged.as_ref() {
+    let decline = match owed.charged.as_ref() {
+        // A card that can be charged, but not for this invoice any more, is no worse for that elsewhere.
         Some(method) if method.is_chargeable() => {
             let bar = first::barred_from(&owed.attempts, method, now);
-            bar.map_or(DeclineClass::Generic, |bar| bar.class)
+            let class = bar.map_or(DeclineClass::Generic, |bar| bar.class);
+            let stops = (class == DeclineClass::StopMandate).then_some(StopScope::ThisPayment);
+            Decline { stops, ..Decline::of(class) }
         }
-        Some(method) => method.blocked.unwrap_or(DeclineClass::FixData),
-        None => DeclineClass::FixData,
+        Some(method) => Decline::of(method.blocked.unwrap_or(DeclineClass::FixData)),
+        None => Decline::of(DeclineClass::FixData),
     };
-    let reason = if owed.charged.is_some() { class.name() } else { "no_payment_method" };
-    not_charged(owed, class, reason, now, mint)
+    let class = decline.class.name();
+    let reason = if owed.charged.is_some() { class } else { "no_payment_method" };
+    not_charged(owed, &decline, reason, now, mint)
 }
 
 /// The network lets no attempt go yet. A case that has ordered it plans anew: it must not wait for an
@@ -85,13 +89,13 @@ pub fn held_back(mut owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Changes {
         return move_case(owed, None, now, mint, Case::held_back)
             .expect("a case that has ordered an attempt hears of it");
     }
-    not_charged(owed, DeclineClass::Generic, "network_limit", now, mint)
+    not_charged(owed, &Decline::of(DeclineClass::Generic), "network_limit", now, mint)
 }
 
 /// Nothing was sent, for this reason; what follows is the same as after a decline.
 fn not_charged(
     mut owed: Owed,
-    class: DeclineClass,
+    decline: &Decline,
     reason: &str,
     now: DateTime<Utc>,
     mint: &Mint,
@@ -102,7 +106,7 @@ fn not_charged(
     changes.events.push(owed.payment.event(EventKind::PaymentDeclined, reason, now, mint));
     let occasion = format!("{}:{}", owed.payment.id, owed.payment.version.count());
     let card = owed.charged.as_ref().map(PaymentMethod::mark).unwrap_or_default();
-    follow(owed, &Decline::of(class), card, &occasion, &mut changes, now, mint);
+    follow(owed, decline, card, &occasion, &mut changes, now, mint);
     changes
 }
 
@@ -117,11 +121,10 @@ fn follow(
     mint: &Mint,
 ) -> Option<String> {
     if owed.bills_one_that_is(SubscriptionState::Incomplete) {
-        return first::declined(owed, decline, card, occasion, changes, now, mint);
+        return first::declined(owed, decline, occasion, changes, now, mint);
     }
     if owed.is_given_up || owed.bills_one_that_is(SubscriptionState::Unpaid) {
         // Dunning has come to its end; whoever tried once more has their answer.
-        block(&mut owed, decline, card, changes, now);
         owed.end_dunning_for_another(decline, card, changes, now, mint);
         changes.payments.push(owed.payment);
         return for_staff(decline, now);
@@ -131,15 +134,16 @@ fn follow(
         Some(file) => {
             let around = owed.circumstances(now);
             let Ok(decision) = file.case.clone().after_decline(decline, card, &around) else {
-                // No attempt of the ladder's: it goes on where it was.
+                // No attempt of the ladder's: it goes on where it was, and knows what was said.
+                let case = file.case.clone().overhears(decline, card, &around);
+                changes.dunning_cases.push(DunningCase { case, ..file });
                 changes.payments.push(owed.payment);
-                return None;
+                return for_staff(decline, now);
             };
             (file, decision)
         }
     };
     let for_staff = StaffTask::sentences(&decision.staff);
-    block(&mut owed, decline, card, changes, now);
     carry_out(owed, file, decision, occasion, changes, now, mint);
     for_staff
 }

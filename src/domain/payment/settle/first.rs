@@ -4,10 +4,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{
-    Owed,
-    declined::{block, for_staff},
-};
+use super::{Owed, declined::for_staff};
 use crate::domain::{
     changes::Changes,
     customer::PaymentMethod,
@@ -18,7 +15,6 @@ use crate::domain::{
         PaymentState,
         attempt::{Attempt, Initiator},
         decline::{Decline, DeclineClass, Remedy},
-        method::CardMark,
         network::{Planned, When, free_at},
         rules::RuleBook,
     },
@@ -28,14 +24,12 @@ use crate::domain::{
 pub(super) fn declined(
     mut owed: Owed,
     decline: &Decline,
-    card: CardMark,
     occasion: &str,
     changes: &mut Changes,
     now: DateTime<Utc>,
     mint: &Mint,
 ) -> Option<String> {
     let remedy = RuleBook::at(now.date_naive()).remedy(decline.class);
-    block(&mut owed, decline, card, changes, now);
     let wait = TimeDelta::hours(decline.wait_hours.unwrap_or_default().into());
     if decline.class == DeclineClass::WaitIssuer
         && let Some(gap) = quick_gap(technical(&owed).count() + 1, now)

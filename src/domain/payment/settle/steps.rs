@@ -294,6 +294,7 @@ impl Owed {
             zone: self.dunning.zone,
             seed: self.jitter_seed(),
             amount: self.invoice.open_amount(),
+            attempts: &self.attempts,
             primary: MethodFacts {
                 card: self.primary.as_ref().map(PaymentMethod::mark).unwrap_or_default(),
                 consented_at: self.primary.as_ref().map_or(now, |method| method.consented_at),

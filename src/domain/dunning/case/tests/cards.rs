@@ -99,6 +99,46 @@ fn an_issuers_wait_outlasts_a_change_of_cards_and_back() {
 }
 
 #[test]
+fn a_second_case_knows_what_the_first_one_was_told() {
+    let mut world = World::on(Network::Visa);
+    let sent = |number: u128, decline: Option<Decline>| Attempt {
+        credential: Some(Credential { card: world.card, ..card(5, 2030, 12).credential() }),
+        state: if decline.is_some() { AttemptState::Declined } else { AttemptState::Reversed },
+        settled_at: Some(world.start),
+        decline,
+        ..attempt(number, Initiator::Merchant, world.start)
+    };
+    // One retry is allowed after suspected fraud; what took the money was none.
+    let once = vec![sent(1, Some(Decline::of(HoldRisk))), sent(2, None)];
+    let twice = [once.clone(), vec![sent(3, Some(funds()))]].concat();
+    for (attempts, retries) in [(once, true), (twice, false)] {
+        world.attempts = attempts;
+        let ladder = Ladder::new(plain(), rules()).unwrap();
+        let back = world.around(|around| Case::reopen(&funds(), world.card, ladder, around));
+        assert_eq!(back.case.next_retry().is_some(), retries, "{:?}", back.reasons);
+        let is_spent = back.reasons.contains(&Reason::RetriesSpent(Method::Primary));
+        assert_eq!(is_spent, !retries);
+    }
+}
+
+#[test]
+fn a_second_case_spares_all_that_was_agreed_to_before_the_mandate_was_stopped() {
+    let mut world = World::on(Network::Visa);
+    world.attempts = vec![Attempt {
+        state: AttemptState::Declined,
+        settled_at: Some(world.start),
+        decline: Some(Decline::of(StopMandate)),
+        ..attempt(1, Initiator::Merchant, world.start)
+    }];
+    for (days_later, retries) in [(0, false), (1, true)] {
+        world.consented_at = world.start + days(days_later);
+        let ladder = Ladder::new(plain(), rules()).unwrap();
+        let back = world.around(|around| Case::reopen(&funds(), world.card, ladder, around));
+        assert_eq!(back.case.next_retry().is_some(), retries);
+    }
+}
+
+#[test]
 fn a_new_card_keeps_the_invoices_counter() {
     let mut world = World::on(Network::Mastercard).opens(&Decline::of(Never), plain());
     world.sends();

@@ -18,11 +18,12 @@ use crate::domain::{
     },
     money::{Currency, Money},
     payment::{
-        attempt::Initiator,
+        attempt::{Attempt, AttemptState, Initiator},
         decline::{Network, StopScope},
-        method::CardMark,
+        method::{CardMark, Credential},
         network::SentAttempt,
         rules::{Reading, RuleBook, Rules, Signals},
+        settle::given::{attempt, card},
     },
 };
 use DeclineClass::{Config, FixData, HoldRisk, NeedsSca, Never, StopMandate, WaitFunds};
@@ -39,6 +40,8 @@ struct World {
     primary: Network,
     backup: Option<Network>,
     history: Vec<SentAttempt>,
+    /// What was tried for the invoice before the case began.
+    attempts: Vec<Attempt>,
     case: Option<Case>,
     last: Option<Decision>,
 }
@@ -81,6 +84,7 @@ impl World {
             primary,
             backup: None,
             history: Vec::new(),
+            attempts: Vec::new(),
             case: None,
             last: None,
         }
@@ -101,6 +105,7 @@ impl World {
             zone: self.zone,
             seed: 7,
             amount: eur(2_000),
+            attempts: &self.attempts,
             primary: facts(self.primary),
             backup: self.backup.map(|network| MethodFacts {
                 card: CardMark::new("the backup", "1111", None),

@@ -39,6 +39,44 @@ fn only_what_can_never_work_again_blocks_the_method(
 }
 
 #[test]
+fn a_method_is_blocked_by_what_its_bank_says_of_a_payment_that_was_made_meanwhile() {
+    let mut standing = renewal();
+    standing.owed.invoice.state = InvoiceState::Paid;
+    standing.owed.invoice.paid = standing.owed.invoice.total;
+    let changes = heard(standing, declined(DeclineClass::StopMandate)).changes;
+    assert_eq!(changes.payment_methods[0].blocked, Some(DeclineClass::StopMandate));
+}
+
+#[test]
+fn a_case_knows_what_a_try_that_it_did_not_order_has_taught() {
+    let standing = overdue(ByMerchant);
+    let plan = standing.owed.case.as_ref().unwrap().case.next_retry();
+    assert!(plan.is_some());
+    let changes = heard(standing.clone(), declined(DeclineClass::NeedsSca)).changes;
+    let file = &changes.dunning_cases[0];
+    assert_eq!(file.case.next_retry(), plan, "it stays where it is");
+    let owed = standing.owed.after(&changes);
+    let changes = take_step(owed, file.due_at.unwrap(), &mint()).unwrap();
+    assert!(!changes.dunning_cases[0].case.is_retrying(), "its turn only reminds");
+}
+
+#[test]
+fn whoever_stopped_one_payment_stopped_no_other() {
+    let stop =
+        Decline { stops: Some(StopScope::ThisPayment), ..Decline::of(DeclineClass::StopMandate) };
+    let mut owed = renewal().owed;
+    owed.attempts = vec![Attempt {
+        state: AttemptState::Declined,
+        decline: Some(stop),
+        settled_at: Some(at(START)),
+        ..attempt(8, ByMerchant, at(START))
+    }];
+    let changes = without_method(owed, an_hour_later(), &mint());
+    assert_eq!(changes.dunning_cases[0].case.class(), DeclineClass::StopMandate);
+    assert!(changes.payment_methods.is_empty(), "it is charged for the next cycle");
+}
+
+#[test]
 fn a_set_up_that_is_wrong_is_for_staff_and_not_for_the_customer() {
     let settled = heard(renewal(), declined(DeclineClass::Config));
     assert!(settled.for_staff.is_some());
@@ -92,7 +130,8 @@ fn a_decline_that_the_customer_saw_leaves_the_ladder_alone(
     #[case] mut standing: Standing,
     #[case] payment: PaymentState,
 ) {
-    standing.attempt.initiator = ByCustomer;
+    standing.attempt =
+        Attempt { method: None, credential: None, initiator: ByCustomer, ..standing.attempt };
     let changes = heard(standing, declined(DeclineClass::Never)).changes;
     assert_eq!(changes.payments[0].state, payment);
     assert_eq!(events(&changes), [EventKind::PaymentDeclined]);

@@ -23,7 +23,7 @@ use crate::domain::{
     notice::Facts,
     payment::{
         attempt::Initiator::{self, Customer as ByCustomer, Merchant as ByMerchant},
-        decline::{Decline, DeclineClass, Network},
+        decline::{Decline, DeclineClass, Network, StopScope},
         method::Expiry,
         outcome::Paid,
         refund::{RefundOrigin, RefundState},
