@@ -94,7 +94,10 @@ impl Owed {
     fn was_refused_to_us(&self) -> bool {
         let ours = |attempt: &&Attempt| attempt.initiator == Initiator::Merchant;
         let last = self.attempts.iter().rfind(ours);
-        last.is_some_and(|attempt| attempt.state == AttemptState::Rejected)
+        last.is_some_and(|attempt| {
+            let class = attempt.decline.as_ref().map(|decline| decline.class);
+            attempt.state == AttemptState::Rejected || class == Some(DeclineClass::Config)
+        })
     }
 
     /// Whether it bills a subscription that runs or rests, and dunning has not come to its end.

@@ -55,7 +55,8 @@ fn a_quick_retry_does_not_come_before_the_networks_advice_allows() {
 #[rstest]
 #[case::an_issuer_that_is_down(&[DeclineClass::WaitIssuer], PaymentState::Scheduled)]
 #[case::a_suspicion_since(&[DeclineClass::WaitIssuer, DeclineClass::HoldRisk], PaymentState::Waiting)]
-fn a_page_that_was_left_brings_back_the_quick_retry_of_what_failed_last(
+#[case::a_set_up_that_staff_mends(&[DeclineClass::Config], PaymentState::Scheduled)]
+fn a_page_that_was_left_brings_back_the_retry_of_what_failed_last(
     #[case] refusals: &[DeclineClass],
     #[case] expected: PaymentState,
 ) {
