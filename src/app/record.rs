@@ -160,7 +160,10 @@ impl Outcomes {
             let mut cases = settled.changes.dunning_cases.iter();
             let waiting = cases.find(|file| file.case.waits_for_staff());
             self.told.tasks.push(match (planned, waiting) {
-                (Some(payment), _) => (Task::Stop(Work::Collect), payment.id.to_string(), reason),
+                (Some(payment), _) if settled.holds_charge => {
+                    (Task::Stop(Work::Collect), payment.id.to_string(), reason)
+                }
+                (Some(_), _) => (Task::Look, attempt, reason),
                 (None, Some(file)) => (Task::Stop(Work::Dun), file.id.to_string(), reason),
                 (None, None) if is_asked_on => (Task::Look, attempt, reason),
                 (None, None) => (Task::Stop(Work::Resolve), attempt, reason),
@@ -230,7 +233,7 @@ fn decide(standing: Standing, word: Word, times: Times, mint: &Mint) -> Settled 
             send_again(standing, wait, leased_until, times.now)
         }
         Word::NotFound { leased_until } if standing.attempt.leased_until != Some(leased_until) => {
-            Settled { changes: Changes::default(), for_staff: None }
+            Settled::of(Changes::default())
         }
         Word::NotFound { .. } => settle::not_found(standing, times.now, mint),
         Word::News(news) => {
@@ -256,7 +259,7 @@ fn send_again(
 ) -> Settled {
     let attempt = &mut standing.attempt;
     if attempt.leased_until != Some(leased_until) {
-        return Settled { changes: Changes::default(), for_staff: None };
+        return Settled::of(Changes::default());
     }
     let asked = wait.and_then(|wait| TimeDelta::from_std(wait).ok()).unwrap_or_default();
     attempt.leased_until = None;
@@ -266,7 +269,7 @@ fn send_again(
     attempt.probe_at = Some(now + wait.max(asked));
     let for_staff = (now >= attempt.sent_at + PUT_OFF_FOR).then(|| put_off(attempt));
     let changes = Changes { attempts: vec![standing.attempt], ..Changes::default() };
-    Settled { changes, for_staff }
+    Settled::of(changes).telling(for_staff)
 }
 
 /// What staff is told of an attempt that was put off for a day: the same each time.

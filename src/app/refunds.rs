@@ -339,6 +339,7 @@ pub(super) async fn succeeded(
     mut refund: Refund,
     now: DateTime<Utc>,
 ) -> Result<()> {
+    let was_settled = refund.state.is_settled();
     refund.state = RefundState::Succeeded;
     refund.failure = None;
     refund.due_at = None;
@@ -357,7 +358,9 @@ pub(super) async fn succeeded(
         to,
         reference: refund.reference.clone(),
     };
-    let key = format!("refund:{}", refund.id);
+    // A refund that came back, and went through after all, is told of once more.
+    let occasion = if was_settled { format!(":{}", refund.version.count()) } else { String::new() };
+    let key = format!("refund:{}{occasion}", refund.id);
     let notice = Notice::new(refund.merchant, refund.customer, facts, key, now, act.mint)
         .about_invoice(&invoice);
     let event = refund.event(EventKind::RefundSucceeded, now, act.mint);

@@ -107,6 +107,11 @@ pub(super) async fn foreign_refund(
 
 /// Writes a refund that was not known; what it promises back can be promised no more.
 async fn keep(act: &mut Act<'_>, refund: Refund, state: RefundState) -> Result<(), NotApplied> {
+    if state == RefundState::Failed {
+        // Nothing moved; it is remembered, for older news of it that may still come.
+        let over = Refund { state, settled_at: Some(act.now()), ..refund };
+        return Ok(act.write(Changes { refunds: vec![over], ..Changes::default() }).await?);
+    }
     let mut payment = act.payment(refund.payment).await?;
     payment.refunded = payment.refunded.plus(refund.owed()).expect("one currency");
     let mut changes = Changes { payments: vec![payment], ..Changes::default() };

@@ -37,13 +37,29 @@ pub(super) async fn load(
     let methods: Vec<_> = attempts.iter().filter_map(|attempt| attempt.method).collect();
     let methods = repo.payment_methods(merchant.id, &ids_of(&methods, |id| *id)).await?;
     let methods = by_id(methods, |method| method.id);
+    let storing: Vec<_> = attempts.iter().filter(|attempt| attempt.store_method).cloned().collect();
+    let storing = ids_of(&storing, |attempt| attempt.customer);
+    let ever_stored = if storing.is_empty() {
+        Vec::new()
+    } else {
+        repo.methods_of_customers(merchant.id, &storing).await?
+    };
     let owed = owed(repo, merchant, payments, now).await?;
     let owed: BTreeMap<_, _> = owed.into_iter().map(|owed| (owed.payment.id, owed)).collect();
     Ok(attempts
         .into_iter()
         .filter_map(|attempt| {
-            let charged = attempt.method.and_then(|id| methods.get(&id)).cloned();
-            let owed = Owed { charged, ..owed.get(&attempt.payment)?.clone() };
+            let kept = attempt.credential.as_ref().map(|kept| kept.card);
+            let own = ever_stored.iter().filter(|known| known.customer == attempt.customer);
+            // What its payer chose on a page and kept.
+            let is_it = |known: &&PaymentMethod| Some(known.mark()) == kept;
+            let charged = match attempt.method {
+                Some(id) => methods.get(&id),
+                None => own.clone().rfind(is_it),
+            };
+            let charged = charged.cloned();
+            let ever_stored = own.filter(|_| attempt.store_method).cloned().collect();
+            let owed = Owed { charged, ever_stored, ..owed.get(&attempt.payment)?.clone() };
             Some((attempt.id, Standing { attempt, owed }))
         })
         .collect())
@@ -188,12 +204,14 @@ async fn owed(
             let backup = method(customer.backup_method)
                 .filter(|backup| backup.is_chargeable())
                 .filter(is_another);
+            let case_of = |invoice| cases.iter().find(|case| case.invoice == invoice);
             let others = overdue.iter().filter(|(subscription, overdue)| {
                 invoice.subscription == Some(*subscription) && *overdue != invoice.id
             });
-            let case_of = |invoice| cases.iter().find(|case| case.invoice == invoice);
+            let others: Vec<_> = others.map(|(_, overdue)| case_of(*overdue)).collect();
             Owed {
-                other_debts: OtherDebts::of(others.map(|(_, overdue)| case_of(*overdue))),
+                other_debts: OtherDebts::of(others.iter().copied()),
+                other_cases: others.into_iter().flatten().cloned().collect(),
                 case: case_of(invoice.id).cloned(),
                 is_given_up: given_up.contains(&invoice.id),
                 last_dunned_at: dunned.get(&customer.id).copied(),
@@ -206,6 +224,7 @@ async fn owed(
                 attempts: sent.attempts(payment).to_vec(),
                 refunds: refunds.iter().filter(|r| r.payment == payment.id).cloned().collect(),
                 charged: next_charged(payment, subscription, &customer, &methods).cloned(),
+                ever_stored: Vec::new(),
                 primary: primary.cloned(),
                 backup: backup.cloned(),
                 payment: payment.clone(),

@@ -227,9 +227,12 @@ async fn retry(args: Retry) -> anyhow::Result<ExitCode> {
     if args.json {
         say(json!({ "retried": ids }))?;
     } else if let [id] = &ids[..] {
-        say(format_args!("{id} is due again."))?;
+        say(format_args!("{id} is off the list, and due again if it waited for that."))?;
     } else {
-        say(format_args!("{} objects are due again.", ids.len()))?;
+        let count = ids.len();
+        say(format_args!(
+            "{count} objects are off the list, and due again if they waited for that."
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }

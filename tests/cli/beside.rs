@@ -40,7 +40,10 @@ async fn what_a_command_puts_back_is_done_by_the_running_server() {
     assert_eq!(get_with_key(gateway, "/ledger/charges", "sk_sandbox").1, "");
 
     let retried = room.run(&["stuck", "retry", &payment]).well().out;
-    assert_eq!(retried, format!("{payment} is due again.\n"));
+    assert_eq!(
+        retried,
+        format!("{payment} is off the list, and due again if it waited for that.\n")
+    );
     while !get_with_key(gateway, "/ledger/charges", "sk_sandbox").1.contains("tok_visa.ana") {}
     assert_eq!(room.run(&["stuck"]).well().out, "Nothing is stuck.\n");
     let (code, err) = server.terminate();
@@ -53,8 +56,14 @@ async fn all_of_a_loop_goes_back_to_work_in_one_go() {
     room.run(&["init"]).well();
     let payment = set_a_payment_aside(&room).await;
     let of_loop = |name: &str| room.run(&["stuck", "retry", "--loop", name]).well().out;
-    assert_eq!(of_loop("send_mail"), "0 objects are due again.\n");
-    assert_eq!(of_loop("collect"), format!("{payment} is due again.\n"));
+    assert_eq!(
+        of_loop("send_mail"),
+        "0 objects are off the list, and due again if they waited for that.\n"
+    );
+    assert_eq!(
+        of_loop("collect"),
+        format!("{payment} is off the list, and due again if it waited for that.\n")
+    );
     assert_eq!(room.run(&["stuck"]).well().out, "Nothing is stuck.\n");
 }
 

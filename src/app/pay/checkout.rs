@@ -9,6 +9,7 @@ use crate::{
         record::{self, Heard},
         resolve,
         restored::{self, Asked, Looked},
+        turn,
     },
     domain::{
         changes::Changes,
@@ -24,7 +25,7 @@ use crate::{
         version::Version,
     },
     gateway::{CheckoutOrder, HostedPage, Remedy},
-    store::StoreError,
+    store::{StoreError, Work},
 };
 
 use super::{
@@ -308,14 +309,20 @@ async fn close(
     attempt.settled_at = Some(act.now());
     let mut owed = bill.owed;
     let mut changes = Changes { attempts: vec![attempt], ..Changes::default() };
+    let mut to_put_back = None;
     if owed.invoice.open_amount().is_positive() {
-        owed.rest(&mut changes, act.now(), act.mint);
+        to_put_back = owed.rest(&mut changes, act.now(), act.mint);
     } else {
         owed.payment.state = PaymentState::Abandoned;
         owed.payment.collect_at = None;
     }
+    let object = owed.payment.id.to_string();
     changes.payments.push(owed.payment);
-    act.write(changes).await
+    act.write(changes).await?;
+    if let Some(reason) = to_put_back {
+        turn::set_aside(act.repo, act.merchant, Work::Collect, act.times, &object, &reason).await?;
+    }
+    Ok(())
 }
 
 async fn read(act: &mut Act<'_>, attempt: Id<kind::Attempt>) -> Result<Option<Attempt>> {

@@ -171,7 +171,7 @@ impl Case {
         if card == around.primary.card {
             heard(track, decline, (Method::Primary, card), None, around)
         } else {
-            try_another(track, decline, card, around)
+            try_another(track, decline, (Method::Primary, card), around)
         }
     }
 
@@ -227,13 +227,11 @@ impl Case {
         around: &Circumstances<'_>,
     ) -> Result<Decision, Refusal> {
         match self.state {
-            CaseState::Retrying { turn, method: Method::Primary }
-                if card != around.primary.card =>
-            {
+            CaseState::Retrying { turn, method } if self.is_primary_new(method, card, around) => {
                 if matches!(turn, Turn::Step(_)) {
                     self.track.pass_step(around);
                 }
-                Ok(try_another(self.track, decline, card, around))
+                Ok(try_another(self.track, decline, (method, card), around))
             }
             CaseState::Retrying { turn, method } => {
                 Ok(heard(self.track, decline, (method, card), Some(turn), around))
@@ -465,14 +463,14 @@ impl Case {
     }
 
     /// Until when what was bought surely stays open: what a mail may promise. `None` while nobody
-    /// knows, or if it stays open whatever comes. `seed` is that of its [`Circumstances`].
-    pub fn open_until(&self, seed: u64) -> Option<DateTime<Utc>> {
+    /// knows, or if it stays open whatever comes. `seed` is that of its [`Circumstances`], if it is at hand.
+    pub fn open_until(&self, seed: Option<u64>) -> Option<DateTime<Utc>> {
         self.next_at().and_then(|next_at| self.track.closes_at(next_at, seed))
     }
 
     /// When it surely has not cancelled the subscription yet: what a mail may promise. `None` while nobody
     /// knows, or if it does not cancel.
-    pub fn cancels_at(&self, seed: u64) -> Option<DateTime<Utc>> {
+    pub fn cancels_at(&self, seed: Option<u64>) -> Option<DateTime<Utc>> {
         self.next_at().and_then(|next_at| self.track.cancels_at(next_at, seed))
     }
 
@@ -499,6 +497,16 @@ impl Case {
     /// The version of the rules by which it was last decided.
     pub fn rule_version(&self) -> &str {
         &self.track.rule_version
+    }
+
+    /// Whether the primary method is another one than when `card` was charged, as `method`.
+    fn is_primary_new(&self, method: Method, card: CardMark, around: &Circumstances<'_>) -> bool {
+        match method {
+            Method::Primary => card != around.primary.card,
+            Method::Backup => {
+                self.track.ordered_beside.is_some_and(|primary| primary != around.primary.card)
+            }
+        }
     }
 
     /// Refuses where an attempt is in the air, or nothing can be any more.

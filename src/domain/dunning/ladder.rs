@@ -177,6 +177,12 @@ impl Ladder {
         jitter::jittered(gap, self.draft.jitter_percent, seed, index)
     }
 
+    /// The least that [`Ladder::gap`] may be.
+    pub(super) fn shortest_gap(&self, index: usize) -> TimeDelta {
+        let gap = TimeDelta::days(self.draft.steps[index].after_days.into());
+        jitter::shortest(gap, self.draft.jitter_percent)
+    }
+
     /// The longest that the ladder may take by itself: every gap at its longest, and every step
     /// pushed to the next opening of the window. A retry that would come later does not come.
     pub(super) fn longest(&self) -> TimeDelta {

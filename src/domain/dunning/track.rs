@@ -82,6 +82,9 @@ pub(super) struct Track {
     cards: BTreeMap<CardMark, Standing>,
     /// What the primary method's last decline meant.
     class: Option<DeclineClass>,
+    /// The primary method when the last attempt was ordered. Another one since is tried after that.
+    #[serde(default)]
+    pub(super) ordered_beside: Option<CardMark>,
     /// When the payer withdrew consent to the whole agreement: no card that was agreed to before is
     /// charged any more (RULES §1, `STOP_MANDATE`).
     stopped_at: Option<DateTime<Utc>>,
@@ -110,6 +113,7 @@ impl Track {
             off_since: None,
             cards,
             class: None,
+            ordered_beside: None,
             stopped_at,
             access,
             last_mail_at: None,
@@ -175,7 +179,11 @@ impl Track {
 
     /// The earliest that the ladder closes access, if its present step comes at `next_at` and fails,
     /// and so do all that follow. Never, if even its end leaves access open.
-    pub(super) fn closes_at(&self, next_at: DateTime<Utc>, seed: u64) -> Option<DateTime<Utc>> {
+    pub(super) fn closes_at(
+        &self,
+        next_at: DateTime<Utc>,
+        seed: Option<u64>,
+    ) -> Option<DateTime<Utc>> {
         let end = match self.ladder.final_action() {
             FinalAction::Cancel | FinalAction::MarkUnpaid => self.steps_from(next_at, seed).last(),
             FinalAction::WriteOff => None,
@@ -188,23 +196,31 @@ impl Track {
 
     /// The earliest that the ladder cancels the subscription, as [`Track::closes_at`] has it. Never, if
     /// its end is another.
-    pub(super) fn cancels_at(&self, next_at: DateTime<Utc>, seed: u64) -> Option<DateTime<Utc>> {
+    pub(super) fn cancels_at(
+        &self,
+        next_at: DateTime<Utc>,
+        seed: Option<u64>,
+    ) -> Option<DateTime<Utc>> {
         match self.ladder.final_action() {
             FinalAction::Cancel => self.steps_from(next_at, seed).last().map(|(at, _)| at),
             FinalAction::MarkUnpaid | FinalAction::WriteOff => None,
         }
     }
 
-    /// The steps to come, if the present one comes at `next_at`.
+    /// The steps to come, if the present one comes at `next_at`: as soon as they may, where the case's `seed` is
+    /// not at hand.
     fn steps_from(
         &self,
         next_at: DateTime<Utc>,
-        seed: u64,
+        seed: Option<u64>,
     ) -> impl Iterator<Item = (DateTime<Utc>, &Step)> {
         let mut at = next_at;
         self.ladder.steps().iter().enumerate().skip(self.step).map(move |(number, step)| {
             if number > self.step {
-                at += self.ladder.gap(number, seed);
+                at += match seed {
+                    Some(seed) => self.ladder.gap(number, seed),
+                    None => self.ladder.shortest_gap(number),
+                };
             }
             (at, step)
         })

@@ -220,11 +220,12 @@ impl ToldRefund {
         let of_charge = || refunds.iter().filter(|refund| refund.attempt == attempt.id);
         let is_it = |refund: &&Refund| refund.reference.as_deref() == Some(&self.reference);
         if let Some(known) = of_charge().find(is_it) {
-            let is_old = known.state == self.state || !self.state.is_settled();
+            // Nobody can be asked how a refund stands that Rondo did not send, and news comes late and twice: one
+            // that came to nothing stays so.
+            let is_over =
+                known.origin == RefundOrigin::AtGateway && known.state == RefundState::Failed;
+            let is_old = is_over || known.state == self.state || !self.state.is_settled();
             return if is_old { Heard::Known } else { Heard::Moved(Box::new(known.clone())) };
-        }
-        if self.state == RefundState::Failed {
-            return Heard::Known;
         }
         if !attempt.state.took_money() {
             return Heard::NotYet("its charge is not known to have taken money");
@@ -238,7 +239,8 @@ impl ToldRefund {
         if of_charge().filter(is_under_way).any(may_be_ours) {
             return Heard::NotYet("it may be a refund of ours whose answer is still missing");
         }
-        if self.amount.minor() > attempt.left(refunds).minor() {
+        let is_gone = self.state != RefundState::Failed;
+        if is_gone && self.amount.minor() > attempt.left(refunds).minor() {
             return Heard::NotYet("more would have gone back than was taken");
         }
         Heard::New
@@ -280,12 +282,17 @@ mod tests {
         Refund { state, reference: reference.map(str::to_owned), ..refund }
     }
 
+    fn failed_there() -> Refund {
+        Refund { origin: RefundOrigin::AtGateway, ..known(500, Failed, Some("re_1")) }
+    }
+
     use RefundState::{Failed, Pending, Queued, Succeeded};
 
     #[rstest]
     #[case::nobody_here_ordered_it(told(500, Succeeded), &[], "New")]
     #[case::it_is_on_its_way(told(500, Pending), &[], "New")]
-    #[case::it_never_moved(told(500, Failed), &[], "Known")]
+    #[case::it_never_moved(told(500, Failed), &[], "New")]
+    #[case::older_than_that_it_failed(told(500, Succeeded), &[failed_there()], "Known")]
     #[case::ours_by_its_reference(
         told(500, Succeeded), &[known(500, Succeeded, Some("re_1"))], "Known"
     )]

@@ -165,9 +165,9 @@ impl Subscription {
         self.cancellation.take().ok_or(NotNow::NoEndPlanned)?;
         // The end was planned for the instant at which the next cycle begins.
         self.due_at = match self.pause {
-            Some(pause) => pause.resumes_at,
             // Only a payment leads on from there.
-            None if self.state == SubscriptionState::Unpaid => None,
+            _ if self.state == SubscriptionState::Unpaid => None,
+            Some(pause) => pause.resumes_at,
             None => self
                 .trial_end
                 .filter(|_| self.state == SubscriptionState::Trialing)
@@ -292,14 +292,22 @@ impl Subscription {
             }
             (SubscriptionState::Unpaid, OtherDebts::None | OtherDebts::Dunned(_)) => {
                 let runs_until = self.current_period.map(Period::end);
+                self.pause = self.pause.filter(|pause| pause.resumes_at.is_none_or(|at| at > now));
                 self.activate();
-                if runs_until.is_none_or(|end| end <= now) {
+                if let Some(pause) = self.pause {
+                    // It rested before it was closed, and is not billed before that is over.
+                    self.state = SubscriptionState::Paused;
+                    self.due_at = self.due_at.filter(|_| self.cancellation.is_some());
+                    self.due_at = self.due_at.or(pause.resumes_at);
+                } else if runs_until.is_none_or(|end| end <= now) {
                     // What was missed while it was closed is not billed: a new cycle begins now.
                     self.count_anew(terms, now)?;
                 }
                 match others {
                     OtherDebts::Dunned(access) => {
-                        self.state = SubscriptionState::PastDue;
+                        if self.pause.is_none() {
+                            self.state = SubscriptionState::PastDue;
+                        }
                         self.access = access;
                         Ok(Some(EventKind::SubscriptionPastDue))
                     }
@@ -320,11 +328,11 @@ impl Subscription {
         }
     }
 
-    /// Closes it until its debt is paid; nothing more is billed meanwhile. A planned end comes all the same.
+    /// Closes it until its debt is paid; nothing more is billed meanwhile. A planned end comes all the same, and a
+    /// pause goes on after it.
     pub(crate) fn suspend(&mut self) {
         self.state = SubscriptionState::Unpaid;
         self.access = Access::None;
-        self.pause = None;
         self.due_at = self.cancellation.as_ref().map(|planned| planned.ends_at);
         self.remind_at = None;
     }

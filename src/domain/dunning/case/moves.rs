@@ -133,6 +133,7 @@ pub(super) fn attempt(
         // Not by itself: a person is behind it.
         Turn::NewMethod | Turn::Asked => {}
     }
+    track.ordered_beside = Some(around.primary.card);
     let state = CaseState::Retrying { turn, method };
     Decision { action: Action::Attempt(method), ..settled(track, state, reasons) }
 }
@@ -153,16 +154,16 @@ pub(super) fn remind(
     Decision { mail, ..settled(track, state, reasons) }
 }
 
-/// Learns of a decline of `card`, which is the primary method no more, and tries the one that is.
+/// Learns of a decline of `card`, charged as `method` once, and tries what is the primary method now.
 pub(super) fn try_another(
     mut track: Track,
     decline: &Decline,
-    card: CardMark,
+    (method, card): (Method, CardMark),
     around: &Circumstances<'_>,
 ) -> Decision {
     around.rules.version().clone_into(&mut track.rule_version);
-    track.learn(decline, Method::Primary, card, around);
-    let bar = track.record(card).bar().map(|bar| (Method::Primary, bar));
+    track.learn(decline, method, card, around);
+    let bar = track.record(card).bar().map(|bar| (method, bar));
     let staff = StaffTask::asked_by(decline, around.rules.remedy(decline.class));
     track.replace_primary(around);
     Decision { bar, staff, ..try_new_method(track, around) }

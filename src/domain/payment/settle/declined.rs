@@ -37,29 +37,44 @@ pub(super) fn settle(
     let by_customer = s.attempt.initiator == Initiator::Customer;
     let card = s.attempt.credential.as_ref().map(|told| told.card).unwrap_or_default();
     let occasion = s.attempt.id.to_string();
+    s.owed.remember(&s.attempt);
     changes.attempts.push(s.attempt);
     block(&mut s.owed, decline, card, &mut changes, now);
 
     if !s.owed.invoice.open_amount().is_positive() {
         s.owed.payment.give_up();
         changes.payments.push(s.owed.payment);
-        return Settled { changes, for_staff: for_staff(decline, now) };
+        return Settled::of(changes).telling(for_staff(decline, now));
     }
     if by_customer {
         // They saw it on the page.
-        s.owed.rest(&mut changes, now, mint);
+        let to_put_back = s.owed.rest(&mut changes, now, mint);
         changes.payments.push(s.owed.payment);
-        return Settled { changes, for_staff: for_staff(decline, now) };
+        let holds_charge = to_put_back.is_some() || holds_charge(decline, now);
+        let for_staff = to_put_back.or_else(|| for_staff(decline, now));
+        return Settled { changes, for_staff, holds_charge };
     }
     s.owed.payment.wait();
     let for_staff = follow(s.owed, decline, card, &occasion, &mut changes, now, mint);
-    Settled { changes, for_staff }
+    Settled { changes, for_staff, holds_charge: holds_charge(decline, now) }
 }
 
 /// What a decline asks of staff, where no case does.
 pub(super) fn for_staff(decline: &Decline, now: DateTime<Utc>) -> Option<String> {
-    let remedy = RuleBook::at(now.date_naive()).remedy(decline.class);
-    StaffTask::sentences(&StaffTask::asked_by(decline, remedy))
+    StaffTask::sentences(&asked_of_staff(decline, now))
+}
+
+fn asked_of_staff(decline: &Decline, now: DateTime<Utc>) -> Vec<StaffTask> {
+    StaffTask::asked_by(decline, RuleBook::at(now.date_naive()).remedy(decline.class))
+}
+
+/// Whether a charge that is planned all the same waits for staff: another card is charged at once where the
+/// first one's network gave advice that nobody knows.
+fn holds_charge(decline: &Decline, now: DateTime<Utc>) -> bool {
+    asked_of_staff(decline, now).into_iter().any(|task| match task {
+        StaffTask::SetUpIsWrong | StaffTask::ComplianceHold => true,
+        StaffTask::UnknownAdvice => false,
+    })
 }
 
 /// There is no method that may be charged without the customer: they are asked for one at once.

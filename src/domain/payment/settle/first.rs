@@ -30,13 +30,9 @@ pub(super) fn declined(
     mint: &Mint,
 ) -> Option<String> {
     let remedy = RuleBook::at(now.date_naive()).remedy(decline.class);
-    let wait = TimeDelta::hours(decline.wait_hours.unwrap_or_default().into());
-    if decline.class == DeclineClass::WaitIssuer
-        && let Some(gap) = quick_gap(technical(&owed).count() + 1, now)
-        && gap >= wait
-    {
+    if let Some(at) = quick_retry(&owed) {
         owed.payment.state = PaymentState::Scheduled;
-        owed.payment.collect_at = Some(now + gap);
+        owed.payment.collect_at = Some(at);
     }
     if remedy == Remedy::StaffMustMend {
         // Nothing that the customer could mend: it is due again, and staff lets it go.
@@ -66,14 +62,16 @@ fn quick_gap(failures: usize, now: DateTime<Utc>) -> Option<TimeDelta> {
     Some(TimeDelta::hours((*hours).into()))
 }
 
-/// When the next quick retry was planned, if one is left. A refusal since, of another card perhaps, has ended
-/// them.
+/// When the next quick retry comes, if one is left and comes no sooner than the network advised. A refusal since,
+/// of another card perhaps, has ended them.
 pub(super) fn quick_retry(owed: &Owed) -> Option<DateTime<Utc>> {
     let ours = |attempt: &&Attempt| attempt.initiator == Initiator::Merchant;
     let refused = owed.attempts.iter().filter(ours).filter(|attempt| attempt.decline.is_some());
     let last = refused.max_by_key(|attempt| attempt.settled_at)?;
     let ended_at = last.settled_at.filter(|_| is_technical(last))?;
-    Some(ended_at + quick_gap(technical(owed).count(), ended_at)?)
+    let advised = last.decline.as_ref().and_then(|decline| decline.wait_hours).unwrap_or_default();
+    let gap = quick_gap(technical(owed).count(), ended_at)?;
+    (gap >= TimeDelta::hours(advised.into())).then(|| ended_at + gap)
 }
 
 fn notice(

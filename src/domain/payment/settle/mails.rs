@@ -34,6 +34,18 @@ pub(super) fn of_case(
     notice
 }
 
+/// Tells of a debt that keeps a subscription closed which another one had closed: no other mail has told of it.
+pub(super) fn one_more_debt(
+    owed: &Owed,
+    file: &DunningCase,
+    class: DeclineClass,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) -> Notice {
+    let mail = DueMail { kind: DunningMail::Suspended, class, at: owed.may_be_dunned_at(now) };
+    of_case(owed, file, mail, "opened", now, mint)
+}
+
 fn facts(
     owed: &Owed,
     file: &DunningCase,
@@ -63,7 +75,7 @@ fn facts(
         }
         DunningMail::Suspended => {
             let subscription = owed.subscription.as_ref().filter(|(s, _)| !s.state.is_over());
-            let ends_at = subscription.and_then(|_| file.case.cancels_at(owed.jitter_seed()));
+            let ends_at = subscription.and_then(|_| owed.earliest(&file.case, Case::cancels_at));
             Facts::Suspended {
                 amount,
                 closed_since: now,
@@ -133,11 +145,25 @@ impl Owed {
         }
     }
 
-    /// Until when what was bought surely stays open without a payment, if it is open and `case` goes
-    /// on as planned. Of a thing bought once we do not know.
+    /// Until when what was bought surely stays open without a payment, if it is open and `case` and those
+    /// of its other debts go on as planned. Of a thing bought once we do not know.
     pub fn open_until(&self, case: &Case) -> Option<DateTime<Utc>> {
         let (subscription, _) = self.subscription.as_ref()?;
         let is_open = subscription.access != Access::None;
-        is_open.then(|| case.open_until(self.jitter_seed())).flatten()
+        is_open.then(|| self.earliest(case, Case::open_until)).flatten()
+    }
+
+    /// The first of `case` and of those of the subscription's other debts to come to `what`; none, where one of
+    /// them is in the middle of a try, and nobody knows.
+    fn earliest(
+        &self,
+        case: &Case,
+        what: fn(&Case, Option<u64>) -> Option<DateTime<Utc>>,
+    ) -> Option<DateTime<Utc>> {
+        let own = what(case, Some(self.jitter_seed()))?;
+        let others = || self.other_cases.iter().map(|file| &file.case);
+        let is_known = others().all(|other| other.next_at().is_some());
+        let theirs = others().filter_map(|other| what(other, None)).min();
+        is_known.then(|| theirs.map_or(own, |theirs| theirs.min(own)))
     }
 }

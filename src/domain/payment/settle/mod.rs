@@ -69,9 +69,11 @@ pub struct Owed {
     pub invoice: Invoice,
     /// Who pays.
     pub customer: Customer,
-    /// What was charged, unless the customer chose it on the gateway's page; without an attempt,
-    /// what would be charged next.
+    /// What was charged, unless the customer chose it on the gateway's page and did not keep it; without
+    /// an attempt, what would be charged next.
     pub charged: Option<PaymentMethod>,
+    /// Every method that the customer has ever stored, read where an attempt on a page may store one.
+    pub ever_stored: Vec<PaymentMethod>,
     /// What is charged, unless the ladder orders the backup.
     pub primary: Option<PaymentMethod>,
     /// What can be charged in its place.
@@ -82,6 +84,8 @@ pub struct Owed {
     pub other_debts: OtherDebts,
     /// The invoice's open dunning case.
     pub case: Option<DunningCase>,
+    /// The open dunning cases of its subscription's other invoices.
+    pub other_cases: Vec<DunningCase>,
     /// Whether it had one that came to its end.
     pub is_given_up: bool,
     /// When the customer was last written to because of dunning, or will be.
@@ -105,6 +109,20 @@ pub struct Settled {
     pub changes: Changes,
     /// Why a person must look at the payment, if they must.
     pub for_staff: Option<String>,
+    /// Whether a charge that is planned waits until that person puts it back; else they are only told.
+    pub holds_charge: bool,
+}
+
+impl Settled {
+    /// What asks for nobody.
+    pub(crate) fn of(changes: Changes) -> Self {
+        Self { changes, for_staff: None, holds_charge: false }
+    }
+
+    /// The same, for a person to look at if there is a reason.
+    pub(crate) fn telling(self, for_staff: Option<String>) -> Self {
+        Self { for_staff, ..self }
+    }
 }
 
 /// Decides what follows from `news` heard at `now`.
@@ -118,7 +136,7 @@ pub fn settle(
         (Step::Reversal, News::Reversed(told)) => Ok(reversed::hear(standing, *told, now, mint)),
         (Step::Nothing, news) if !standing.attempt.state.is_open() => {
             let for_staff = taken_again(&standing.attempt, &news);
-            Ok(Settled { changes: Changes::default(), for_staff })
+            Ok(Settled::of(Changes::default()).telling(for_staff))
         }
         // Another sending of its key was refused; what became of the first is still open.
         (Step::Nothing, News::Rejected { reason }) => {
@@ -285,7 +303,7 @@ impl Owed {
 
 fn quiet(attempt: Attempt) -> Settled {
     let changes = Changes { attempts: vec![attempt], ..Changes::default() };
-    Settled { changes, for_staff: None }
+    Settled::of(changes)
 }
 
 fn ask_later(mut attempt: Attempt, now: DateTime<Utc>) -> Settled {
@@ -331,7 +349,7 @@ fn waiting(mut s: Standing, state: AttemptState, now: DateTime<Utc>, mint: &Mint
     }
     changes.events.push(s.owed.payment.event(kind, None, now, mint));
     changes.attempts.push(s.attempt);
-    Settled { changes, for_staff: None }
+    Settled::of(changes)
 }
 
 /// Our order or set-up was wrong: staff mends it; no step of the customer's is used up (CONFIG).
@@ -350,19 +368,20 @@ fn rejected(mut s: Standing, reason: String, now: DateTime<Utc>, mint: &Mint) ->
     let mut settled = untried(s, AttemptState::Rejected, now, mint);
     settled.changes.dunning_cases.extend(standing_still);
     settled.changes.events.push(event);
-    Settled { for_staff, ..settled }
+    Settled { for_staff, holds_charge: true, ..settled }
 }
 
 /// Nothing was carried out, so the payment is due as it was before.
 fn untried(mut s: Standing, state: AttemptState, now: DateTime<Utc>, mint: &Mint) -> Settled {
     let mut changes = Changes::default();
+    let mut for_staff = None;
     s.attempt.state = state;
     s.attempt.close(now);
     if !s.owed.invoice.open_amount().is_positive() {
         s.owed.payment.give_up();
         changes.dunning_cases.extend(s.owed.put_off_no_more());
     } else if s.attempt.initiator == Initiator::Customer {
-        s.owed.rest(&mut changes, now, mint);
+        for_staff = s.owed.rest(&mut changes, now, mint);
     } else if state == AttemptState::NotExecuted
         && s.owed.bills_one_that_is(SubscriptionState::Unpaid)
     {
@@ -375,7 +394,8 @@ fn untried(mut s: Standing, state: AttemptState, now: DateTime<Utc>, mint: &Mint
     }
     changes.attempts.push(s.attempt);
     changes.payments.push(s.owed.payment);
-    Settled { changes, for_staff: None }
+    let holds_charge = for_staff.is_some();
+    Settled { changes, for_staff, holds_charge }
 }
 
 impl Attempt {

@@ -62,7 +62,7 @@ pub(super) fn settle(
     }
     changes.attempts.push(s.attempt);
     let for_staff = is_late.then(|| "money came after the attempt was closed".to_owned());
-    Ok(Settled { changes, for_staff })
+    Ok(Settled::of(changes).telling(for_staff))
 }
 
 /// What `amount` that the attempt brought does: it pays what is owed, and what is not owed goes back
@@ -124,7 +124,8 @@ fn pay_in_part(
     }
     let was_collecting = s.owed.payment.state == PaymentState::Collecting;
     if was_collecting && !s.owed.has_open_beside(&s.attempt) {
-        s.owed.rest(changes, now, mint);
+        // Whoever paid a part is served: this is no first payment that waits for staff.
+        let _ = s.owed.rest(changes, now, mint);
     }
 }
 
@@ -260,7 +261,7 @@ fn remember_method(
     mint: &Mint,
 ) {
     if let Some(stored) = paid.method.as_deref().filter(|_| s.attempt.store_method) {
-        let mut method = PaymentMethod::from_stored(
+        let method = PaymentMethod::from_stored(
             s.owed.customer.merchant,
             mint.id(now),
             s.owed.customer.id,
@@ -268,7 +269,13 @@ fn remember_method(
             stored.clone(),
             now,
         );
+        let mut method = method.recognised(&s.owed.ever_stored);
+        if PaymentMethod::lasting_bar(&s.owed.ever_stored, &method, true).is_some() {
+            // Its issuer has said for good that it pays nothing without its payer.
+            return;
+        }
         method.original_transaction.clone_from(&paid.network_transaction);
+        s.attempt.credential = Some(method.credential());
         s.owed.customer.default_method = Some(method.id);
         if let Some((subscription, _)) = &mut s.owed.subscription {
             subscription.payment_method = None;

@@ -7,7 +7,7 @@ use super::{Owed, first, mails, steps};
 use crate::domain::{
     changes::Changes,
     customer::PaymentMethod,
-    dunning::{DueMail, DunningMail},
+    dunning::{DunningMail, StaffTask},
     ids::Mint,
     payment::{
         PaymentState,
@@ -31,15 +31,24 @@ pub fn unplan(mut owed: Owed, now: DateTime<Utc>, mint: &Mint) -> Changes {
 
 impl Owed {
     /// An attempt of the customer's came to nothing: the payment is where it was before. The ladder
-    /// goes on where it stood; the page was none of its steps.
-    pub fn rest(&mut self, changes: &mut Changes, now: DateTime<Utc>, mint: &Mint) {
+    /// goes on where it stood; the page was none of its steps. Why a person must let the charge go that is
+    /// planned then, if they must.
+    #[must_use]
+    pub fn rest(
+        &mut self,
+        changes: &mut Changes,
+        now: DateTime<Utc>,
+        mint: &Mint,
+    ) -> Option<String> {
         if self.bills_one_that_is(SubscriptionState::Unpaid) {
-            return self.rest_closed(changes, now, mint);
+            self.rest_closed(changes, now, mint);
+            return None;
         }
+        let was_refused_to_us = self.case.is_none() && self.was_refused_to_us();
         let planned = match &self.case {
             Some(file) if file.case.is_retrying() => Some(now),
             // Nobody else would ever ask for it.
-            None if self.was_refused_to_us() || self.is_a_renewal() => Some(now),
+            None if was_refused_to_us || self.is_a_renewal() => Some(now),
             None if self.bills_one_that_is(SubscriptionState::Incomplete) => {
                 first::quick_retry(self)
             }
@@ -48,6 +57,7 @@ impl Owed {
         let rested = planned.map_or(PaymentState::Waiting, |_| PaymentState::Scheduled);
         (self.payment.state, self.payment.collect_at) = (rested, planned);
         changes.dunning_cases.extend(self.put_off_no_more());
+        was_refused_to_us.then(|| StaffTask::SetUpIsWrong.sentence().to_owned())
     }
 
     /// Nothing of it is charged by itself from now on: its subscription is unpaid by another debt. A case
@@ -79,10 +89,8 @@ impl Owed {
             None => {
                 let (file, _) = steps::open(self, decline, card, changes, now, mint);
                 if self.is_news(DunningMail::Suspended) {
-                    // No other mail has told them of this one.
-                    let (kind, at) = (DunningMail::Suspended, self.may_be_dunned_at(now));
-                    let mail = DueMail { kind, class: decline.class, at };
-                    changes.notices.push(mails::of_case(self, &file, mail, "opened", now, mint));
+                    let notice = mails::one_more_debt(self, &file, decline.class, now, mint);
+                    changes.notices.push(notice);
                 }
                 file
             }

@@ -29,7 +29,7 @@ use crate::domain::{
 /// What follows from being told of a reversal.
 pub(super) fn hear(mut s: Standing, told: Reversal, now: DateTime<Utc>, mint: &Mint) -> Settled {
     if !s.attempt.note(told) {
-        return Settled { changes: Changes::default(), for_staff: None };
+        return Settled::of(Changes::default());
     }
     match s.attempt.state {
         AttemptState::Succeeded | AttemptState::Reversed => {
@@ -58,7 +58,7 @@ pub(super) fn hear(mut s: Standing, told: Reversal, now: DateTime<Utc>, mint: &M
 /// Books what was told and could not be booked, now that something has changed: a refund failed, so that
 /// there is more that was taken.
 pub fn catch_up(s: Standing, now: DateTime<Utc>, mint: &Mint) -> Settled {
-    book(s, now, mint).unwrap_or(Settled { changes: Changes::default(), for_staff: None })
+    book(s, now, mint).unwrap_or(Settled::of(Changes::default()))
 }
 
 /// The money came, and it is known already that it is gone: both are booked at once, and nobody is sent
@@ -78,7 +78,7 @@ pub(super) fn paid_and_gone(
     let attempt = came.changes.attempts.last().cloned().unwrap_or(s.attempt);
     let gone = catch_up(Standing { attempt, owed }, now, mint);
     let for_staff = gone.for_staff.or(came.for_staff);
-    Ok(Settled { changes: came.changes.then(gone.changes), for_staff })
+    Ok(Settled::of(came.changes.then(gone.changes)).telling(for_staff))
 }
 
 /// Brings what is booked to what was told, as far as it goes.
@@ -151,7 +151,7 @@ fn take_back(mut s: Standing, amount: Money, now: DateTime<Utc>, mint: &Mint) ->
         })
     };
     changes.attempts.push(s.attempt);
-    Settled { changes, for_staff }
+    Settled::of(changes).telling(for_staff)
 }
 
 fn reinstate(mut s: Standing, amount: Money, now: DateTime<Utc>, mint: &Mint) -> Settled {
@@ -170,7 +170,7 @@ fn reinstate(mut s: Standing, amount: Money, now: DateTime<Utc>, mint: &Mint) ->
     let for_staff = Some(format!("{amount} of {attempt} that had been taken back came again"));
     changes.payments.push(s.owed.payment);
     changes.attempts.push(s.attempt);
-    Settled { changes, for_staff }
+    Settled::of(changes).telling(for_staff)
 }
 
 /// Why the money is gone: what was said last.

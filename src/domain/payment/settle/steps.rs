@@ -118,11 +118,15 @@ pub(super) fn reopen(
     let ladder = owed.dunning.ladder.clone();
     let mut decision = Case::reopen(decline, card, ladder, &owed.circumstances(now));
     let for_staff = StaffTask::sentences(&decision.staff);
-    if owed.bills_one_that_is(SubscriptionState::Unpaid) {
+    let is_closed = owed.bills_one_that_is(SubscriptionState::Unpaid);
+    if is_closed {
         // It is closed until all its debts are paid, and this is one more.
         decision = decision.case.unpaid_by_another(now);
     }
     let file = opened(&owed, &decision, changes, now, mint);
+    if is_closed {
+        changes.notices.push(mails::one_more_debt(&owed, &file, decline.class, now, mint));
+    }
     carry_out(owed, file, decision, occasion, changes, now, mint);
     for_staff
 }

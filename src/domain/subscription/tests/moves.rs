@@ -127,6 +127,30 @@ fn a_pause_beyond_the_paid_period_bills_nothing_and_then_counts_anew() {
     assert_eq!(ana.totals(), [2_500, 2_000, 2_000]);
 }
 
+#[rstest]
+#[case::while_it_still_rests(
+    "2026-05-01T00:00:00",
+    SubscriptionState::Paused,
+    "2026-06-01T00:00:00"
+)]
+#[case::when_that_is_over("2026-07-01T00:00:00", SubscriptionState::Active, "2026-07-01T00:00:00")]
+fn a_pause_outlasts_a_debt_that_closed_it(
+    #[case] paid: &str,
+    #[case] state: SubscriptionState,
+    #[case] due: &str,
+) {
+    let mut ana = Member::joins(monthly(), at("2026-01-31T09:30:00"));
+    ana.subscription.pause(Some(at("2026-06-01T00:00:00")), at("2026-02-10T00:00:00")).unwrap();
+    ana.subscription.suspend();
+    assert_eq!(ana.subscription.due_at, None);
+    let terms = ana.terms.clone();
+    let paid = at(paid);
+    ana.subscription.reopen(&terms, OtherDebts::None, paid).unwrap();
+    assert_eq!(ana.subscription.state, state);
+    assert_eq!(ana.subscription.due_at, Some(at(due)));
+    assert_eq!(ana.subscription.access, Access::Full);
+}
+
 #[test]
 fn a_trial_paused_and_resumed_is_as_long_as_it_was() {
     let terms = Terms { trial_days: 14, ..monthly() };

@@ -177,6 +177,21 @@ fn a_step_tries_the_backup_method_in_the_place_of_the_first() {
 }
 
 #[test]
+fn a_card_stored_while_the_backup_is_charged_is_tried_after_it() {
+    let mut world = World { backup: Some(Network::Amex), ..World::on(Network::Visa) }
+        .opens(&Decline::of(Never), plain());
+    for _ in 0..3 {
+        world.turns();
+    }
+    assert_eq!(world.last().action, Action::Attempt(Method::Backup));
+    let replaced = world.replaces();
+    world.keep(replaced);
+    world.charged = CardMark::new("the backup", "1111", None);
+    let decision = world.declines(&funds());
+    assert_eq!(decision.action, Action::Attempt(Method::Primary));
+}
+
+#[test]
 fn a_wrong_set_up_of_the_backup_does_not_stop_the_ladder() {
     let draft =
         LadderDraft { steps: vec![Step { try_backup: true, ..plain().steps[0] }; 3], ..plain() };

@@ -10,9 +10,10 @@ use crate::domain::{
     payment::{
         attempt::News,
         decline::DeclineClass,
+        method::Expiry,
         refund::{RefundOrigin, RefundState},
         settle::{
-            given::{START, at, balances, card, eur, id, mint, paid, renewal},
+            given::{START, at, balances, card, eur, id, mint, paid, renewal, stored},
             settle,
         },
     },
@@ -21,7 +22,7 @@ use crate::domain::{
 
 const LATER: &str = "2026-02-10T09:00:00Z";
 
-/// The renewal, paid by its first attempt.
+/// The renewal, stored, paid by its first attempt.
 fn settled() -> Standing {
     let Standing { attempt, owed } = renewal();
     let standing = Standing { attempt, owed };
@@ -100,6 +101,24 @@ fn only_for_want_of_funds_it_is_collected_again_by_itself(
 }
 
 #[test]
+fn a_card_that_was_kept_on_a_page_is_blocked_like_any_other() {
+    let Standing { attempt, owed } = renewal();
+    let page = Attempt { method: None, credential: None, store_method: true, ..attempt };
+    let kept = News::Paid(Paid {
+        method: Some(Box::new(stored("tok_new", Expiry { year: 2031, month: 1 }))),
+        ..Paid::bare("ch_1".to_owned(), eur(2_000))
+    });
+    let standing = Standing { attempt: page, owed };
+    let changes = settle(standing.clone(), kept, at(START), &mint()).unwrap().changes;
+    let mut owed = standing.owed.after(&changes);
+    owed.charged = changes.payment_methods.last().cloned();
+    let standing = Standing { attempt: changes.attempts[0].clone(), owed };
+    let changes = heard(standing, gone(2_000, DeclineClass::Never)).changes;
+    let [method] = &changes.payment_methods[..] else { panic!("{:?}", changes.payment_methods) };
+    assert_eq!((&*method.token, method.blocked), ("tok_new", Some(DeclineClass::Never)));
+}
+
+#[test]
 fn another_card_of_theirs_is_not_charged_at_once() {
     let mut standing = settled();
     standing.owed.primary = Some(card(9, 2031, 1));
@@ -109,7 +128,7 @@ fn another_card_of_theirs_is_not_charged_at_once() {
 }
 
 #[test]
-fn one_more_debt_of_an_unpaid_subscription_is_counted_and_not_asked_for() {
+fn one_more_debt_of_an_unpaid_subscription_is_told_of_and_not_collected() {
     let mut standing = settled();
     if let Some((subscription, _)) = &mut standing.owed.subscription {
         subscription.suspend();
@@ -119,7 +138,8 @@ fn one_more_debt_of_an_unpaid_subscription_is_counted_and_not_asked_for() {
     assert_eq!(changes.invoices[0].state, InvoiceState::Open);
     assert_eq!(changes.subscriptions[0].state, SubscriptionState::Unpaid);
     assert!(changes.dunning_cases[0].case.is_over(), "nothing is charged by itself");
-    assert!(changes.notices.is_empty());
+    let [notice] = &changes.notices[..] else { panic!("one mail") };
+    assert!(matches!(notice.facts, Facts::Suspended { .. }), "paying the other does not open it");
 }
 
 #[test]

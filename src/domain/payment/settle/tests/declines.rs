@@ -61,6 +61,52 @@ fn a_case_knows_what_a_try_that_it_did_not_order_has_taught() {
 }
 
 #[test]
+fn staff_is_told_of_advice_that_nobody_knows_while_another_card_is_charged() {
+    let mut standing = retried();
+    standing.owed.primary = Some(card(15, 2031, 1));
+    standing.attempt.network = Network::Mastercard;
+    let decline = Decline {
+        response_code: Some("51".to_owned()),
+        network_advice: Some("99".to_owned()),
+        ..Decline::of(DeclineClass::Generic)
+    };
+    let settled = heard(standing, News::Declined { reference: None, decline });
+    assert!(settled.changes.payments[0].collect_at.is_some(), "the new card is charged");
+    assert!(settled.for_staff.unwrap().contains("no table of ours"));
+    assert!(!settled.holds_charge);
+}
+
+#[test]
+fn a_decline_after_money_was_taken_back_is_told_as_a_decline() {
+    let mut standing = overdue(ByMerchant);
+    standing.owed.case = None;
+    let gone = Attempt {
+        state: AttemptState::Reversed,
+        reversed: eur(2_000),
+        ..attempt(8, ByMerchant, at(START))
+    };
+    standing.owed.attempts = vec![gone, standing.attempt.clone()];
+    let changes = heard(standing, declined(DeclineClass::WaitFunds)).changes;
+    let [notice] = &changes.notices[..] else { panic!("{:?}", changes.notices) };
+    assert!(matches!(notice.facts, Facts::PaymentFailed { taken_back: false, .. }));
+}
+
+#[test]
+fn no_mail_promises_access_that_the_case_of_another_debt_closes_first() {
+    let mut standing = renewal();
+    let changes = heard(standing.clone(), declined(DeclineClass::WaitFunds)).changes;
+    let alone = standing.owed.clone().after(&changes);
+    let own = alone.open_until(&changes.dunning_cases[0].case);
+    standing.owed.other_cases.clone_from(&changes.dunning_cases);
+    let later = at(START) + TimeDelta::days(5);
+    let second = settle(standing.clone(), declined(DeclineClass::WaitFunds), later, &mint());
+    let second = second.unwrap().changes;
+    let [notice] = &second.notices[..] else { panic!("{:?}", second.notices) };
+    let Facts::PaymentFailed { access_until, .. } = notice.facts else { panic!("{notice:?}") };
+    assert!(access_until <= own && access_until.is_some(), "{access_until:?}, {own:?}");
+}
+
+#[test]
 fn whoever_stopped_one_payment_stopped_no_other() {
     let stop =
         Decline { stops: Some(StopScope::ThisPayment), ..Decline::of(DeclineClass::StopMandate) };

@@ -25,7 +25,8 @@ fn first_payment() -> Standing {
 fn a_first_payment_whose_issuer_is_down_is_tried_after_1_6_and_24_hours() {
     let mut waits = Vec::new();
     let mut standing = first_payment();
-    for _ in 0..4 {
+    for number in 0..4 {
+        standing.attempt.id = id(20 + number);
         let changes = heard(standing.clone(), declined(DeclineClass::WaitIssuer)).changes;
         let payment = &changes.payments[0];
         waits.push(payment.collect_at.map(|at| (at - an_hour_later()).num_hours()));
@@ -47,9 +48,16 @@ fn a_quick_retry_does_not_come_before_the_networks_advice_allows() {
         ..Decline::of(DeclineClass::Generic)
     };
     let news = News::Declined { reference: Some("ch_1".to_owned()), decline };
-    let changes = heard(standing, news).changes;
+    let changes = heard(standing.clone(), news).changes;
     assert_eq!(changes.payments[0].state, PaymentState::Waiting);
     assert_eq!(mails(&changes), ["payment_failed"]);
+
+    // Nor does it come when its payer has left a page.
+    let page =
+        Attempt { method: None, credential: None, ..attempt(9, ByCustomer, an_hour_later()) };
+    let left = Standing { attempt: page, owed: standing.owed.after(&changes) };
+    let changes = heard(left, News::NeverHappened).changes;
+    assert_eq!(changes.payments[0].state, PaymentState::Waiting);
 }
 
 #[rstest]
@@ -70,8 +78,10 @@ fn a_page_that_was_left_brings_back_the_retry_of_what_failed_last(
         });
     }
     standing.attempt.initiator = ByCustomer;
-    let changes = heard(standing, News::NeverHappened).changes;
-    assert_eq!(changes.payments[0].state, expected);
+    let settled = heard(standing, News::NeverHappened);
+    assert_eq!(settled.changes.payments[0].state, expected);
+    let is_for_staff = refusals.contains(&DeclineClass::Config);
+    assert_eq!((settled.for_staff.is_some(), settled.holds_charge), (is_for_staff, is_for_staff));
 }
 
 #[test]

@@ -141,6 +141,15 @@ fn a_card_that_the_customer_ticked_on_the_page_is_charged_from_then_on() {
     assert_eq!(method.original_transaction.as_deref(), Some("nti_1"));
     assert_eq!(changes.customers[0].default_method, Some(method.id));
 
+    // Unless its issuer had said for good that it pays nothing without its payer.
+    let mut known = method.clone();
+    known.block(DeclineClass::Never, at(START));
+    let mut barred = unticked.clone();
+    barred.attempt.store_method = true;
+    barred.owed.ever_stored = vec![known];
+    let changes = heard(barred, news.clone()).changes;
+    assert!(changes.customers.is_empty() && changes.payment_methods.is_empty());
+
     let changes = heard(unticked, news).changes;
     assert!(changes.customers.is_empty());
     assert!(changes.payment_methods.iter().all(|method| method.token == "tok_5"));
