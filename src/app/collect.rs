@@ -208,14 +208,16 @@ async fn load(
         })
         .collect();
     let methods: Vec<_> = methods.into_iter().collect();
+    let known = repo.payment_methods(merchant.id, &methods).await?;
+    let cards: Vec<_> = known.into_iter().map(|method| method.card_key).collect();
+    repo.lock_cards(merchant.id, &cards).await?;
+    // Read when nobody else decides about them any more: one of them may just have been refused for good.
     let methods = repo.payment_methods(merchant.id, &methods).await?;
     let methods = by_id(methods, |method| method.id);
     let chosen = |payment: &Payment| {
         let customer = &customers[&payment.customer];
         standing::next_charged(payment, billed(payment), customer, &methods)
     };
-    let cards: Vec<_> = methods.values().map(|method| method.card_key.clone()).collect();
-    repo.lock_cards(merchant.id, &cards).await?;
     let sent = Sent::load(repo, merchant, &payments, methods.values(), times.now).await?;
     Ok(payments
         .into_iter()

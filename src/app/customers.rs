@@ -189,6 +189,7 @@ pub(super) async fn existing(
     id: Id<kind::Customer>,
     seen: Option<Version>,
 ) -> Result<Customer> {
+    act.repo.lock_customers(act.merchant_id(), &[id]).await?;
     let customer = act.customer(id).await?;
     AppError::check_etag(id, seen, customer.version)?;
     if customer.deleted_at.is_some() {

@@ -27,6 +27,9 @@ use crate::{
 /// How long a worker may be busy with a webhook before another takes it up.
 const LEASE: TimeDelta = TimeDelta::minutes(2);
 
+/// How long before that it begins with no other one.
+const HAND_OVER: TimeDelta = TimeDelta::minutes(1);
+
 /// The waits before a webhook that could not be applied is tried again, in seconds: what it speaks of
 /// may be committed a moment later. Then it is given up; the probes of RULES PRB-1 go on.
 const WAITS_SECONDS: [i64; 6] = [2, 10, 60, 300, 1_800, 7_200];
@@ -77,6 +80,7 @@ pub async fn receive(
         received_at: world,
         due_at: (!told.news.is_empty()).then_some(world),
         tries: 0,
+        tries_read: 0,
         failure: None,
     };
     let mut repo = rondo.store.begin().await?;
@@ -92,14 +96,46 @@ pub async fn turn(rondo: &Rondo, limit: usize) -> Result<usize, TurnError> {
         tracing::warn!(%error, "a batch of webhooks failed; applying them one by one");
         BTreeSet::new()
     });
-    for (place, item) in items.iter_mut().enumerate() {
-        let applied = if done.contains(&place) { Ok(()) } else { apply(rondo, item).await };
-        keep(item, applied, rondo.clock.now());
+    let count = items.len();
+    let (mut together, mut alone) = (Vec::new(), Vec::new());
+    for (place, item) in items.drain(..).enumerate() {
+        if done.contains(&place) { together.push(item) } else { alone.push(item) }
     }
+    for item in &mut together {
+        keep(item, Ok(()), rondo.clock.now());
+    }
+    update(rondo, &together).await?;
+    // Each is told at once: some ask the gateway first, and what comes after may be taken up by another
+    // worker before its turn comes here.
+    for mut item in alone {
+        let world = rondo.clock.now();
+        if item.due_at.is_some_and(|leased_until| world + HAND_OVER < leased_until) {
+            let applied = apply(rondo, &item).await;
+            keep(&mut item, applied, rondo.clock.now());
+        } else {
+            item.tries -= 1;
+            item.due_at = Some(world);
+        }
+        update(rondo, &[item]).await?;
+    }
+    Ok(count)
+}
+
+/// Writes what became of them. Nothing, where another worker has taken one up: it writes that itself.
+async fn update(rondo: &Rondo, items: &[InboxItem]) -> Result<(), StoreError> {
     let mut repo = rondo.store.begin().await?;
-    repo.update_inbox(&items).await?;
-    repo.commit().await?;
-    Ok(items.len())
+    match repo.update_inbox(items).await {
+        Ok(()) => repo.commit().await,
+        Err(StoreError::Conflict { .. }) if items.len() == 1 => Ok(()),
+        Err(StoreError::Conflict { .. }) => {
+            drop(repo);
+            for item in items {
+                Box::pin(update(rondo, std::slice::from_ref(item))).await?;
+            }
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// What becomes of a webhook that was tried.
@@ -134,6 +170,9 @@ async fn claim(rondo: &Rondo, limit: usize) -> Result<Vec<InboxItem>, StoreError
     }
     repo.update_inbox(&items).await?;
     repo.commit().await?;
+    for item in &mut items {
+        item.tries_read = item.tries;
+    }
     Ok(items)
 }
 

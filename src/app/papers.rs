@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
+
 use super::{
     Rondo,
     index::by_id,
@@ -23,6 +25,8 @@ use crate::{
 
 /// What a batch of notices refers to.
 pub(super) struct Papers {
+    /// When it was read, in the world's time.
+    pub(super) read_at: DateTime<Utc>,
     pub(super) customers: BTreeMap<Id<kind::Customer>, Customer>,
     pub(super) subscriptions: BTreeMap<Id<kind::Subscription>, Subscription>,
     pub(super) plans: BTreeMap<Id<kind::Plan>, Plan>,
@@ -33,11 +37,12 @@ pub(super) struct Papers {
 }
 
 impl Papers {
-    /// Reads what `notices` refer to.
+    /// Reads what `notices` refer to, when the world's time is `world`.
     pub(super) async fn load(
         repo: &mut dyn Repository,
         merchant: &Merchant,
         notices: &[Notice],
+        world: DateTime<Utc>,
     ) -> Result<Self, StoreError> {
         let customers: BTreeSet<_> = notices.iter().map(|notice| notice.customer).collect();
         let subscriptions: BTreeSet<_> = notices.iter().filter_map(|n| n.subscription).collect();
@@ -56,6 +61,7 @@ impl Papers {
             .chain(subscriptions.iter().filter_map(|subscription| subscription.payment_method))
             .collect();
         Ok(Self {
+            read_at: world,
             terms: terms_of(repo, merchant, keys).await?,
             invoices: by_id(repo.invoices(id, &Vec::from_iter(invoices)).await?, |i| i.id),
             methods: by_id(repo.payment_methods(id, &Vec::from_iter(methods)).await?, |m| m.id),

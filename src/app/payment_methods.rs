@@ -105,6 +105,8 @@ pub async fn detach(
     id: Id<kind::PaymentMethod>,
     seen: Option<Version>,
 ) -> Result<PaymentMethod> {
+    let customer = act.payment_method(id).await?.customer;
+    act.repo.lock_customers(act.merchant_id(), &[customer]).await?;
     let mut method = act.payment_method(id).await?;
     AppError::check_etag(id, seen, method.version)?;
     if method.deleted_at.is_some() {

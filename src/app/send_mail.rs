@@ -30,13 +30,12 @@ pub async fn turn(rondo: &Rondo, merchant: &Merchant, limit: usize) -> Result<us
     // A batch is small enough to be sent within its lease, unless the mail server hangs.
     let limit = limit.min(rondo.pace.mails_in_flight * MAILS_EACH);
     let (count, notices, papers) = claim(rondo, merchant, limit).await?;
-    let times = rondo.times(merchant);
     let sent = futures::stream::iter(notices)
-        .map(|notice| send(rondo, merchant, &papers, notice, times))
+        .map(|notice| send(rondo, merchant, &papers, notice))
         .buffer_unordered(rondo.pace.mails_in_flight)
         .ready_chunks(rondo.pace.mails_in_flight);
     // What the server took is recorded as it goes, so that little is sent again after a crash.
-    turn::record_each(sent, |group| record(rondo, merchant, group, times)).await?;
+    turn::record_each(sent, |group| record(rondo, merchant, group)).await?;
     Ok(count)
 }
 
@@ -53,7 +52,8 @@ async fn claim(
     let count = claim.rows.len() + claim.broken.len();
     let objects: Vec<_> = claim.rows.iter().map(|notice| notice.id.to_string()).collect();
     let poisoned = |error: StoreError| TurnError::of(objects.clone(), error.into());
-    let papers = Papers::load(repo.as_mut(), merchant, &claim.rows).await.map_err(poisoned)?;
+    let papers =
+        Papers::load(repo.as_mut(), merchant, &claim.rows, times.world).await.map_err(poisoned)?;
     let (now, later) =
         spaced(repo.as_mut(), merchant, &papers, claim.rows, times).await.map_err(poisoned)?;
     repo.write(Changes { notices: later, ..Changes::default() }).await.map_err(poisoned)?;
@@ -122,35 +122,62 @@ fn is_still_to_be_sent(papers: &Papers, notice: &Notice) -> bool {
     papers.is_true(notice) && !papers.is_suppressed(notice)
 }
 
-/// What became of a mail, and whether its address takes no more.
+/// What became of a mail.
+#[derive(Clone)]
 struct Sent {
     notice: Notice,
-    suppress: bool,
+    /// The address, if it takes no more.
+    dead_address: Option<String>,
     for_staff: Option<String>,
 }
 
-async fn send(
-    rondo: &Rondo,
-    merchant: &Merchant,
-    papers: &Papers,
-    mut notice: Notice,
-    times: Times,
-) -> Sent {
+impl Sent {
+    fn of(notice: Notice) -> Self {
+        Self { notice, dead_address: None, for_staff: None }
+    }
+}
+
+/// What was read longer ago than this is read again before a customer is told of a debt: they may have paid
+/// while the mails before were sent.
+const READ_AGAIN_AFTER: TimeDelta = TimeDelta::seconds(15);
+
+/// Whether `notice` is still true now, though it was when its batch was read.
+async fn has_lapsed(rondo: &Rondo, merchant: &Merchant, papers: &Papers, notice: &Notice) -> bool {
+    if !notice.facts.is_dunning() || rondo.clock.now() < papers.read_at + READ_AGAIN_AFTER {
+        return false;
+    }
+    let read = async {
+        let mut repo = rondo.store.snapshot().await?;
+        let notices = std::slice::from_ref(notice);
+        Papers::load(repo.as_mut(), merchant, notices, rondo.clock.now()).await
+    };
+    match read.await {
+        Ok(papers) => !is_still_to_be_sent(&papers, notice),
+        Err(error) => {
+            tracing::warn!(mail = %notice.id, %error, "what it says could not be read again");
+            false
+        }
+    }
+}
+
+async fn send(rondo: &Rondo, merchant: &Merchant, papers: &Papers, mut notice: Notice) -> Sent {
     let leased_until = notice.leased_until.take();
-    if !is_still_to_be_sent(papers, &notice) {
+    if !is_still_to_be_sent(papers, &notice) || has_lapsed(rondo, merchant, papers, &notice).await {
         notice.state = NoticeState::Superseded;
         notice.due_at = None;
-        return Sent { notice, suppress: false, for_staff: None };
+        return Sent::of(notice);
     }
     if !leased_until.is_some_and(|until| rondo.may_begin_mail(until)) {
         // Others may soon take this worker for dead: it is left to them.
         notice.tries -= 1;
-        return Sent { notice, suppress: false, for_staff: None };
+        return Sent::of(notice);
     }
-    let answer = match compose(rondo, merchant, papers, &notice, times.now) {
+    let begun = rondo.times(merchant).now;
+    let answer = match compose(rondo, merchant, papers, &notice, begun) {
         Ok(outgoing) => rondo.mailer.send(&outgoing).await.map(|_| ()),
         Err(error) => Err(error),
     };
+    let now = rondo.times(merchant).now;
     let result = if answer.is_ok() { "sent" } else { "failed" };
     metrics::counter!("rondo_mails_total", "kind" => notice.facts.kind(), "result" => result)
         .increment(1);
@@ -158,10 +185,13 @@ async fn send(
         Ok(()) => {
             notice.state = NoticeState::Sent;
             notice.due_at = None;
-            notice.sent_at = Some(times.now);
-            Sent { notice, suppress: false, for_staff: None }
+            notice.sent_at = Some(now);
+            Sent::of(notice)
         }
-        Err(error) => refused(notice, &error, times.now),
+        Err(error) => {
+            let address = papers.customer(&notice).email.clone();
+            refused(notice, &error, address, now)
+        }
     }
 }
 
@@ -180,7 +210,7 @@ fn compose(
     Outgoing::new(notice.id, message.kind(), rendered, &envelope, now)
 }
 
-fn refused(mut notice: Notice, error: &MailError, now: DateTime<Utc>) -> Sent {
+fn refused(mut notice: Notice, error: &MailError, address: String, now: DateTime<Utc>) -> Sent {
     notice.failure = Some(error.to_string());
     let is_given_up = mail::backoff::is_given_up(notice.created_at, now);
     match error.remedy() {
@@ -189,37 +219,78 @@ fn refused(mut notice: Notice, error: &MailError, now: DateTime<Utc>) -> Sent {
             let seed = notice.id.uuid().as_u64_pair().1;
             let wait = TimeDelta::from_std(mail::backoff(notice.tries, seed)).unwrap_or_default();
             notice.due_at = Some(now + wait);
-            Sent { notice, suppress: false, for_staff: None }
+            Sent::of(notice)
         }
         // What is kept for staff is lost to nobody: they put it back when the relay is well again.
         Remedy::Retry | Remedy::TellStaff => {
             let reason = whole_reason(error);
             notice.due_at = Some(now);
-            Sent { notice, suppress: false, for_staff: Some(reason) }
+            Sent { for_staff: Some(reason), ..Sent::of(notice) }
         }
         Remedy::SuppressAddress => {
             notice.state = NoticeState::Failed;
             notice.due_at = None;
-            Sent { notice, suppress: true, for_staff: None }
+            Sent { dead_address: Some(address), ..Sent::of(notice) }
         }
     }
 }
 
-async fn record(
+/// How often a recording that met the database's trouble is tried. Mails cannot be taken back: what is not
+/// recorded is sent once more when its lease has run out.
+const TRIES: usize = 5;
+
+/// Records what became of some mails, one by one where one of them cannot be recorded.
+async fn record(rondo: &Rondo, merchant: &Merchant, sent: Vec<Sent>) -> Result<(), TurnError> {
+    let mut tries = 0;
+    loop {
+        match Box::pin(record_once(rondo, merchant, sent.clone())).await {
+            Err(TurnError::Later(error)) => {
+                tries += 1;
+                if tries == TRIES {
+                    return Err(TurnError::Later(error));
+                }
+            }
+            Err(TurnError::Poisoned { .. }) if sent.len() > 1 => {
+                let mut first_failure = Ok(());
+                for one in sent {
+                    let recorded = Box::pin(record(rondo, merchant, vec![one])).await;
+                    first_failure = first_failure.and(recorded);
+                }
+                return first_failure;
+            }
+            recorded => return recorded,
+        }
+    }
+}
+
+async fn record_once(
     rondo: &Rondo,
     merchant: &Merchant,
-    sent: Vec<Sent>,
-    times: Times,
+    mut sent: Vec<Sent>,
 ) -> Result<(), TurnError> {
+    let times = rondo.times(merchant);
     let mut repo = rondo.store.begin().await?;
-    let mut suppressed: Vec<_> =
-        sent.iter().filter(|sent| sent.suppress).map(|sent| sent.notice.customer).collect();
-    suppressed.sort_unstable();
-    suppressed.dedup();
-    let mut customers = repo.customers(merchant.id, &suppressed).await?;
-    for customer in &mut customers {
-        customer.email_suppressed = true;
+    let dead: BTreeSet<_> = sent
+        .iter()
+        .filter(|sent| sent.dead_address.is_some())
+        .map(|sent| sent.notice.customer)
+        .collect();
+    let dead: Vec<_> = dead.into_iter().collect();
+    let mut customers = repo.customers(merchant.id, &dead).await?;
+    for Sent { notice, dead_address, .. } in &mut sent {
+        let Some(address) = dead_address else { continue };
+        let Some(customer) = customers.iter_mut().find(|one| one.id == notice.customer) else {
+            continue;
+        };
+        if customer.email == *address {
+            customer.email_suppressed = true;
+        } else {
+            // They have another one by now, and no mail of ours has come there.
+            notice.state = NoticeState::Queued;
+            notice.due_at = Some(times.now);
+        }
     }
+    customers.retain(|customer| customer.email_suppressed);
     let objects = sent.iter().map(|sent| sent.notice.id.to_string()).collect();
     let for_staff: Vec<_> = sent
         .iter()

@@ -143,9 +143,14 @@ pub trait Repository: Lists {
         limit: usize,
     ) -> Result<Claim<Payment>>;
 
+    /// Until this transaction ends, nobody else locks what bears one of these names. See the locks below.
+    async fn lock(&mut self, merchant: MerchantId, names: &[String]) -> Result<()>;
+
     /// Until this transaction ends, nobody else decides by what was sent on these cards: two replicas
     /// at one instant would each see one try less than there is (RULES RET-1).
-    async fn lock_cards(&mut self, merchant: MerchantId, card_keys: &[String]) -> Result<()>;
+    async fn lock_cards(&mut self, merchant: MerchantId, card_keys: &[String]) -> Result<()> {
+        self.lock(merchant, card_keys).await
+    }
 
     /// Claims attempts whose `probe_at` has come, and open ones whose lease ran out: their worker
     /// died. Never one whose lease still runs.
@@ -422,7 +427,17 @@ pub trait Repository: Lists {
         &mut self,
         merchant: MerchantId,
         customers: &[Id<kind::Customer>],
-    ) -> Result<()>;
+    ) -> Result<()> {
+        let names: Vec<_> = customers.iter().map(ToString::to_string).collect();
+        self.lock(merchant, &names).await
+    }
+
+    /// Until this transaction ends, nobody else retires or changes these plans, or puts someone on them: whoever
+    /// joins while a plan ends would be missed. What is decided by is read after it.
+    async fn lock_plans(&mut self, merchant: MerchantId, plans: &[Id<kind::Plan>]) -> Result<()> {
+        let names: Vec<_> = plans.iter().map(ToString::to_string).collect();
+        self.lock(merchant, &names).await
+    }
 
     /// The first sent notice of each of these cases, for threading.
     async fn thread_starts(

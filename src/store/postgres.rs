@@ -375,8 +375,9 @@ fn fault(error: sqlx::Error) -> StoreError {
 fn told(error: &dyn DatabaseError) -> Told {
     let code = error.code().unwrap_or_default();
     // Connection lost, serialisation or deadlock, out of resources, lock not to be had, a snapshot
-    // or transaction timed out, the server is shutting down or starting up.
-    let passing = ["08", "40", "53", "55P03", "25P03", "57P"];
+    // or transaction timed out, a statement took too long or was cancelled, the server is shutting down or
+    // starting up.
+    let passing = ["08", "40", "53", "55P03", "25P03", "57014", "57P"];
     Told {
         constraint: error.constraint().unwrap_or(error.message()).to_owned(),
         passes: passing.iter().any(|class| code.starts_with(class)),

@@ -77,6 +77,8 @@ pub struct InboxItem {
     pub due_at: Option<DateTime<Utc>>,
     /// How often it was tried.
     pub tries: u32,
+    /// How often it had been tried when it was read: if it was since, another worker has it (RULES WRK-1).
+    pub tries_read: u32,
     /// Why it could not be applied.
     pub failure: Option<String>,
 }

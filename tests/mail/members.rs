@@ -1,8 +1,16 @@
 //! What members get in their lives: each fact once, in their own language, with links that open the
 //! one page that the mail asks them to open; and what a dead mail server delays.
 
-use std::{collections::BTreeSet, fs, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
+use async_trait::async_trait;
 use chrono::TimeDelta;
 use rondo::{
     app::pay::{NotOpened, PayLink},
@@ -10,10 +18,11 @@ use rondo::{
     engine,
     grpc::proto::v1::{cancel_subscription_request::When, invoice::State::Paid},
     mail::{
+        Accepted, MailError, Mailer, Outgoing,
         catcher::{CaughtMail, Fault},
         words,
     },
-    store::Work,
+    store::{Store, Work},
 };
 use rstest::rstest;
 
@@ -412,4 +421,55 @@ async fn a_merchant_without_a_portal_sends_no_link_that_leads_nowhere(
     assert!(opened > 2, "the mails that ask for something have links still");
     // Where the portal's button would be, a person is offered.
     says(&mail_to(&world, "Ana", "cancelled"), "reply to this mail; a person at Open Academy");
+}
+
+/// A relay that refuses the first mail, whose reader corrects their address at that moment.
+#[derive(Debug)]
+struct OldAddress {
+    store: Arc<dyn Store>,
+    relay: Arc<dyn Mailer>,
+    is_first: AtomicBool,
+    customer: Customer,
+}
+
+#[async_trait]
+impl Mailer for OldAddress {
+    async fn send(&self, mail: &Outgoing) -> Result<Accepted, MailError> {
+        if !self.is_first.swap(false, Ordering::SeqCst) {
+            return self.relay.send(mail).await;
+        }
+        let email = "ana@new.example".to_owned();
+        let customers = vec![Customer { email, ..self.customer.clone() }];
+        let mut repo = self.store.begin().await.unwrap();
+        repo.write(Changes { customers, ..Changes::default() }).await.unwrap();
+        repo.commit().await.unwrap();
+        Err(MailError::Permanent { code: 550, answer: "5.1.1 nobody here".to_owned() })
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_old_address_that_is_refused_says_nothing_of_the_new_one(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let mut world = World::on(engine, "2026-01-31").await;
+    let ana = world.member("Ana", cards::GOOD).await;
+    let id = ana.id;
+    let store = Arc::clone(&world.rondo.store);
+    let mut repo = store.snapshot().await.unwrap();
+    let customer = repo.customers(world.merchant_id, &[id]).await.unwrap().remove(0);
+    drop(repo);
+    let relay = Arc::clone(&world.rondo.mailer);
+    let is_first = AtomicBool::new(true);
+    world.rondo.mailer = Arc::new(OldAddress { store, relay, is_first, customer });
+
+    world.subscription(&ana).monthly("20.00 EUR").create().await;
+    world.settle().await;
+    // Another one may have been on its way to the old address at that moment.
+    let mails = world.mails.mails();
+    let last = mails.last().unwrap();
+    assert_eq!(last.to, ["ana@new.example"], "what was refused is sent to the new one");
+    let mut repo = world.rondo.store.snapshot().await.unwrap();
+    let customer = repo.customers(world.merchant_id, &[id]).await.unwrap().remove(0);
+    assert!(!customer.email_suppressed);
 }

@@ -175,6 +175,7 @@ async fn the_oldest_due_of_each_kind_is_told_for_live_merchants(
         received_at: at("2026-01-20"),
         due_at: Some(at("2026-01-20")),
         tries: 0,
+        tries_read: 0,
         failure: None,
     };
     let world = at("2026-03-01");

@@ -69,6 +69,7 @@ fn webhook(event: &str, day: &str) -> InboxItem {
         received_at: at(day),
         due_at: Some(at(day)),
         tries: 0,
+        tries_read: 0,
         failure: None,
     }
 }
@@ -106,10 +107,14 @@ async fn a_webhook_waits_until_it_is_due_and_rests_once_applied(
     };
     repo.update_inbox(std::slice::from_ref(&later)).await.unwrap();
     assert_eq!(repo.claim_inbox(at("2026-01-01"), 9).await.unwrap(), []);
-    let applied = InboxItem { due_at: None, ..later.clone() };
-    assert_eq!(repo.claim_inbox(at("2026-01-02"), 9).await.unwrap(), [later]);
+    let taken_up = InboxItem { tries_read: 1, ..later.clone() };
+    let claimed = repo.claim_inbox(at("2026-01-02"), 9).await.unwrap();
+    assert_eq!(claimed, std::slice::from_ref(&taken_up));
 
-    repo.update_inbox(&[applied]).await.unwrap();
+    // Whoever had it before another took it up has no say any more.
+    let stale = repo.update_inbox(&[later]).await;
+    assert!(matches!(stale, Err(StoreError::Conflict { .. })), "{stale:?}");
+    repo.update_inbox(&[InboxItem { due_at: None, ..taken_up }]).await.unwrap();
     assert_eq!(repo.claim_inbox(at("2027-01-01"), 9).await.unwrap(), []);
     assert!(!repo.receive_webhook(&item).await.unwrap());
 }

@@ -73,6 +73,7 @@ impl World {
             received_at,
             due_at: Some(received_at),
             tries: 0,
+            tries_read: 0,
             failure: None,
         };
         let mut repo = self.rondo.store.begin().await.unwrap();

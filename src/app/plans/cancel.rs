@@ -42,6 +42,11 @@ pub async fn cancel_plan(
     seen: Option<Version>,
     existing: OnCancel,
 ) -> Result<(PlanWithTerms, Effect)> {
+    let joined = match existing {
+        OnCancel::MoveTo(target) => vec![id, target],
+        OnCancel::RunOn | OnCancel::EndAtPeriodEnd | OnCancel::EndNow => vec![id],
+    };
+    act.repo.lock_plans(act.merchant_id(), &joined).await?;
     let mut plan = plan(act, id).await?;
     AppError::check_etag(id, seen, plan.version)?;
     unless_deleted(&plan)?;

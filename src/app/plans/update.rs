@@ -62,6 +62,7 @@ pub async fn update_plan(
     update: PlanUpdate,
     existing: Option<OnUpdate>,
 ) -> Result<(PlanWithTerms, Effect)> {
+    act.repo.lock_plans(act.merchant_id(), &[id]).await?;
     let PlanWithTerms { mut plan, terms: old } = plan_with_terms(act, id).await?;
     AppError::check_etag(id, seen, plan.version)?;
     unless_deleted(&plan)?;

@@ -83,6 +83,7 @@ async fn destination(
     wanted: Option<Id<kind::Plan>>,
 ) -> Result<Plan> {
     let id = wanted.unwrap_or(otherwise);
+    act.repo.lock_plans(act.merchant.id, &[id]).await?;
     let found = act.repo.plans(act.merchant.id, &[id]).await?.into_iter().next();
     found
         .filter(|plan| plan.is_sold() || wanted.is_none())

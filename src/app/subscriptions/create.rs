@@ -54,6 +54,8 @@ pub enum Trial {
 /// Begins a subscription. Without a trial its first cycle is billed in the same transaction.
 pub async fn create(act: &mut Act<'_>, new: NewSubscription) -> Result<Subscription> {
     let mut faults = Faults::default();
+    act.repo.lock_plans(act.merchant_id(), &[new.plan]).await?;
+    act.repo.lock_customers(act.merchant_id(), &[new.customer]).await?;
     let customer = customer(act, new.customer, &mut faults).await?;
     let sold = sold(act, new.plan, &mut faults).await?;
     let method = method(act, &new, &mut faults).await?;

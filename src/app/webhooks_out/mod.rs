@@ -49,12 +49,10 @@ pub async fn turn_with(
 ) -> Result<usize, TurnError> {
     let endpoints = claim(rondo, merchant, limit).await?;
     let count = endpoints.len();
-    let mut delivered = futures::stream::iter(endpoints)
+    let delivered = futures::stream::iter(endpoints)
         .map(|endpoint| deliver(rondo, merchant, reach, endpoint, limit))
         .buffer_unordered(AT_ONCE);
-    while let Some(told) = delivered.next().await {
-        told?;
-    }
+    turn::record_each(delivered, async |told| Ok(told?)).await?;
     Ok(count)
 }
 

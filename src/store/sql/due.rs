@@ -205,12 +205,13 @@ statements! {
             (select min(due_at) from webhook_endpoint
              where webhook_endpoint.merchant_id = merchant.merchant_id
                and webhook_endpoint.due_at is not null) as deliver_events
-        from (select min(due_at) as at from webhook_inbox) as inbox
+        from (select min(due_at) as at from webhook_inbox where due_at is not null) as inbox
         left join merchant on merchant.clock_now is null";
 
     OLDEST_IN_INBOX = "
         select min(due_at) as resolve
-        from webhook_inbox";
+        from webhook_inbox
+        where due_at is not null";
 }
 
 pub async fn merchants(

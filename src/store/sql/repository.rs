@@ -111,8 +111,8 @@ impl Repository for Transaction {
         payment::claim_due(&mut self.inner, merchant, times, limit).await
     }
 
-    async fn lock_cards(&mut self, merchant: MerchantId, card_keys: &[String]) -> Result<()> {
-        super::super::lock_keys(&mut self.inner, merchant, card_keys).await
+    async fn lock(&mut self, merchant: MerchantId, names: &[String]) -> Result<()> {
+        super::super::lock_keys(&mut self.inner, merchant, names).await
     }
 
     async fn claim_probes(
@@ -414,15 +414,6 @@ impl Repository for Transaction {
         customers: &[Id<kind::Customer>],
     ) -> Result<Vec<Dunned>> {
         notice::last_of_dunning(&mut self.inner, merchant, customers).await
-    }
-
-    async fn lock_customers(
-        &mut self,
-        merchant: MerchantId,
-        customers: &[Id<kind::Customer>],
-    ) -> Result<()> {
-        let keys: Vec<_> = customers.iter().map(ToString::to_string).collect();
-        super::super::lock_keys(&mut self.inner, merchant, &keys).await
     }
 
     async fn thread_starts(

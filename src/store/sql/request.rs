@@ -50,7 +50,7 @@ statements! {
         update webhook_inbox
         set due_at = {time 2}, tries = {int 3}, failure = {text 4}
         from {rows $1}
-        where gateway = {text 0} and event_id = {text 1}";
+        where gateway = {text 0} and event_id = {text 1} and webhook_inbox.tries = {int 5}";
 }
 
 pub async fn reply(
@@ -131,7 +131,7 @@ pub async fn update_inbox(connection: &mut Connection, items: &[InboxItem]) -> R
     }
     let row = |item: &InboxItem| {
         let due_at = item.due_at.map(dialect::time_cell);
-        json!([item.gateway, item.event_id, due_at, item.tries, item.failure])
+        json!([item.gateway, item.event_id, due_at, item.tries, item.failure, item.tries_read])
     };
     let rows: Value = items.iter().map(row).collect();
     let query = sqlx::query(UPDATE_INBOX.text()).bind(rows.to_string());
@@ -145,6 +145,7 @@ pub async fn update_inbox(connection: &mut Connection, items: &[InboxItem]) -> R
 
 fn read(row: &Row) -> Result<InboxItem> {
     let tries: i64 = row.try_get("tries").map_err(fault)?;
+    let tries = u32::try_from(tries).unwrap_or(u32::MAX);
     Ok(InboxItem {
         gateway: row.try_get("gateway").map_err(fault)?,
         event_id: row.try_get("event_id").map_err(fault)?,
@@ -152,7 +153,8 @@ fn read(row: &Row) -> Result<InboxItem> {
         news: row.try_get::<Json<_>, _>("news").map_err(fault)?.0,
         received_at: row.try_get::<Ts, _>("received_at").map_err(fault)?.0,
         due_at: row.try_get::<Option<Ts>, _>("due_at").map_err(fault)?.map(|Ts(at)| at),
-        tries: u32::try_from(tries).unwrap_or(u32::MAX),
+        tries,
+        tries_read: tries,
         failure: row.try_get("failure").map_err(fault)?,
     })
 }

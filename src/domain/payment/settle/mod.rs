@@ -134,6 +134,13 @@ pub fn settle(
 ) -> Result<Settled, WrongAmount> {
     match (standing.attempt.state.hear(&news), news) {
         (Step::Reversal, News::Reversed(told)) => Ok(reversed::hear(standing, *told, now, mint)),
+        // Money was taken back of what is not known to have taken any: it is asked after until that is known.
+        (Step::Nothing, News::Silence | News::NeverHappened)
+            if !standing.attempt.state.took_money()
+                && standing.attempt.told_back().is_positive() =>
+        {
+            Ok(ask_later(standing.attempt, now))
+        }
         (Step::Nothing, news) if !standing.attempt.state.is_open() => {
             let for_staff = taken_again(&standing.attempt, &news);
             Ok(Settled::of(Changes::default()).telling(for_staff))
