@@ -257,7 +257,7 @@ pub trait Repository: Lists {
     /// Notes that a key was used.
     async fn touch_api_key(&mut self, key: Id<kind::ApiKey>, at: DateTime<Utc>) -> Result<()>;
 
-    // Aggregates by id: those that exist, in no particular order.
+    // Aggregates by id: those that exist, in the order of their ids.
 
     /// Customers.
     async fn customers(

@@ -168,7 +168,8 @@ statements! {
     THROUGH = "
         select {attempt}
         from attempt
-        where attempt_id in (select {id 0} from {rows $2}) and gateway = $1";
+        where attempt_id in (select {id 0} from {rows $2}) and gateway = $1
+        order by attempt_id";
 
     TAKEN_THROUGH = "
         select attempt_id

@@ -166,7 +166,7 @@ pub async fn claim<T: Stored>(connection: &mut Connection, query: Query<'_>) -> 
     Ok(claim)
 }
 
-/// A merchant's objects with these ids, in no particular order.
+/// A merchant's objects with these ids, in the order of their ids.
 pub async fn by_ids<T: Stored>(
     connection: &mut Connection,
     merchant: MerchantId,
