@@ -6,7 +6,7 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard},
-    time::Instant,
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -53,21 +53,41 @@ pub struct DatabaseClock(Mutex<Reading>);
 #[derive(Debug, Clone, Copy)]
 struct Reading {
     shown: DateTime<Utc>,
-    at: Instant,
+    /// By [`steadily`].
+    at: Duration,
+}
+
+/// A clock that nobody sets and that goes on while the machine sleeps: whoever wakes from that must know that
+/// the lease of what they hold has run out.
+fn steadily() -> Duration {
+    #[cfg(target_os = "linux")]
+    let now = {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        Duration::from_secs(now.tv_sec.unsigned_abs())
+            + Duration::from_nanos(now.tv_nsec.unsigned_abs())
+    };
+    #[cfg(not(target_os = "linux"))]
+    let now = {
+        static BEGUN: std::sync::LazyLock<std::time::Instant> =
+            std::sync::LazyLock::new(std::time::Instant::now);
+        BEGUN.elapsed()
+    };
+    now
 }
 
 impl Reading {
     /// What `store` shows, if it has a clock of its own. Its answer was on the way for half of the
     /// time that the question took.
     async fn of(store: &dyn Store) -> Result<Option<Self>, StoreError> {
-        let asked = Instant::now();
+        let asked = steadily();
         let Some(shown) = store.time().await? else { return Ok(None) };
-        let on_the_way = TimeDelta::from_std(asked.elapsed() / 2).unwrap_or_default();
-        Ok(Some(Self { shown: shown + on_the_way, at: Instant::now() }))
+        let at = steadily();
+        let on_the_way = TimeDelta::from_std(at.saturating_sub(asked) / 2).unwrap_or_default();
+        Ok(Some(Self { shown: shown + on_the_way, at }))
     }
 
     fn now(self) -> DateTime<Utc> {
-        let since = TimeDelta::from_std(self.at.elapsed()).unwrap_or_default();
+        let since = TimeDelta::from_std(steadily().saturating_sub(self.at)).unwrap_or_default();
         (self.shown + since).trunc_subsecs(6)
     }
 }
