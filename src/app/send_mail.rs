@@ -141,33 +141,20 @@ impl Sent {
 /// while the mails before were sent.
 const READ_AGAIN_AFTER: TimeDelta = TimeDelta::seconds(15);
 
-/// Whether `notice` is still true now, though it was when its batch was read.
-async fn has_lapsed(rondo: &Rondo, merchant: &Merchant, papers: &Papers, notice: &Notice) -> bool {
-    if !notice.facts.is_dunning() || rondo.clock.now() < papers.read_at + READ_AGAIN_AFTER {
-        return false;
-    }
-    let read = async {
-        let mut repo = rondo.store.snapshot().await?;
-        let notices = std::slice::from_ref(notice);
-        Papers::load(repo.as_mut(), merchant, notices, rondo.clock.now()).await
-    };
-    match read.await {
-        Ok(papers) => !is_still_to_be_sent(&papers, notice),
-        Err(error) => {
-            tracing::warn!(mail = %notice.id, %error, "what it says could not be read again");
-            false
-        }
-    }
+/// Whether a mail is left to the next batch, which reads again what it says.
+fn is_stale(rondo: &Rondo, papers: &Papers, notice: &Notice) -> bool {
+    notice.facts.is_dunning() && rondo.clock.now() >= papers.read_at + READ_AGAIN_AFTER
 }
 
 async fn send(rondo: &Rondo, merchant: &Merchant, papers: &Papers, mut notice: Notice) -> Sent {
     let leased_until = notice.leased_until.take();
-    if !is_still_to_be_sent(papers, &notice) || has_lapsed(rondo, merchant, papers, &notice).await {
+    if !is_still_to_be_sent(papers, &notice) {
         notice.state = NoticeState::Superseded;
         notice.due_at = None;
         return Sent::of(notice);
     }
-    if !leased_until.is_some_and(|until| rondo.may_begin_mail(until)) {
+    let may_begin = leased_until.is_some_and(|until| rondo.may_begin_mail(until));
+    if !may_begin || is_stale(rondo, papers, &notice) {
         // Others may soon take this worker for dead: it is left to them.
         notice.tries -= 1;
         return Sent::of(notice);
