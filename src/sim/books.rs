@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     domain::{
         customer::PaymentMethod,
+        dunning::DunningCase,
         event::Event,
         ids::{Id, kind},
         invoice::Invoice,
@@ -28,6 +29,7 @@ pub(super) struct Books {
     pub(super) invoices: BTreeMap<Id<kind::Invoice>, Invoice>,
     /// Each by its invoice.
     pub(super) payments: BTreeMap<Id<kind::Invoice>, Payment>,
+    pub(super) cases: Vec<DunningCase>,
     /// The invoices that dunning is about.
     pub(super) in_dunning: BTreeSet<Id<kind::Invoice>>,
     /// Those that it is or was about.
@@ -106,6 +108,7 @@ impl Books {
             payments: payments.into_iter().map(|payment| (payment.invoice, payment)).collect(),
             in_dunning: open_cases.map(|case| case.invoice).collect(),
             dunned: cases.iter().map(|case| case.invoice).collect(),
+            cases,
             attempts,
             methods,
             refunds,

@@ -14,7 +14,10 @@ use crate::domain::{
     event::{Event, EventKind, Subject},
     ids::{Id, kind},
     invoice::{Invoice, InvoiceState},
-    payment::PaymentState,
+    payment::{
+        PaymentState,
+        attempt::{Attempt, AttemptState, Initiator},
+    },
     subscription::{Subscription, SubscriptionState},
 };
 
@@ -184,23 +187,29 @@ fn to_its_end(
 }
 
 /// What is open of a subscription that runs is about to be taken, or dunning is about it: nobody else would
-/// ever ask for it. What is open of one that is unpaid keeps it closed, which only what was dunned does.
+/// ever ask for it. So is what was sold once and refused. What is open of one that is unpaid keeps it closed, which only what was dunned does.
 fn uncollected(books: &Books, stuck: &BTreeSet<&str>, found: &mut Findings) {
     let states: BTreeMap<_, _> =
         books.subscriptions.iter().map(|one| (one.id, one.state)).collect();
+    let is_refusal = |attempt: &&Attempt| {
+        attempt.initiator == Initiator::Merchant && attempt.state == AttemptState::Declined
+    };
+    let was_refused: BTreeSet<_> =
+        books.attempts.iter().filter(is_refusal).map(|attempt| attempt.invoice).collect();
     let is_unasked = |invoice: &&Invoice| match invoice.subscription.map(|id| states[&id]) {
         Some(
             SubscriptionState::Active | SubscriptionState::PastDue | SubscriptionState::Paused,
         ) => !books.in_dunning.contains(&invoice.id),
         Some(SubscriptionState::Unpaid) => !books.dunned.contains(&invoice.id),
+        // What is paid by a link is asked for by mail.
+        None => was_refused.contains(&invoice.id) && !books.dunned.contains(&invoice.id),
         // A first payment is asked for by mail.
         Some(
             SubscriptionState::Incomplete
             | SubscriptionState::Trialing
             | SubscriptionState::Canceled
             | SubscriptionState::Expired,
-        )
-        | None => false,
+        ) => false,
     };
     let open = books.invoices.values().filter(|invoice| invoice.state == InvoiceState::Open);
     for invoice in open.filter(is_unasked) {

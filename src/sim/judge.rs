@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{
     books::Books,
     charge::{Charge, Standing},
-    cycles,
+    cycles, due,
     mailer::Arrived,
 };
 use crate::domain::{
@@ -88,6 +88,8 @@ pub(super) struct Judge<'a> {
     pub(super) repeated: Vec<String>,
     /// Members whose address takes no mail.
     pub(super) out_of_reach: BTreeSet<Id<kind::Customer>>,
+    /// When the oldest webhook that nobody has listened to was to be heard.
+    pub(super) unheard_since: Option<DateTime<Utc>>,
     /// The machine's time.
     pub(super) now: DateTime<Utc>,
 }
@@ -100,6 +102,10 @@ impl Judge<'_> {
         self.charged_again(&mut found);
         self.set_aside(&mut found);
         cycles::judge(self.books, self.now, LATE_IN_CALM, &mut found);
+        due::judge(self.books, self.now, LATE_IN_CALM, &mut found);
+        if let Some(since) = self.unheard_since.filter(|since| *since < self.now - LATE_IN_CALM) {
+            found.lost_cycles.push(format!("a webhook was to be heard at {since}, and is not"));
+        }
         self.mails(&mut found);
         found
     }

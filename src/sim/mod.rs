@@ -11,6 +11,7 @@ mod checker;
 mod cycles;
 mod deeds;
 mod dice;
+mod due;
 mod fault;
 mod gateway;
 mod judge;
@@ -177,6 +178,7 @@ async fn judged(seed: u64, world: &mut World, start: DateTime<Utc>) -> anyhow::R
     let books = Books::read(repo.as_mut(), merchant).await?;
     let mut flaws = std::mem::take(&mut world.flaws);
     flaws.extend(audit::flaws(repo.as_mut(), merchant, 10).await?);
+    let unheard_since = repo.next_in_inbox().await?;
     drop(repo);
     for event in &books.events {
         let (kind, subject, at) = (event.kind, event.subject, event.at);
@@ -191,6 +193,7 @@ async fn judged(seed: u64, world: &mut World, start: DateTime<Utc>) -> anyhow::R
         arrived: world.mailer.arrived(),
         repeated: world.mailer.repeated(),
         out_of_reach: members.filter(|one| dead.contains(&one.email)).map(|one| one.id).collect(),
+        unheard_since,
         now: world.rondo.clock.now(),
     };
     let mut findings = judge.findings();
