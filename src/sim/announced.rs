@@ -113,7 +113,8 @@ pub(super) fn unannounced(books: &Books, clock_error: TimeDelta) -> Vec<String> 
     found
 }
 
-/// Every charge that paid an invoice and was not confirmed within a day (MC-RECEIPT), whichever the network.
+/// Every charge that paid an invoice and was not confirmed within a day (MC-RECEIPT), whichever the network. What a
+/// bank had taken back before anyone heard of it is confirmed when it is given again.
 fn unconfirmed(books: &Books, clock_error: TimeDelta, found: &mut Vec<String>) {
     let mut confirmed: BTreeMap<_, Vec<DateTime<Utc>>> = BTreeMap::new();
     for mail in &books.notices {
@@ -123,12 +124,21 @@ fn unconfirmed(books: &Books, clock_error: TimeDelta, found: &mut Vec<String>) {
             confirmed.entry(invoice).or_default().push(mail.created_at);
         }
     }
+    let mut given_again: BTreeMap<_, Vec<DateTime<Utc>>> = BTreeMap::new();
+    for event in books.events.iter().filter(|event| event.kind == EventKind::PaymentReinstated) {
+        if let Subject::Payment(id) = event.subject {
+            given_again.entry(id).or_default().push(event.at);
+        }
+    }
     let within = TimeDelta::hours(24) + clock_error;
     for attempt in &books.attempts {
         let paid_all = attempt.applied == books.invoices[&attempt.invoice].total;
         let Some(taken_at) = attempt.settled_at.filter(|_| paid_all) else { continue };
-        let mails = confirmed.get(&attempt.invoice).into_iter().flatten();
-        if !mails.into_iter().any(|at| (*at - taken_at).abs() <= within) {
+        let again = given_again.get(&attempt.payment).into_iter().flatten();
+        let is_in_time = |mail: &DateTime<Utc>| {
+            [&taken_at].into_iter().chain(again.clone()).any(|at| (*mail - *at).abs() <= within)
+        };
+        if !confirmed.get(&attempt.invoice).into_iter().flatten().any(is_in_time) {
             found.push(format!("{} was taken at {taken_at}, which no mail confirms", attempt.id));
         }
     }
