@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{announced::unannounced, books::Books, checker::breaches, cycles, judge::Findings};
+use super::{
+    announced::unannounced, books::Books, checker::breaches, cycles, granted::Granted,
+    judge::Findings,
+};
 use crate::{
     domain::{
         ids::{Id, kind},
@@ -71,7 +74,7 @@ impl Logs {
     /// The charges and mails that the rules forbid, and the charges that no mail told of in time, where no
     /// person asked for a charge and all clocks were right.
     pub fn rule_violations(&self) -> Vec<String> {
-        let mut found = breaches(&self.0, &BTreeSet::new(), TimeDelta::zero());
+        let mut found = breaches(&self.0, &Granted::default(), TimeDelta::zero());
         found.extend(unannounced(&self.0, TimeDelta::zero()));
         found
     }

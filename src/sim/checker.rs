@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     books::Books,
+    granted::Granted,
     refusal::{Forbids, meanings},
 };
 use crate::domain::{
@@ -62,12 +63,8 @@ const BETWEEN_MAILS: TimeDelta = TimeDelta::hours(24);
 
 /// Every breach of a rule, in words.
 /// By clocks that may have been off by `clock_error`, one against the other.
-/// `asked_for` are invoices that a person wanted to be collected at once.
-pub(super) fn breaches(
-    books: &Books,
-    asked_for: &BTreeSet<Id<kind::Invoice>>,
-    clock_error: TimeDelta,
-) -> Vec<String> {
+/// What was `granted` to a person is not held against what is said of automatic retries.
+pub(super) fn breaches(books: &Books, granted: &Granted, clock_error: TimeDelta) -> Vec<String> {
     let mut found = Vec::new();
     let sent: Vec<&Attempt> = books.attempts.iter().filter(|a| has_left(a)).collect();
     let mut by_card: BTreeMap<&str, Vec<&Attempt>> = BTreeMap::new();
@@ -79,8 +76,9 @@ pub(super) fn breaches(
         }
         by_invoice.entry(attempt.invoice).or_default().push(attempt);
     }
+    let asked_for = granted.asked_for(sent.iter().copied(), clock_error);
     for (card, attempts) in &by_card {
-        refusals(card, attempts, asked_for, clock_error, &mut found);
+        refusals(card, attempts, (granted, &asked_for), clock_error, &mut found);
         windows(card, attempts, clock_error, &mut found);
     }
     for attempts in by_invoice.values() {
@@ -105,7 +103,7 @@ fn brought_money(attempt: &Attempt) -> bool {
 fn refusals(
     card: &str,
     attempts: &[&Attempt],
-    asked_for: &BTreeSet<Id<kind::Invoice>>,
+    (granted, asked_for): (&Granted, &BTreeSet<Id<kind::Attempt>>),
     clock_error: TimeDelta,
     found: &mut Vec<String>,
 ) {
@@ -128,10 +126,21 @@ fn refusals(
             let (next, allowed) = match forbidden {
                 Forbids::Everything => (after.clone().next(), 0),
                 Forbids::ThisInvoice => (same_invoice().next(), 0),
-                Forbids::AllBut(most) if asked_for.contains(&refused.invoice) => (None, most),
+                // Whoever asked for another try has mended what was set up wrongly.
+                Forbids::AllBut(0) => {
+                    let mended =
+                        granted.asked(refused.invoice).filter(|at| *at + clock_error >= known_at);
+                    let mended_at = mended.min();
+                    let is_too_soon = |next: &&&Attempt| {
+                        mended_at.is_none_or(|at| next.sent_at + clock_error < at)
+                    };
+                    (same_invoice().find(is_too_soon), 0)
+                }
                 // Money that came of one after another had been ordered counts for nothing.
                 Forbids::AllBut(most) => {
-                    (same_invoice().filter(|next| !brought_money(next)).nth(most), most)
+                    let by_itself =
+                        |next: &&&Attempt| !brought_money(next) && !asked_for.contains(&next.id);
+                    (same_invoice().filter(by_itself).nth(most), most)
                 }
             };
             if let Some(next) = next {

@@ -225,7 +225,7 @@ impl World {
 
     /// What a member, or staff for them, does with cards and money.
     async fn deal(&mut self, act: &mut Act<'_>, member: &Member, wish: Wish) -> Result<String> {
-        let dice = &self.stage.dice;
+        let (dice, now) = (&self.stage.dice, act.now());
         Ok(match wish {
             Wish::NewCard(_) => {
                 let gateway = &self.gateways[usize::from(dice.says(200))];
@@ -264,8 +264,9 @@ impl World {
             }
             Wish::PayNow(_) => match open_invoice(act, member.id).await? {
                 Some(invoice) => {
-                    self.asked_for.insert(invoice.id);
-                    invoices::pay_now(act, invoice.id, None, None).await?.invoice.id.to_string()
+                    let paying = invoices::pay_now(act, invoice.id, None, None).await?.invoice.id;
+                    self.granted.asks(paying, now);
+                    paying.to_string()
                 }
                 None => "owes nothing".to_owned(),
             },
@@ -306,8 +307,9 @@ impl World {
                 match cases.first() {
                     None => "is in no case".to_owned(),
                     Some(case) if wish == Wish::RetryNow(member.place) => {
-                        self.asked_for.insert(case.invoice);
-                        dunning::retry_now(act, case.id, None).await?.id.to_string()
+                        let retried = dunning::retry_now(act, case.id, None).await?.id;
+                        self.granted.asks(case.invoice, now);
+                        retried.to_string()
                     }
                     Some(case) => {
                         let until = now + TimeDelta::days(dice.between(1, 9));

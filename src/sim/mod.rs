@@ -14,6 +14,7 @@ mod dice;
 mod due;
 mod fault;
 mod gateway;
+mod granted;
 mod judge;
 mod mailer;
 mod page;
@@ -34,7 +35,8 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use self::{
     announced::unannounced, books::Books, charge::Standing, checker::breaches, dice::Dice,
-    gateway::SimGateway, judge::Judge, mailer::SimMailer, stage::Stage, world::World,
+    gateway::SimGateway, judge::Judge, mailer::SimMailer, stage::Stage,
+    world::World,
 };
 use crate::{
     app::{Pace, Rondo, audit, webhooks_out::Reach},
@@ -197,7 +199,7 @@ async fn judged(seed: u64, world: &mut World, start: DateTime<Utc>) -> anyhow::R
         now: world.rondo.clock.now(),
     };
     let mut findings = judge.findings();
-    findings.rule_violations = breaches(&books, &world.asked_for, stage.clock_error());
+    findings.rule_violations = breaches(&books, &world.granted, stage.clock_error());
     findings.rule_violations.extend(unannounced(&books, stage.clock_error()));
     findings.ledger_differences.extend(flaws.iter().map(|flaw| {
         let claim = flaw.check.claim();

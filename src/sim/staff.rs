@@ -51,9 +51,13 @@ impl World {
         }
         let cases = repo.dunning_cases(merchant.id, &cases).await?;
         let payments = repo.payments(merchant.id, &payments).await?;
-        self.asked_for.extend(cases.iter().map(|case| case.invoice));
-        self.asked_for.extend(payments.iter().map(|payment| payment.invoice));
         let undecided = repo.attempts(merchant.id, &undecided).await?;
+        // Whoever hears of no end of it may have been heard.
+        let now = self.rondo.clock.now();
+        let of_payments = payments.iter().map(|payment| payment.invoice);
+        for invoice in cases.iter().map(|case| case.invoice).chain(of_payments) {
+            self.granted.asks(invoice, now);
+        }
         repo.commit().await?;
         let note: Note = "seen in the dashboard".parse().expect("a note");
         for attempt in undecided.iter().filter(|known| known.state.is_open()) {

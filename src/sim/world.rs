@@ -4,7 +4,7 @@
 //! All work is done by the engine's own rounds. A process that dies is one whose work is dropped where
 //! it stands; one that stands still is kept, while another goes on in its place.
 
-use std::{collections::BTreeSet, pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -14,6 +14,7 @@ use super::{
     dice::PerMille,
     fault::Fault,
     gateway::SimGateway,
+    granted::Granted,
     mailer::{SimMailer, Turn},
     portal::{Portal, Wish},
     provider::Coming,
@@ -21,11 +22,7 @@ use super::{
 };
 use crate::{
     app::{Rondo, audit, inbox, reconcile},
-    domain::{
-        ids::{Id, kind},
-        merchant::Merchant,
-        money::Currency,
-    },
+    domain::{merchant::Merchant, money::Currency},
     engine,
     gateway::Delivery,
     store::{Flaw, Repository, StoreError, Work},
@@ -56,9 +53,8 @@ pub(super) struct World {
     pub(super) grain: TimeDelta,
     /// How many instants more it is fine, so that what is over in minutes is seen in coarse worlds too.
     fine_steps: i64,
-    /// Invoices that a person asked to be collected at once: what is said of automatic retries does not
-    /// bind them.
-    pub(super) asked_for: BTreeSet<Id<kind::Invoice>>,
+    /// What people wanted, and were granted.
+    pub(super) granted: Granted,
     /// What an audit found on the way.
     pub(super) flaws: Vec<Flaw>,
     asleep: Vec<Sleeper>,
@@ -116,7 +112,7 @@ impl World {
             currency: None,
             grain,
             fine_steps: 0,
-            asked_for: BTreeSet::new(),
+            granted: Granted::default(),
             flaws: Vec::new(),
             asleep: Vec::new(),
             instant: DateTime::<Utc>::MIN_UTC,

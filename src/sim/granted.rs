@@ -1,0 +1,61 @@
+//! What the people of a world asked for and were granted, as they remember it themselves. By it the judges tell what
+//! happened because a person wanted it from what Rondo did by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::domain::{
+    ids::{Id, kind},
+    payment::attempt::{Attempt, Initiator},
+};
+
+/// So long after somebody asked for it a try may leave: networks count a month, and so long one may stay undecided.
+const ASKED_LASTS: TimeDelta = TimeDelta::days(31);
+
+/// All that was granted, by the machine's time.
+#[derive(Debug, Default)]
+pub(super) struct Granted {
+    /// When a person wanted an invoice to be collected at once.
+    pub(super) asked: BTreeMap<Id<kind::Invoice>, Vec<DateTime<Utc>>>,
+}
+
+impl Granted {
+    /// Somebody wants an invoice to be collected at once.
+    pub(super) fn asks(&mut self, invoice: Id<kind::Invoice>, at: DateTime<Utc>) {
+        self.asked.entry(invoice).or_default().push(at);
+    }
+
+    /// When somebody wanted it.
+    pub(super) fn asked(
+        &self,
+        invoice: Id<kind::Invoice>,
+    ) -> impl Iterator<Item = DateTime<Utc>> + Clone {
+        self.asked.get(&invoice).into_iter().flatten().copied()
+    }
+
+    /// The tries of the merchant's among these, oldest first, that came of somebody's wish: the first one after each, by
+    /// clocks that may have been off by `clock_error`.
+    pub(super) fn asked_for<'a>(
+        &self,
+        attempts: impl IntoIterator<Item = &'a Attempt>,
+        clock_error: TimeDelta,
+    ) -> BTreeSet<Id<kind::Attempt>> {
+        let mut tries: BTreeMap<_, Vec<&Attempt>> = BTreeMap::new();
+        for attempt in attempts.into_iter().filter(|one| one.initiator == Initiator::Merchant) {
+            tries.entry(attempt.invoice).or_default().push(attempt);
+        }
+        let mut found = BTreeSet::new();
+        for (invoice, tries) in tries {
+            for at in self.asked(invoice) {
+                let from = at - clock_error;
+                let until = at + ASKED_LASTS + clock_error;
+                // Which of those was first whose order no clock tells, nobody knows.
+                let is_near = |one: &&&Attempt| (from..=at + clock_error).contains(&one.sent_at);
+                let next = tries.iter().find(|one| (at..=until).contains(&one.sent_at));
+                found.extend(tries.iter().filter(is_near).chain(next).map(|one| one.id));
+            }
+        }
+        found
+    }
+}
