@@ -90,7 +90,7 @@ pub(super) fn breaches(books: &Books, granted: &Granted, clock_error: TimeDelta)
 }
 
 /// Whether it reached a network, as far as anyone knows.
-fn has_left(attempt: &Attempt) -> bool {
+pub(super) fn has_left(attempt: &Attempt) -> bool {
     !matches!(attempt.state, AttemptState::Rejected | AttemptState::NotExecuted)
 }
 

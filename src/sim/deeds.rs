@@ -4,6 +4,7 @@
 use chrono::TimeDelta;
 
 use super::{
+    ladder::Rungs,
     portal::{Member, Wish},
     world::World,
 };
@@ -60,6 +61,11 @@ impl World {
         let mut act = Act::new(repo.as_mut(), &made, world, &self.rondo.mint);
         if self.stage.dice.says(500) {
             let ladder = super::portal::ladder(&self.stage);
+            self.rungs = Rungs {
+                days: ladder.steps.iter().map(|step| step.after_days).collect(),
+                jitter_percent: ladder.jitter_percent.into(),
+                hours: (ladder.window.from_hour, ladder.window.to_hour),
+            };
             let policy = dunning::create_policy(&mut act, "ours", ladder).await?;
             let update = merchants::MerchantUpdate {
                 dunning_policy: Some(Some(policy.id)),

@@ -16,6 +16,7 @@ mod fault;
 mod gateway;
 mod granted;
 mod judge;
+mod ladder;
 mod mailer;
 mod page;
 mod portal;
@@ -35,7 +36,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use self::{
     announced::unannounced, books::Books, charge::Standing, checker::breaches, dice::Dice,
-    gateway::SimGateway, judge::Judge, mailer::SimMailer, stage::Stage,
+    gateway::SimGateway, judge::Judge, ladder::untimely, mailer::SimMailer, stage::Stage,
     world::World,
 };
 use crate::{
@@ -201,6 +202,9 @@ async fn judged(seed: u64, world: &mut World, start: DateTime<Utc>) -> anyhow::R
     let mut findings = judge.findings();
     findings.rule_violations = breaches(&books, &world.granted, stage.clock_error());
     findings.rule_violations.extend(unannounced(&books, stage.clock_error()));
+    let (zone, grain) = (world.merchant().zone.tz(), world.grain);
+    let pace = ladder::Pace { zone, grain, clock_error: stage.clock_error() };
+    findings.rule_violations.extend(untimely(&books, &world.granted, &world.rungs, pace));
     findings.ledger_differences.extend(flaws.iter().map(|flaw| {
         let claim = flaw.check.claim();
         format!("{claim}: {} has {}, not {}", flaw.object, flaw.found, flaw.expected)

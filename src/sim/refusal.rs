@@ -126,6 +126,11 @@ pub(super) fn meanings(
     of_code.into_iter().chain(of_advice).collect()
 }
 
+/// Whether a refusal is of something that is over in hours, so that quick tries come before the ladder.
+pub(super) fn is_technical(code: &str) -> bool {
+    ["06", "19", "21", "25", "28", "86", "91", "92", "96"].contains(&code)
+}
+
 /// From then on Visa's codes of that month mean what they do.
 fn october_2026() -> DateTime<Utc> {
     let day = NaiveDate::from_ymd_opt(2026, 10, 25).expect("a day of the calendar");

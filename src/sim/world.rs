@@ -15,6 +15,7 @@ use super::{
     fault::Fault,
     gateway::SimGateway,
     granted::Granted,
+    ladder::Rungs,
     mailer::{SimMailer, Turn},
     portal::{Portal, Wish},
     provider::Coming,
@@ -55,6 +56,8 @@ pub(super) struct World {
     fine_steps: i64,
     /// What people wanted, and were granted.
     pub(super) granted: Granted,
+    /// The ladder that its merchant goes by.
+    pub(super) rungs: Rungs,
     /// What an audit found on the way.
     pub(super) flaws: Vec<Flaw>,
     asleep: Vec<Sleeper>,
@@ -113,6 +116,7 @@ impl World {
             grain,
             fine_steps: 0,
             granted: Granted::default(),
+            rungs: Rungs::default(),
             flaws: Vec::new(),
             asleep: Vec::new(),
             instant: DateTime::<Utc>::MIN_UTC,
