@@ -1,5 +1,4 @@
-//! Whether money came out right (RULES §10, P-1, P-8): the providers' own books held against the ledger, every
-//! mail that was written delivered once.
+//! Whether money came out right (RULES §10, P-1, P-8): the providers' own books held against the ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,12 +8,10 @@ use super::{
     books::Books,
     charge::{Charge, Standing},
     cycles, due,
-    mailer::Arrived,
 };
 use crate::domain::{
     ids::{Id, kind},
     invoice::InvoiceState,
-    notice::NoticeState,
     payment::refund::RefundState,
 };
 
@@ -83,11 +80,6 @@ pub(super) struct Judge<'a> {
     pub(super) books: &'a Books,
     /// What each provider has, by its own books.
     pub(super) charges: Vec<Charge>,
-    pub(super) arrived: BTreeMap<String, Arrived>,
-    /// Mails that came once more without a reason.
-    pub(super) repeated: Vec<String>,
-    /// Members whose address takes no mail.
-    pub(super) out_of_reach: BTreeSet<Id<kind::Customer>>,
     /// When the oldest webhook that nobody has listened to was to be heard.
     pub(super) unheard_since: Option<DateTime<Utc>>,
     /// The machine's time.
@@ -106,7 +98,6 @@ impl Judge<'_> {
         if let Some(since) = self.unheard_since.filter(|since| *since < self.now - LATE_IN_CALM) {
             found.lost_cycles.push(format!("a webhook was to be heard at {since}, and is not"));
         }
-        self.mails(&mut found);
         found
     }
 
@@ -207,26 +198,5 @@ impl Judge<'_> {
         for stuck in self.books.stuck.iter().filter(|stuck| is_ours(&stuck.reason)) {
             found.lost_cycles.push(format!("{} was set aside: {}", stuck.object, stuck.reason));
         }
-    }
-
-    /// What the outbox says that it sent has arrived, and nothing else has; once, unless its worker was in trouble
-    /// (EML-5). None is given up whose address takes mail.
-    fn mails(&self, found: &mut Findings) {
-        let mut arrived = self.arrived.clone();
-        for notice in &self.books.notices {
-            let message_id = format!("<{}@academy.example>", notice.id);
-            let came = arrived.remove(&message_id);
-            if notice.state == NoticeState::Sent && came.is_none() {
-                found.mail_faults.push(format!("{} was sent and never came", notice.id));
-            }
-            let is_reached = !self.out_of_reach.contains(&notice.customer);
-            if notice.state == NoticeState::Failed && is_reached {
-                found.mail_faults.push(format!("{} was given up", notice.id));
-            }
-        }
-        found.mail_faults.extend(self.repeated.iter().map(|id| format!("{id} came once more")));
-        found
-            .mail_faults
-            .extend(arrived.keys().map(|id| format!("{id} came, and nobody wrote it")));
     }
 }

@@ -17,6 +17,7 @@ mod gateway;
 mod granted;
 mod judge;
 mod ladder;
+mod letters;
 mod mailer;
 mod page;
 mod portal;
@@ -36,8 +37,8 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use self::{
     announced::unannounced, books::Books, charge::Standing, checker::breaches, dice::Dice,
-    gateway::SimGateway, judge::Judge, ladder::untimely, mailer::SimMailer, stage::Stage,
-    world::World,
+    gateway::SimGateway, judge::Judge, ladder::untimely, letters::Letters, mailer::SimMailer,
+    stage::Stage, world::World,
 };
 use crate::{
     app::{Pace, Rondo, audit, webhooks_out::Reach},
@@ -189,17 +190,16 @@ async fn judged(seed: u64, world: &mut World, start: DateTime<Utc>) -> anyhow::R
     }
     let charges: Vec<_> =
         world.gateways.iter().flat_map(|gateway| gateway.provider().charges.clone()).collect();
-    let (members, dead) = (world.portal.members.iter(), world.mailer.dead());
-    let judge = Judge {
-        books: &books,
-        charges,
+    let members = world.portal.members.iter();
+    let letters = Letters {
         arrived: world.mailer.arrived(),
         repeated: world.mailer.repeated(),
-        out_of_reach: members.filter(|one| dead.contains(&one.email)).map(|one| one.id).collect(),
-        unheard_since,
-        now: world.rondo.clock.now(),
+        dead: world.mailer.dead(),
+        addresses: members.map(|one| (one.id, one.email.clone())).collect(),
     };
+    let judge = Judge { books: &books, charges, unheard_since, now: world.rondo.clock.now() };
     let mut findings = judge.findings();
+    findings.mail_faults = letters.faults(&books, stage.clock_error());
     findings.rule_violations = breaches(&books, &world.granted, stage.clock_error());
     findings.rule_violations.extend(unannounced(&books, stage.clock_error()));
     let (zone, grain) = (world.merchant().zone.tz(), world.grain);
@@ -221,7 +221,7 @@ async fn judged(seed: u64, world: &mut World, start: DateTime<Utc>) -> anyhow::R
         attempts: books.attempts.len() as u64,
         captures: judge.charges.iter().filter(|c| c.standing == Standing::Captured).count() as u64,
         invoices: books.invoices.len() as u64,
-        mails: judge.arrived.len() as u64,
+        mails: letters.arrived.len() as u64,
         stuck: books.stuck.len() as u64,
         faults: stage.faults.fired(),
     };
