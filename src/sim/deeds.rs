@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use super::{
     ladder::Rungs,
     portal::{Member, Wish},
+    prices::What,
     world::World,
 };
 use crate::{
@@ -77,8 +78,11 @@ impl World {
         let made = merchants::merchant(repo.as_mut(), made.id).await?;
         let mut act = Act::new(repo.as_mut(), &made, world, &self.rondo.mint);
         for (name, terms) in offers {
+            let sold = Box::new(terms.clone());
             let new = NewPlan { name, terms, dunning_policy: None, labels: Labels::default() };
-            self.portal.plans.push(plans::create_plan(&mut act, new).await?.plan.id);
+            let plan = plans::create_plan(&mut act, new).await?.plan.id;
+            self.portal.plans.push(plan);
+            self.granted.agrees(world, What::Offers(plan, sold));
         }
         repo.commit().await?;
         self.currency = Some(currency);
@@ -140,6 +144,7 @@ impl World {
         };
         let subscription = subscriptions::create(&mut act, new).await?.id;
         repo.commit().await?;
+        self.granted.agrees(now, What::Takes(subscription, plan, quantity));
         self.portal.members.push(Member { place: member, id: customer, email, subscription });
         Ok(format!("{subscription} of {customer}"))
     }
@@ -150,14 +155,16 @@ impl World {
         let mut repo = self.rondo.store.begin().await?;
         let now = self.rondo.clock.now();
         let mut act = Act::new(repo.as_mut(), merchant, now, &self.rondo.mint);
-        let mut components = plans::plan_with_terms(&mut act, plan).await?.terms.components;
-        for amount in components[0].amounts.values_mut() {
+        let mut terms = plans::plan_with_terms(&mut act, plan).await?.terms;
+        for amount in terms.components[0].amounts.values_mut() {
             *amount += dice.between(1, 500);
         }
-        let update = PlanUpdate { components: Some(components), ..PlanUpdate::default() };
+        let components = Some(terms.components.clone());
+        let update = PlanUpdate { components, ..PlanUpdate::default() };
         let existing = *dice.pick(&[OnUpdate::Keep, OnUpdate::AtRenewal, OnUpdate::Now]);
         plans::update_plan(&mut act, plan, None, update, Some(existing)).await?;
         repo.commit().await?;
+        self.granted.agrees(now, What::Raises(plan, Box::new(terms), existing));
         Ok(format!("{plan}, {existing:?}"))
     }
 
@@ -217,12 +224,16 @@ impl World {
             Wish::TakeSeats(_) => {
                 let quantity = u32::try_from(dice.between(1, 9)).ok();
                 let change = Change { quantity, ..Change::default() };
-                subscriptions::change(act, id, None, change).await?.id.to_string()
+                let changed = subscriptions::change(act, id, None, change).await?.id;
+                self.granted.agrees(now, What::Wants(id, None, quantity));
+                changed.to_string()
             }
             Wish::ChangePlan(_) => {
                 let plan = Some(*dice.pick(&self.portal.plans));
                 let change = Change { plan, ..Change::default() };
-                subscriptions::change(act, id, None, change).await?.id.to_string()
+                let changed = subscriptions::change(act, id, None, change).await?.id;
+                self.granted.agrees(now, What::Wants(id, plan, None));
+                changed.to_string()
             }
             _ => return Ok(String::new()),
         };

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::prices::{Deal, What};
 use crate::domain::{
     ids::{Id, kind},
     payment::attempt::{Attempt, Initiator},
@@ -18,12 +19,19 @@ const ASKED_LASTS: TimeDelta = TimeDelta::days(31);
 pub(super) struct Granted {
     /// When a person wanted an invoice to be collected at once.
     pub(super) asked: BTreeMap<Id<kind::Invoice>, Vec<DateTime<Utc>>>,
+    /// What was sold, to whom, and what they wanted of it since, in order.
+    pub(super) deals: Vec<Deal>,
 }
 
 impl Granted {
     /// Somebody wants an invoice to be collected at once.
     pub(super) fn asks(&mut self, invoice: Id<kind::Invoice>, at: DateTime<Utc>) {
         self.asked.entry(invoice).or_default().push(at);
+    }
+
+    /// Something was agreed.
+    pub(super) fn agrees(&mut self, at: DateTime<Utc>, what: What) {
+        self.deals.push(Deal { at, what });
     }
 
     /// When somebody wanted it.

@@ -21,6 +21,7 @@ mod letters;
 mod mailer;
 mod page;
 mod portal;
+mod prices;
 mod provider;
 mod refusal;
 mod report;
@@ -37,8 +38,8 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use self::{
     announced::unannounced, books::Books, charge::Standing, checker::breaches, dice::Dice,
-    gateway::SimGateway, judge::Judge, ladder::untimely, letters::Letters, mailer::SimMailer,
-    stage::Stage, world::World,
+    gateway::SimGateway, judge::Judge, ladder::untimely, letters::Letters,
+    mailer::SimMailer, stage::Stage, world::World,
 };
 use crate::{
     app::{Pace, Rondo, audit, webhooks_out::Reach},
@@ -205,6 +206,7 @@ async fn judged(seed: u64, world: &mut World, start: DateTime<Utc>) -> anyhow::R
     let (zone, grain) = (world.merchant().zone.tz(), world.grain);
     let pace = ladder::Pace { zone, grain, clock_error: stage.clock_error() };
     findings.rule_violations.extend(untimely(&books, &world.granted, &world.rungs, pace));
+    findings.ledger_differences.extend(prices::wrong(&books, &world.granted.deals, pace));
     findings.ledger_differences.extend(flaws.iter().map(|flaw| {
         let claim = flaw.check.claim();
         format!("{claim}: {} has {}, not {}", flaw.object, flaw.found, flaw.expected)
