@@ -4,6 +4,7 @@
 use chrono::TimeDelta;
 
 use super::{
+    granted::End,
     ladder::Rungs,
     portal::{Member, Wish},
     prices::What,
@@ -66,6 +67,7 @@ impl World {
                 days: ladder.steps.iter().map(|step| step.after_days).collect(),
                 jitter_percent: ladder.jitter_percent.into(),
                 hours: (ladder.window.from_hour, ladder.window.to_hour),
+                at_its_end: ladder.final_action,
             };
             let policy = dunning::create_policy(&mut act, "ours", ladder).await?;
             let update = merchants::MerchantUpdate {
@@ -203,13 +205,19 @@ impl World {
         let (id, now) = (member.subscription, act.now());
         let changed = match wish {
             Wish::CancelNow(_) => {
-                subscriptions::cancel(act, id, None, EndWhen::Now).await?.id.to_string()
+                let ended = subscriptions::cancel(act, id, None, EndWhen::Now).await?.id;
+                self.granted.ends(id, now, End::Wanted);
+                ended.to_string()
             }
             Wish::CancelAtPeriodEnd(_) => {
-                subscriptions::cancel(act, id, None, EndWhen::AtPeriodEnd).await?.id.to_string()
+                let ends = subscriptions::cancel(act, id, None, EndWhen::AtPeriodEnd).await?.id;
+                self.granted.ends(id, now, End::Wanted);
+                ends.to_string()
             }
             Wish::UndoCancellation(_) => {
-                subscriptions::undo_cancellation(act, id, None).await?.id.to_string()
+                let goes_on = subscriptions::undo_cancellation(act, id, None).await?.id;
+                self.granted.ends(id, now, End::TakenBack);
+                goes_on.to_string()
             }
             Wish::Pause(_) => {
                 let days = dice.between(5, 90);
@@ -218,7 +226,9 @@ impl World {
                     let back = self.stage.truth() + TimeDelta::days(days);
                     self.portal.wants(back, Wish::Resume(member.place));
                 }
-                subscriptions::pause(act, id, None, until).await?.id.to_string()
+                let rests = subscriptions::pause(act, id, None, until).await?.id;
+                self.granted.paused.entry(id).or_default().push(now);
+                rests.to_string()
             }
             Wish::Resume(_) => subscriptions::resume(act, id, None).await?.id.to_string(),
             Wish::TakeSeats(_) => {
@@ -289,7 +299,9 @@ impl World {
             },
             Wish::VoidInvoice(_) => match open_invoice(act, member.id).await? {
                 Some(invoice) => {
-                    invoices::void(act, invoice.id, None).await?.invoice.id.to_string()
+                    let voided = invoices::void(act, invoice.id, None).await?.invoice.id;
+                    self.granted.voided.insert(voided);
+                    voided.to_string()
                 }
                 None => "owes nothing".to_owned(),
             },

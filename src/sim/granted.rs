@@ -14,11 +14,24 @@ use crate::domain::{
 /// So long after somebody asked for it a try may leave: networks count a month, and so long one may stay undecided.
 const ASKED_LASTS: TimeDelta = TimeDelta::days(31);
 
+/// What was wanted of a subscription's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Wanted,
+    TakenBack,
+}
+
 /// All that was granted, by the machine's time.
 #[derive(Debug, Default)]
 pub(super) struct Granted {
     /// When a person wanted an invoice to be collected at once.
     pub(super) asked: BTreeMap<Id<kind::Invoice>, Vec<DateTime<Utc>>>,
+    /// Invoices that were taken back.
+    pub(super) voided: BTreeSet<Id<kind::Invoice>>,
+    /// When a subscription was to rest.
+    pub(super) paused: BTreeMap<Id<kind::Subscription>, Vec<DateTime<Utc>>>,
+    /// When it was to end, now or later, and when it was not after all.
+    pub(super) ends: BTreeMap<Id<kind::Subscription>, Vec<(DateTime<Utc>, End)>>,
     /// What was sold, to whom, and what they wanted of it since, in order.
     pub(super) deals: Vec<Deal>,
 }
@@ -27,6 +40,11 @@ impl Granted {
     /// Somebody wants an invoice to be collected at once.
     pub(super) fn asks(&mut self, invoice: Id<kind::Invoice>, at: DateTime<Utc>) {
         self.asked.entry(invoice).or_default().push(at);
+    }
+
+    /// A subscription is to end, or is not to any more.
+    pub(super) fn ends(&mut self, id: Id<kind::Subscription>, at: DateTime<Utc>, end: End) {
+        self.ends.entry(id).or_default().push((at, end));
     }
 
     /// Something was agreed.

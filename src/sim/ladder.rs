@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 
 use super::{books::Books, checker::has_left, granted::Granted, refusal::is_technical};
 use crate::domain::{
-    dunning::DunningCase,
+    dunning::{DunningCase, FinalAction},
     event::EventKind,
     ids::{Id, kind},
     payment::attempt::{Attempt, AttemptState, Initiator},
@@ -23,18 +23,30 @@ pub(super) struct Rungs {
     pub(super) jitter_percent: i32,
     /// The hours of the payer's day in which a card is tried again.
     pub(super) hours: (u8, u8),
+    /// What follows when it is over.
+    pub(super) at_its_end: FinalAction,
 }
 
 impl Default for Rungs {
     /// The ladder of a merchant who has none of their own.
     fn default() -> Self {
-        Self { days: vec![3, 4, 7, 7], jitter_percent: 10, hours: (8, 20) }
+        Self {
+            days: vec![3, 4, 7, 7],
+            jitter_percent: 10,
+            hours: (8, 20),
+            at_its_end: FinalAction::Cancel,
+        }
     }
 }
 
 impl Rungs {
     fn least(&self, days: u32) -> TimeDelta {
         TimeDelta::days(days.into()) * (100 - self.jitter_percent) / 100
+    }
+
+    /// The least time that all of it takes.
+    pub(super) fn whole(&self) -> TimeDelta {
+        self.days.iter().map(|days| self.least(*days)).sum()
     }
 
     /// The shortest time between two tries of its own.

@@ -12,6 +12,7 @@ mod cycles;
 mod deeds;
 mod dice;
 mod due;
+mod ends;
 mod fault;
 mod gateway;
 mod granted;
@@ -38,7 +39,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use self::{
     announced::unannounced, books::Books, charge::Standing, checker::breaches, dice::Dice,
-    gateway::SimGateway, judge::Judge, ladder::untimely, letters::Letters,
+    ends::unfounded, gateway::SimGateway, judge::Judge, ladder::untimely, letters::Letters,
     mailer::SimMailer, stage::Stage, world::World,
 };
 use crate::{
@@ -200,6 +201,8 @@ async fn judged(seed: u64, world: &mut World, start: DateTime<Utc>) -> anyhow::R
     };
     let judge = Judge { books: &books, charges, unheard_since, now: world.rondo.clock.now() };
     let mut findings = judge.findings();
+    let ends = unfounded(&books, &world.granted, &world.rungs, stage.clock_error());
+    findings.lost_cycles.extend(ends);
     findings.mail_faults = letters.faults(&books, stage.clock_error());
     findings.rule_violations = breaches(&books, &world.granted, stage.clock_error());
     findings.rule_violations.extend(unannounced(&books, stage.clock_error()));
