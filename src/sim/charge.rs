@@ -44,6 +44,8 @@ pub(super) struct Charge {
     /// What the payer's bank has taken back.
     pub(super) taken_back: i64,
     pub(super) made_at: DateTime<Utc>,
+    /// Since when it has been decided, once it is: taken, refused or ended.
+    pub(super) decided_at: Option<DateTime<Utc>>,
     /// When it took the money, if it did.
     pub(super) taken_at: Option<DateTime<Utc>>,
     /// Since when nothing is left of what it took.
@@ -89,6 +91,9 @@ impl Charge {
         self.turned |= matches!(self.standing, Standing::Declined(_));
         if standing == Standing::Captured {
             self.taken_at = Some(now);
+        }
+        if !matches!(standing, Standing::Pending | Standing::Waiting) {
+            self.decided_at.get_or_insert(now);
         }
         self.standing = standing;
     }

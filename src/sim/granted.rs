@@ -26,6 +26,8 @@ pub(super) enum End {
 pub(super) struct Granted {
     /// When a person wanted an invoice to be collected at once.
     pub(super) asked: BTreeMap<Id<kind::Invoice>, Vec<DateTime<Utc>>>,
+    /// Attempts for whose payer staff would wait no longer, though they may confirm yet.
+    pub(super) not_charged: BTreeSet<Id<kind::Attempt>>,
     /// Invoices that were taken back.
     pub(super) voided: BTreeSet<Id<kind::Invoice>>,
     /// When a subscription was to rest.
@@ -83,5 +85,23 @@ impl Granted {
             }
         }
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::payment::settle::given::{at, attempt};
+
+    #[test]
+    fn a_wish_is_for_the_next_try_alone() {
+        let tries = [2, 3, 4].map(|day| {
+            let sent_at = at(&format!("2026-03-0{day}T09:00:00Z"));
+            attempt(day, Initiator::Merchant, sent_at)
+        });
+        let mut granted = Granted::default();
+        granted.asks(tries[0].invoice, at("2026-03-02T12:00:00Z"));
+        let asked_for = granted.asked_for(&tries, TimeDelta::zero());
+        assert_eq!(asked_for, [tries[1].id].into());
     }
 }

@@ -80,6 +80,8 @@ pub(super) struct Judge<'a> {
     pub(super) books: &'a Books,
     /// What each provider has, by its own books.
     pub(super) charges: Vec<Charge>,
+    /// Attempts of which staff said that they took nothing.
+    pub(super) not_charged: &'a BTreeSet<Id<kind::Attempt>>,
     /// When the oldest webhook that nobody has listened to was to be heard.
     pub(super) unheard_since: Option<DateTime<Utc>>,
     /// The machine's time.
@@ -167,26 +169,34 @@ impl Judge<'_> {
         }
     }
 
-    /// No card is charged for what another charge had brought already, even if that money goes back later (P-1). Nobody
-    /// can know of a refusal that will turn into money, nor keep a payer from a page that they have open.
+    /// No card is charged for what another charge had brought already, or may bring yet, even if that money goes back
+    /// later or never comes (P-1, CHG-4). Nobody can know of a refusal that will turn into money, nor keep a payer from a
+    /// page that they have open.
     fn charged_again(&self, found: &mut Findings) {
-        let mut firm: BTreeMap<Id<kind::Invoice>, Vec<(DateTime<Utc>, &Charge)>> = BTreeMap::new();
-        for charge in self.charges.iter().filter(|charge| !charge.turned) {
-            if let Some(at) = charge.taken_at {
-                firm.entry(charge.invoice).or_default().push((at, charge));
-            }
+        let mut others: BTreeMap<Id<kind::Invoice>, Vec<&Charge>> = BTreeMap::new();
+        for charge in &self.charges {
+            others.entry(charge.invoice).or_default().push(charge);
         }
         for charge in self.charges.iter().filter(|charge| !charge.on_page) {
-            let had_brought = |(at, other): &&(DateTime<Utc>, &Charge)| {
-                other.reference != charge.reference
-                    && *at < charge.made_at
-                    && other.gone_at.is_none_or(|gone| gone > charge.made_at)
+            let at = charge.made_at;
+            let stood = |other: &&&Charge| {
+                let had_brought = !other.turned
+                    && other.taken_at.is_some_and(|taken| taken < at)
+                    && other.gone_at.is_none_or(|gone| gone > at);
+                let may_bring = other.made_at < at
+                    && other.decided_at.is_none_or(|decided| decided > at)
+                    && !self.not_charged.contains(&other.attempt);
+                other.reference != charge.reference && (had_brought || may_bring)
             };
-            let before = firm.get(&charge.invoice).into_iter().flatten().find(had_brought);
-            if let Some((at, before)) = before {
+            let before = others.get(&charge.invoice).into_iter().flatten().find(stood);
+            if let Some(before) = before {
+                let stood = match before.taken_at.filter(|taken| *taken < at) {
+                    Some(taken) => format!("had brought the money at {taken}"),
+                    None => "was undecided".to_owned(),
+                };
                 found.double_charges.push(format!(
-                    "{} was ordered by {} at {}, when {} had brought the money at {at}",
-                    charge.reference, charge.attempt, charge.made_at, before.reference
+                    "{} was ordered by {} at {at}, when {} {stood}",
+                    charge.reference, charge.attempt, before.reference
                 ));
             }
         }

@@ -199,7 +199,13 @@ async fn judged(seed: u64, world: &mut World, start: DateTime<Utc>) -> anyhow::R
         dead: world.mailer.dead(),
         addresses: members.map(|one| (one.id, one.email.clone())).collect(),
     };
-    let judge = Judge { books: &books, charges, unheard_since, now: world.rondo.clock.now() };
+    let judge = Judge {
+        books: &books,
+        charges,
+        not_charged: &world.granted.not_charged,
+        unheard_since,
+        now: world.rondo.clock.now(),
+    };
     let mut findings = judge.findings();
     let ends = unfounded(&books, &world.granted, &world.rungs, stage.clock_error());
     findings.lost_cycles.extend(ends);

@@ -292,6 +292,7 @@ impl Provider {
             given_back: 0,
             taken_back: 0,
             made_at: now,
+            decided_at: None,
             taken_at: None,
             gone_at: None,
             turned: false,

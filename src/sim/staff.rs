@@ -63,6 +63,9 @@ impl World {
         for attempt in undecided.iter().filter(|known| known.state.is_open()) {
             let gateway = self.gateways.iter().find(|known| known.name() == attempt.gateway);
             let Some(verdict) = gateway.and_then(|known| seen(known, attempt)) else { continue };
+            if matches!(verdict, Verdict::NotCharged) {
+                self.granted.not_charged.insert(attempt.id);
+            }
             let said = settle_attempt(&self.rondo, &merchant, attempt.id, &verdict, &note).await;
             let (id, verdict) = (attempt.id, verdict.name());
             match said {
