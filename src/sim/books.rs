@@ -23,7 +23,7 @@ use crate::{
 const PAGE: usize = 1_000;
 
 /// All that is judged.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Books {
     pub(super) subscriptions: Vec<Subscription>,
     pub(super) invoices: BTreeMap<Id<kind::Invoice>, Invoice>,

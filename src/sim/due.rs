@@ -100,3 +100,27 @@ pub(super) fn judge(books: &Books, now: DateTime<Utc>, calm: TimeDelta, found: &
         lying.waits_since(mail.id, "sent", mail.due_at, mail.created_at);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::domain::payment::{Payment, settle::given};
+
+    #[rstest]
+    #[case::it_is_to_come(Some("2026-03-09T09:00:00Z"), 0)]
+    #[case::it_is_just_late(Some("2026-03-07T20:00:00Z"), 0)]
+    #[case::it_lies(Some("2026-03-06T09:00:00Z"), 1)]
+    #[case::nobody_will_come(None, 1)]
+    fn what_is_planned_is_taken_up(#[case] due_at: Option<&str>, #[case] expected: usize) {
+        let payment = Payment {
+            collect_at: due_at.map(given::at),
+            ..given::payment(PaymentState::Scheduled)
+        };
+        let books = Books { payments: [(payment.invoice, payment)].into(), ..Books::default() };
+        let mut found = Findings::default();
+        judge(&books, given::at("2026-03-08T03:00:00Z"), TimeDelta::hours(12), &mut found);
+        assert_eq!(found.lost_cycles.len(), expected, "{found:?}");
+    }
+}

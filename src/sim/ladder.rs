@@ -100,7 +100,10 @@ pub(super) fn untimely(books: &Books, granted: &Granted, rungs: &Rungs, pace: Pa
         for place in 1..tries.len() {
             let (before, next) = (tries[place - 1], tries[place]);
             let Some(refused_at) = by_itself(before, next, &asked_for) else { continue };
-            let since = tries[place.saturating_sub(2)].sent_at - pace.clock_error;
+            // What was never carried out is tried again for the same reason.
+            let earlier = tries[..place - 1].iter().rev().find(|one| has_left(one));
+            let issued_at = books.invoices[invoice].issued_at;
+            let since = earlier.map_or(issued_at, |one| one.sent_at) - pace.clock_error;
             let is_meanwhile =
                 |at: &&DateTime<Utc>| **at > since && **at < next.sent_at + pace.clock_error;
             // Who has just joined is tried again at once, on no ladder; and no case goes by what was tried before it.
@@ -158,5 +161,47 @@ impl Rungs {
         if !is_in(since_midnight) && !is_in(since_midnight + TimeDelta::days(1)) {
             found.push(format!("{} at {}, when its payer sleeps", next.id, next.sent_at));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::domain::payment::{
+        decline::{Decline, DeclineClass},
+        settle::given,
+    };
+
+    fn at(time: &str) -> DateTime<Utc> {
+        given::at(&format!("2026-03-{time}:00Z"))
+    }
+
+    #[rstest]
+    #[case::in_its_time("05T09:00", "51", 0)]
+    #[case::moved_a_little("05T08:30", "51", 0)]
+    #[case::too_soon("04T18:00", "51", 1)]
+    #[case::at_night("06T03:00", "51", 1)]
+    #[case::too_soon_and_at_night("03T03:00", "51", 2)]
+    #[case::over_in_hours("02T10:00", "91", 0)]
+    fn a_try_comes_no_sooner_than_a_step_and_not_at_night(
+        #[case] time: &str,
+        #[case] code: &str,
+        #[case] expected: usize,
+    ) {
+        let refused_at = at("02T09:00");
+        let decline =
+            Decline { response_code: Some(code.to_owned()), ..Decline::of(DeclineClass::Generic) };
+        let before = Attempt {
+            decline: Some(decline),
+            ..given::attempt(8, Initiator::Merchant, refused_at)
+        };
+        let next = given::attempt(9, Initiator::Merchant, at(time));
+        let pace =
+            Pace { zone: Tz::UTC, grain: TimeDelta::minutes(1), clock_error: TimeDelta::zero() };
+        let mut found = Vec::new();
+        Rungs::default().judge((&before, refused_at), &next, pace, &mut found);
+        assert_eq!(found.len(), expected, "{found:?}");
     }
 }

@@ -125,3 +125,70 @@ impl Past {
         events.into_iter().flatten().any(|(kind, at)| by.contains(kind) && *at >= from)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::{
+        domain::payment::{decline::DeclineClass, settle::given},
+        mail::MessageKind,
+    };
+
+    const ADDRESS: &str = "ana@example.org";
+
+    fn failure(state: NoticeState) -> Notice {
+        let now = given::at(given::START);
+        let facts = Facts::PaymentFailed {
+            amount: given::eur(2_000),
+            failed_at: now,
+            class: DeclineClass::Generic,
+            next_try_at: None,
+            access_until: None,
+            tried: None,
+            taken_back: false,
+            is_final: false,
+            lapses_at: None,
+        };
+        let invoice = given::invoice();
+        let (merchant, customer) = (invoice.merchant, invoice.customer);
+        let notice =
+            Notice::new(merchant, customer, facts, "failed".to_owned(), now, &given::mint());
+        Notice { state, ..notice.about_invoice(&invoice) }
+    }
+
+    fn wrong(state: NoticeState, came_to: Option<&str>, events: &[EventKind]) -> Vec<String> {
+        let (notice, invoice, now) =
+            (failure(state), given::invoice(), given::at(given::START) + TimeDelta::hours(1));
+        let came = came_to.map(|to| {
+            let mail = Arrived { to: to.to_owned(), kind: MessageKind::PaymentFailed, at: now };
+            (format!("<{}@academy.example>", notice.id), mail)
+        });
+        let letters = Letters {
+            arrived: came.into_iter().collect(),
+            repeated: Vec::new(),
+            dead: BTreeSet::new(),
+            addresses: [(invoice.customer, ADDRESS.to_owned())].into(),
+        };
+        let events = events.iter().map(|kind| invoice.event(*kind, now, &given::mint())).collect();
+        let books = Books { notices: vec![notice], events, ..Books::default() };
+        letters.faults(&books, TimeDelta::zero())
+    }
+
+    #[rstest]
+    #[case::it_came(NoticeState::Sent, Some(ADDRESS), &[], 0)]
+    #[case::it_came_to_another(NoticeState::Sent, Some("bo@example.org"), &[], 1)]
+    #[case::it_never_came(NoticeState::Sent, None, &[], 1)]
+    #[case::it_was_paid(NoticeState::Superseded, None, &[InvoicePaid], 0)]
+    #[case::it_was_kept_back(NoticeState::Superseded, None, &[], 1)]
+    fn a_mail_comes_to_its_member_unless_it_has_come_to_be_untrue(
+        #[case] state: NoticeState,
+        #[case] came_to: Option<&str>,
+        #[case] events: &[EventKind],
+        #[case] expected: usize,
+    ) {
+        let found = wrong(state, came_to, events);
+        assert_eq!(found.len(), expected, "{found:?}");
+    }
+}

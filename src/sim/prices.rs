@@ -204,3 +204,47 @@ fn of_calendar(from: NaiveDate, to: NaiveDate, interval: Interval) -> Option<(i6
     (is_boundary && begins <= from && from < to)
         .then(|| ((to - from).num_days(), (to - begins).num_days()))
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn day(day: &str) -> NaiveDate {
+        day.parse().unwrap()
+    }
+
+    #[rstest]
+    #[case::a_month("2026-03-15", "2026-04-15", 1, true)]
+    #[case::a_year("2028-02-29", "2029-02-28", 12, true)]
+    #[case::a_short_month("2026-01-31", "2026-02-28", 1, true)]
+    #[case::the_31st_after_a_short_month("2026-02-28", "2026-03-31", 1, true)]
+    #[case::a_day_less("2026-03-15", "2026-04-14", 1, false)]
+    #[case::a_day_more("2026-03-15", "2026-04-16", 1, false)]
+    #[case::a_month_more("2026-03-15", "2026-05-15", 1, false)]
+    fn a_cycle_of_months_ends_on_its_day(
+        #[case] from: &str,
+        #[case] to: &str,
+        #[case] months: u32,
+        #[case] whole: bool,
+    ) {
+        let interval = Interval::new(months, Unit::Month).unwrap();
+        assert_eq!(is_whole(day(from), day(to), interval), whole);
+    }
+
+    #[test]
+    fn a_cycle_of_the_calendar_may_be_a_part_that_ends_with_it() {
+        let quarter = Interval::new(3, Unit::Month).unwrap();
+        let part = |from, to| of_calendar(day(from), day(to), quarter);
+        assert_eq!(part("2026-01-01", "2026-04-01"), Some((90, 90)));
+        assert_eq!(part("2026-03-31", "2026-04-01"), Some((1, 90)));
+        assert_eq!(part("2026-03-31", "2026-05-01"), None);
+        assert_eq!(part("2025-12-31", "2026-04-01"), None);
+    }
+
+    #[test]
+    fn a_part_is_rounded_half_up() {
+        assert_eq!((cut(3, 1, 2), cut(1_000, 1, 3), cut(1_000, 2, 3)), (2, 333, 667));
+    }
+}
