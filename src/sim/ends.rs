@@ -154,7 +154,9 @@ impl<'a> Past<'a> {
                 let one = self.books.subscriptions.iter().find(|one| one.id == id)?;
                 let is_early = event.at < one.started_at + FIRST_PAYMENT - self.clock_error;
                 let had_paid = self.books.attempts.iter().any(|attempt| {
+                    // What came when nothing was owed any more pays for nothing.
                     attempt.state == AttemptState::Succeeded
+                        && attempt.applied.is_positive()
                         && debts().any(|debt| *debt == attempt.invoice)
                         && attempt.settled_at.is_some_and(|at| at < event.at - self.clock_error)
                 });

@@ -90,6 +90,7 @@ pub(super) fn wrong(books: &Books, deals: &[Deal], pace: Pace) -> Vec<String> {
                 }
             };
             agreed.plan = agreed.coming.map(|coming| coming.plan);
+            let wanted = wanted.map(|wanted| (wanted.plan, wanted.seats));
             if !fits {
                 found.push(format!(
                     "{} of {subscription} for {:?} is over {}, which is not what was agreed: {wanted:?}",
