@@ -267,16 +267,16 @@ impl Case {
         let CaseState::Retrying { turn, method } = self.state else {
             return Err(Refusal::NoAttempt);
         };
+        let card = around.facts(method).card;
+        if self.track.is_retry(turn, card) {
+            self.track.record(card).not_retried();
+        }
         match turn {
-            Turn::Step(_) => {
-                self.track.record(around.facts(method).card).not_retried();
+            Turn::Step(_) | Turn::NewMethod | Turn::Asked => {
                 self.track.start_clock(around.now);
             }
             // Its clock stood still before, and goes on standing.
-            Turn::Technical(_) => self.track.record(around.facts(method).card).not_retried(),
-            Turn::NewMethod | Turn::Asked => {
-                self.track.start_clock(around.now);
-            }
+            Turn::Technical(_) => {}
         }
         let mut reasons = Vec::new();
         let state = planned(&mut self.track, turn, around, &mut reasons);

@@ -126,6 +126,16 @@ impl Track {
         self.step >= self.ladder.steps().len()
     }
 
+    /// Whether `turn` tries `card` by itself once more. A card that was just stored is tried because a person is
+    /// behind it, as is what they ask for; but one that was refused before is not new (RULES RET-2).
+    pub(super) fn is_retry(&self, turn: Turn, card: CardMark) -> bool {
+        match turn {
+            Turn::Step(_) | Turn::Technical(_) => true,
+            Turn::NewMethod => self.cards.get(&card).is_some_and(|known| known.class().is_some()),
+            Turn::Asked => false,
+        }
+    }
+
     /// The record of `card`, begun if there is none yet.
     pub(super) fn record(&mut self, card: CardMark) -> &mut Standing {
         self.cards.entry(card).or_default()
@@ -164,6 +174,11 @@ impl Track {
             None if is_agreed_anew => None,
             None => Some(Bar { class: DeclineClass::StopMandate, reach: Reach::Agreement }),
         }
+    }
+
+    /// Whether the declines of `method` allow no more automatic retries.
+    pub(super) fn is_spent(&self, method: Method, around: &Circumstances<'_>) -> bool {
+        self.standing(method, around).is_some_and(Standing::is_spent)
     }
 
     /// Leaves the present step behind, with its access; tells its mail.
@@ -324,7 +339,7 @@ impl Track {
         if let Some(bar) = self.bar(method, around) {
             return Err(Reason::MethodBarred(method, bar.class));
         }
-        if standing.is_some_and(Standing::is_spent) {
+        if self.is_spent(method, around) {
             return Err(Reason::RetriesSpent(method));
         }
         let mut reasons = vec![Reason::PolicyTime(policy)];

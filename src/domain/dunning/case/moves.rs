@@ -105,6 +105,12 @@ pub(super) fn planned(
             track.rejoin(around);
             track.plan_step(around, reasons)
         }
+        // It is no new card, and its declines allow no more.
+        Turn::NewMethod if track.is_spent(Method::Primary, around) => {
+            reasons.push(Reason::RetriesSpent(Method::Primary));
+            track.rejoin(around);
+            track.plan_step(around, reasons)
+        }
         Turn::NewMethod | Turn::Asked => match track.earliest_asked(around) {
             When::Now => CaseState::Open { next_at: around.now, turn },
             When::At(next_at) => {
@@ -128,10 +134,9 @@ pub(super) fn attempt(
     reasons: Vec<Reason>,
     around: &Circumstances<'_>,
 ) -> Decision {
-    match turn {
-        Turn::Step(_) | Turn::Technical(_) => track.record(around.facts(method).card).retried(),
-        // Not by itself: a person is behind it.
-        Turn::NewMethod | Turn::Asked => {}
+    let card = around.facts(method).card;
+    if track.is_retry(turn, card) {
+        track.record(card).retried();
     }
     track.ordered_beside = Some(around.primary.card);
     let state = CaseState::Retrying { turn, method };

@@ -88,6 +88,22 @@ fn a_card_that_was_declined_for_good_is_not_new_when_it_comes_back() {
 }
 
 #[test]
+fn a_card_that_is_stored_once_more_is_no_new_card() {
+    let mut world = World::on(Network::Visa).opens(&Decline::of(HoldRisk), plain());
+    world.now += days(1);
+    let again = world.charges("the first card");
+    assert_eq!(again.case.next_at(), Some(world.start + hours(72)), "its wait is kept");
+    world.keep(again);
+    assert_eq!(world.turns().action, Action::Attempt(Method::Primary));
+    world.declines(&funds());
+    assert_eq!(world.case().next_retry(), None, "that was the one retry after a suspicion");
+
+    world.now += days(1);
+    let again = world.charges("the first card");
+    assert_eq!((again.action, again.case.next_retry()), (Action::Nothing, None));
+}
+
+#[test]
 fn an_issuers_wait_outlasts_a_change_of_cards_and_back() {
     let mut world = World::on(Network::Visa).opens(&Decline::of(HoldRisk), plain());
     let second = world.replaces();
