@@ -229,19 +229,19 @@ impl Gateway for SimGateway {
     async fn statement(
         &self,
         since: DateTime<Utc>,
-        _after: Option<&str>,
+        after: Option<&str>,
     ) -> Result<Statement, GatewayError> {
         self.looks_up()?;
-        Ok(self.provider().statement(since, self.stage.truth()))
+        Ok(self.provider().statement(since, after, self.stage.truth()))
     }
 
     async fn returns(
         &self,
         since: DateTime<Utc>,
-        _after: Option<&str>,
+        after: Option<&str>,
     ) -> Result<Returns, GatewayError> {
         self.looks_up()?;
-        Ok(self.provider().returns(since))
+        Ok(self.provider().returns(since, after))
     }
 
     async fn refund(&self, order: &RefundOrder) -> Result<RefundOutcome, GatewayError> {

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{
     charge::Standing,
     fault::Fault,
-    provider::{Coming, Provider},
+    provider::{Coming, Provider, listed},
     stage::Stage,
 };
 use crate::{
@@ -109,9 +109,10 @@ impl Provider {
         }
     }
 
-    /// What went back since then.
-    pub(super) fn returns(&self, since: DateTime<Utc>) -> Returns {
-        let moved = self.movements.iter().filter(|movement| movement.at >= since);
-        Returns { news: moved.map(|movement| movement.news.clone()).collect(), next: None }
+    /// A page of what went back since then: the first one, or the one that begins at `after`.
+    pub(super) fn returns(&self, since: DateTime<Utc>, after: Option<&str>) -> Returns {
+        let moved = self.movements.iter().enumerate().filter(|(_, movement)| movement.at >= since);
+        let (page, next) = listed(moved, after);
+        Returns { news: page.into_iter().map(|movement| movement.news.clone()).collect(), next }
     }
 }
