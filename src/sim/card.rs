@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    dice::Dice,
+    dice::{Dice, PerMille},
     refusal::{FINAL, MISUSED, PASSING, WAIT, of_debits},
 };
-use crate::domain::payment::{
-    decline::{Decline, DeclineClass, Network},
-    method::{Expiry, StoredMethod},
+use crate::domain::{
+    ids::{Id, kind},
+    payment::{
+        decline::{Decline, DeclineClass, Network},
+        method::{Expiry, StoredMethod},
+    },
 };
 
 /// What a card is like.
@@ -47,11 +50,13 @@ pub(super) enum Verdict {
     Later(TimeDelta, Option<Box<Decline>>),
 }
 
-/// A card or an account.
+/// A card or an account. However often it is stored, it stays the same.
 #[derive(Debug, Clone)]
 struct Card {
-    network: Network,
+    holder: Id<kind::Customer>,
     nature: Nature,
+    /// What is told of it, with the token that it was given last.
+    told: StoredMethod,
 }
 
 /// All cards that there are.
@@ -59,18 +64,69 @@ struct Card {
 pub(super) struct Cards {
     /// The account whose tokens these are.
     account: &'static str,
-    by_token: BTreeMap<String, Card>,
+    all: Vec<Card>,
+    /// The places of the cards that tokens stand for, of which one may have several.
+    by_token: BTreeMap<String, usize>,
 }
+
+/// Of a thousand cards that are stored, how many their holder has stored before.
+const STORED_AGAIN: PerMille = 150;
+/// Of a thousand cards on a page of the gateway's.
+const USED_AGAIN: PerMille = 330;
 
 impl Cards {
     /// None yet.
     pub(super) const fn of(account: &'static str) -> Self {
-        Self { account, by_token: BTreeMap::new() }
+        Self { account, all: Vec::new(), by_token: BTreeMap::new() }
     }
 
-    /// Issues a card to be stored.
-    pub(super) fn issue(&mut self, dice: &Dice, now: DateTime<Utc>) -> StoredMethod {
-        let number = self.by_token.len() + 1;
+    /// A card to be stored: a new one, or one that its holder has already, under another token.
+    pub(super) fn issue(
+        &mut self,
+        holder: Id<kind::Customer>,
+        dice: &Dice,
+        now: DateTime<Utc>,
+    ) -> StoredMethod {
+        let again = dice.says(STORED_AGAIN).then(|| self.stored_again(holder, dice)).flatten();
+        again.unwrap_or_else(|| self.make(holder, dice, now))
+    }
+
+    /// The card that its holder takes out on a page of the gateway's.
+    pub(super) fn taken_out(
+        &mut self,
+        holder: Id<kind::Customer>,
+        dice: &Dice,
+        now: DateTime<Utc>,
+    ) -> StoredMethod {
+        let again = dice.says(USED_AGAIN).then(|| self.stored_again(holder, dice)).flatten();
+        again.unwrap_or_else(|| self.make(holder, dice, now))
+    }
+
+    /// One of the cards that somebody has, under a token of its own.
+    fn stored_again(&mut self, holder: Id<kind::Customer>, dice: &Dice) -> Option<StoredMethod> {
+        let theirs = self.all.iter().enumerate().filter(|(_, card)| card.holder == holder);
+        let theirs: Vec<_> = theirs.map(|(place, _)| place).collect();
+        let place = (!theirs.is_empty()).then(|| *dice.pick(&theirs))?;
+        let token = self.new_token();
+        let told = &mut self.all[place].told;
+        told.token.clone_from(&token);
+        let told = told.clone();
+        self.by_token.insert(token, place);
+        Some(told)
+    }
+
+    fn new_token(&self) -> String {
+        format!("tok_{}_{}", self.account, self.by_token.len() + 1)
+    }
+
+    /// A card that nobody has seen before.
+    fn make(
+        &mut self,
+        holder: Id<kind::Customer>,
+        dice: &Dice,
+        now: DateTime<Utc>,
+    ) -> StoredMethod {
+        let number = self.all.len() + 1;
         let cards = [Network::Visa, Network::Mastercard, Network::Visa, Network::Amex];
         let banks = [Network::Sepa, Network::Ach, Network::Bacs];
         let (network, nature) = match dice.below(100) {
@@ -92,14 +148,13 @@ impl Cards {
             }
             _ => (*dice.pick(&banks), Nature::Debit),
         };
-        let token = format!("tok_{}_{number}", self.account);
-        self.by_token.insert(token.clone(), Card { network, nature });
+        let token = self.new_token();
         let months = u16::try_from(dice.between(6, 60)).unwrap_or_default();
         let year = u16::try_from(chrono::Datelike::year(&now)).unwrap_or_default();
-        StoredMethod {
+        let told = StoredMethod {
             // Some gateways tell no fingerprint: then the token is all there is to go by.
             fingerprint: dice.says(700).then(|| format!("card_{}_{number}", self.account)),
-            token,
+            token: token.clone(),
             customer_reference: None,
             network,
             brand: format!("{network:?}"),
@@ -108,16 +163,62 @@ impl Cards {
                 year: year + 1 + months / 12,
                 month: 1 + u8::try_from(months % 12).unwrap_or_default(),
             }),
+        };
+        self.by_token.insert(token, self.all.len());
+        self.all.push(Card { holder, nature, told: told.clone() });
+        told
+    }
+
+    fn behind(&self, token: &str) -> Option<&Card> {
+        self.by_token.get(token).map(|place| &self.all[*place])
+    }
+
+    /// Whose card `token` stands for.
+    pub(super) fn holder(&self, token: &str) -> Option<Id<kind::Customer>> {
+        self.behind(token).map(|card| card.holder)
+    }
+
+    /// Which network goes with it.
+    pub(super) fn network(&self, token: &str) -> Option<Network> {
+        self.behind(token).map(|card| card.told.network)
+    }
+
+    /// Whether the issuer of the card behind `token` is one that says no for good by then.
+    pub(super) fn is_over(&self, token: &str, now: DateTime<Utc>) -> bool {
+        let nature = self.behind(token).map(|card| card.nature);
+        matches!(nature, Some(Nature::Over { from, .. }) if now >= from)
+    }
+
+    /// What the issuer answers when its holder is there and confirms: what they had stopped, they want again, and
+    /// mostly the issuer keeps to that.
+    pub(super) fn answer_to_holder(
+        &mut self,
+        token: &str,
+        dice: &Dice,
+        now: DateTime<Utc>,
+    ) -> Verdict {
+        let place = self.by_token.get(token).copied();
+        let card = place.map(|place| &mut self.all[place]);
+        if let Some(Card { nature, .. }) = card
+            && let Nature::Over { from, code, .. } = *nature
+            && now >= from
+            && FOR_ITS_HOLDER.contains(&code)
+        {
+            if dice.says(500) {
+                *nature = Nature::Good;
+            }
+            return Verdict::Approved;
         }
+        self.answer(token, dice, now)
     }
 
     /// What the issuer of the card behind `token` answers at `now`.
     pub(super) fn answer(&self, token: &str, dice: &Dice, now: DateTime<Utc>) -> Verdict {
-        let Some(card) = self.by_token.get(token) else {
+        let Some(card) = self.behind(token) else {
             return declined("14", None);
         };
         let advice = || {
-            let is_mastercard = card.network == Network::Mastercard;
+            let is_mastercard = card.told.network == Network::Mastercard;
             (is_mastercard && dice.says(500)).then(|| *dice.pick(&WAIT))
         };
         match card.nature {
@@ -141,7 +242,7 @@ impl Cards {
             Nature::Over { .. } | Nature::Misused { .. } => Verdict::Approved,
             Nature::Debit => {
                 let wait = TimeDelta::hours(dice.between(20, 120));
-                let (now_and_then, for_good) = of_debits(card.network);
+                let (now_and_then, for_good) = of_debits(card.told.network);
                 let codes = if dice.says(800) { now_and_then } else { for_good };
                 let no = dice.says(200).then(|| Box::new(decline(dice.pick::<&str>(codes), None)));
                 Verdict::Later(wait, no)
@@ -149,6 +250,9 @@ impl Cards {
         }
     }
 }
+
+/// How an issuer refuses what it would take if its holder were there: what they stopped, and what they must confirm.
+const FOR_ITS_HOLDER: [&str; 4] = ["R0", "R1", "R3", "70"];
 
 fn declined(code: &str, advice: Option<&str>) -> Verdict {
     Verdict::Declined(Box::new(decline(code, advice)))
@@ -160,5 +264,29 @@ fn decline(code: &str, advice: Option<&str>) -> Decline {
         response_code: Some(code.to_owned()),
         network_advice: advice.map(ToOwned::to_owned),
         ..Decline::of(DeclineClass::Generic)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holder(number: u128) -> Id<kind::Customer> {
+        Id::from_uuid(uuid::Uuid::from_u128(number))
+    }
+
+    #[test]
+    fn what_is_stored_again_is_the_same_card_of_the_same_holder_under_another_token() {
+        let (dice, now) = (Dice::seeded(1), DateTime::UNIX_EPOCH);
+        let mut cards = Cards::of("alpha");
+        let stored: Vec<_> =
+            (0..400).map(|n| (n % 4, cards.issue(holder(n % 4), &dice, now))).collect();
+        assert!((300..380).contains(&cards.all.len()), "{} cards", cards.all.len());
+        for (number, told) in &stored {
+            assert_eq!(cards.holder(&told.token), Some(holder(*number)));
+            let place = cards.by_token[&told.token];
+            let same = StoredMethod { token: told.token.clone(), ..cards.all[place].told.clone() };
+            assert_eq!(same, *told);
+        }
     }
 }

@@ -4,17 +4,17 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-use super::provider::AttemptId;
+use super::provider::{AttemptId, who};
 use crate::{
     domain::{
         ids::{Id, kind},
         money::Money,
         payment::{
-            decline::{Decline, DeclineClass},
+            decline::{Decline, DeclineClass, Network},
             method::StoredMethod,
         },
     },
-    gateway::{Outcome, Paid},
+    gateway::{Initiator, Outcome, Paid},
 };
 
 /// How a charge stands.
@@ -30,6 +30,14 @@ pub(super) enum Standing {
     Ended,
 }
 
+/// What is to be charged, and who set it off.
+#[derive(Debug, Clone)]
+pub(super) struct Ordered {
+    pub(super) token: String,
+    pub(super) network: Network,
+    pub(super) initiator: Initiator,
+}
+
 /// One charge.
 #[derive(Debug, Clone)]
 pub(super) struct Charge {
@@ -39,7 +47,10 @@ pub(super) struct Charge {
     pub(super) invoice: Id<kind::Invoice>,
     pub(super) reference: String,
     pub(super) amount: Money,
+    ordered: Ordered,
     pub(super) standing: Standing,
+    /// How it was refused first.
+    refusal: Option<Box<Decline>>,
     pub(super) given_back: i64,
     /// What the payer's bank has taken back.
     pub(super) taken_back: i64,
@@ -62,6 +73,58 @@ pub(super) struct Charge {
 }
 
 impl Charge {
+    /// One that is being made at `now`, of which nobody knows yet how it will stand.
+    pub(super) fn begun(
+        account: &'static str,
+        reference: String,
+        (attempt, invoice): (AttemptId, Id<kind::Invoice>),
+        (amount, ordered): (Money, Ordered),
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            account,
+            attempt,
+            invoice,
+            reference,
+            amount,
+            ordered,
+            standing: Standing::Pending,
+            refusal: None,
+            given_back: 0,
+            taken_back: 0,
+            made_at: now,
+            decided_at: None,
+            taken_at: None,
+            gone_at: None,
+            turned: false,
+            silent_until: now,
+            seen_from: now,
+            on_page: false,
+            method: None,
+        }
+    }
+
+    /// The token that was charged.
+    pub(super) fn token(&self) -> &str {
+        &self.ordered.token
+    }
+
+    /// The network of its card.
+    pub(super) const fn network(&self) -> Network {
+        self.ordered.network
+    }
+
+    /// Who set it off, as the order said.
+    pub(super) const fn initiator(&self) -> Initiator {
+        self.ordered.initiator
+    }
+
+    /// The code and the advice with which it was refused first, if it was.
+    pub(super) fn first_refusal(&self) -> Option<(&str, Option<&str>)> {
+        let refusal = self.refusal.as_deref()?;
+        Some((refusal.response_code.as_deref()?, refusal.network_advice.as_deref()))
+    }
+
     /// What is left of it, in minor units.
     pub(super) fn left(&self) -> i64 {
         self.amount.minor() - self.given_back - self.taken_back
@@ -89,8 +152,12 @@ impl Charge {
     /// It comes to stand like this at `now`.
     pub(super) fn come_to(&mut self, standing: Standing, now: DateTime<Utc>) {
         self.turned |= matches!(self.standing, Standing::Declined(_));
-        if standing == Standing::Captured {
-            self.taken_at = Some(now);
+        match &standing {
+            Standing::Captured => self.taken_at = Some(now),
+            Standing::Declined(decline) => {
+                self.refusal.get_or_insert_with(|| decline.clone());
+            }
+            Standing::Pending | Standing::Waiting | Standing::Ended => {}
         }
         if !matches!(standing, Standing::Pending | Standing::Waiting) {
             self.decided_at.get_or_insert(now);
@@ -124,6 +191,18 @@ impl Charge {
             network_transaction: Some(format!("nt_{}", self.reference)),
             method: self.method.clone().map(Box::new),
             ..Paid::bare(self.reference.clone(), self.amount)
+        }
+    }
+}
+
+impl fmt::Display for Charge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (token, network, by) = (self.token(), self.network(), who(self.initiator()));
+        write!(f, "{} of {} for {}, ", self.reference, self.amount, self.attempt)?;
+        write!(f, "on {token} ({network:?}) by the {by}: {}", self.standing)?;
+        match self.first_refusal() {
+            Some((code, _)) if self.turned => write!(f, " after {code}"),
+            Some(_) | None => Ok(()),
         }
     }
 }

@@ -4,6 +4,7 @@
 use chrono::TimeDelta;
 
 use super::{
+    dice::PerMille,
     granted::End,
     ladder::Rungs,
     portal::{Member, Wish},
@@ -34,6 +35,8 @@ use crate::{
 
 /// The most papers of one member that are looked through.
 const PAPERS: usize = 200;
+/// Of a thousand cards that are stored beside another, how many are to be tried when that one fails.
+const BACKUP: PerMille = 500;
 
 impl World {
     /// Opens the portal: its merchant, its ladder and what it sells.
@@ -121,7 +124,6 @@ impl World {
         let dice = &self.stage.dice;
         let plan = self.portal.taken(dice);
         let gateway = &self.gateways[usize::from(dice.says(200))];
-        let stored = gateway.provider().cards.issue(dice, self.stage.truth());
         let email = format!("member{member}@academy.example");
         let quantity = u32::try_from(dice.between(1, 5)).unwrap_or(1);
         let trial = if dice.says(800) { Trial::AsPlanned } else { Trial::Skipped };
@@ -134,6 +136,7 @@ impl World {
             ..customers::NewCustomer::default()
         };
         let customer = customers::create_customer(&mut act, new).await?.id;
+        let stored = gateway.provider().cards.issue(customer, dice, self.stage.truth());
         payment_methods::attach(&mut act, method(customer, gateway.name(), stored)).await?;
         let new = NewSubscription {
             customer,
@@ -254,16 +257,7 @@ impl World {
     async fn deal(&mut self, act: &mut Act<'_>, member: &Member, wish: Wish) -> Result<String> {
         let (dice, now) = (&self.stage.dice, act.now());
         Ok(match wish {
-            Wish::NewCard(_) => {
-                let gateway = &self.gateways[usize::from(dice.says(200))];
-                let stored = gateway.provider().cards.issue(dice, self.stage.truth());
-                let new = method(member.id, gateway.name(), stored);
-                let is_default = dice.says(800);
-                payment_methods::attach(act, NewPaymentMethod { is_default, ..new })
-                    .await?
-                    .id
-                    .to_string()
-            }
+            Wish::NewCard(_) => self.new_card(act, member).await?,
             Wish::TakeCardOut(_) => {
                 let customer = act.customer(member.id).await?;
                 match customer.default_method {
@@ -318,6 +312,25 @@ impl World {
             },
             _ => String::new(),
         })
+    }
+
+    /// A member stores a card, new or not, to be charged from now on or beside another.
+    async fn new_card(&self, act: &mut Act<'_>, member: &Member) -> Result<String> {
+        let (dice, now) = (&self.stage.dice, self.stage.truth());
+        let gateway = &self.gateways[usize::from(dice.says(200))];
+        let stored = gateway.provider().cards.issue(member.id, dice, now);
+        // What its issuer refuses for good, no check at the gateway has just proven.
+        let customer_present = !gateway.provider().cards.is_over(&stored.token, now);
+        let is_default = dice.says(800);
+        let new = method(member.id, gateway.name(), stored);
+        let new = NewPaymentMethod { customer_present, is_default, ..new };
+        let card = payment_methods::attach(act, new).await?.id;
+        let default = act.customer(member.id).await?.default_method;
+        if !is_default && default != Some(card) && dice.says(BACKUP) {
+            payment_methods::set_backup(act, member.id, None, Some(card)).await?;
+            return Ok(format!("{card}, in reserve"));
+        }
+        Ok(card.to_string())
     }
 
     /// What staff does with a member's dunning case.
@@ -379,7 +392,7 @@ impl World {
         };
         if let pay::Started::At(url) = &started {
             for gateway in &self.gateways {
-                gateway.provider().is_known(url, &self.stage);
+                gateway.provider().is_known(url, invoice.customer, &self.stage);
             }
         }
         if self.stage.dice.says(600) {

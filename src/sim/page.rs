@@ -13,7 +13,7 @@ use crate::{
         ids::{Id, kind},
         money::Money,
     },
-    gateway::{CheckoutOrder, HostedPage},
+    gateway::{CheckoutOrder, HostedPage, Initiator},
 };
 
 /// A page on which a payer pays.
@@ -24,6 +24,8 @@ pub(super) struct Page {
     amount: Money,
     pub(super) reference: String,
     keeps_card: bool,
+    /// Who was told of its address.
+    payer: Option<Id<kind::Customer>>,
     pub(super) is_open: bool,
 }
 
@@ -39,6 +41,7 @@ impl Provider {
                 amount: order.amount,
                 reference,
                 keeps_card: order.store_method,
+                payer: None,
                 is_open: true,
             });
             self.pages.len() - 1
@@ -53,9 +56,10 @@ impl Provider {
     }
 
     /// A payer was told of a page's address, and may come: nobody else knows it.
-    pub(super) fn is_known(&mut self, url: &str, stage: &Stage) {
+    pub(super) fn is_known(&mut self, url: &str, payer: Id<kind::Customer>, stage: &Stage) {
         let page = self.pages.iter().position(|page| self.address(&page.reference) == url);
         if let Some(page) = page.filter(|_| stage.dice.says(700)) {
+            self.pages[page].payer = Some(payer);
             let at = stage.truth() + TimeDelta::minutes(stage.dice.between(1, 600));
             self.plan(at, Coming::Visit(page));
         }
@@ -65,13 +69,12 @@ impl Provider {
     pub(super) fn visit(&mut self, number: usize, stage: &Stage) {
         let now = stage.truth();
         let page = self.pages[number].clone();
-        if !page.is_open {
-            return;
-        }
-        let stored = self.cards.issue(&stage.dice, now);
-        let verdict = self.cards.answer(&stored.token, &stage.dice, now);
+        let Some(payer) = page.payer.filter(|_| page.is_open) else { return };
+        let stored = self.cards.taken_out(payer, &stage.dice, now);
+        let verdict = self.cards.answer_to_holder(&stored.token, &stage.dice, now);
+        let ordered = self.ordered(&stored.token, Initiator::Customer);
         let card = page.keeps_card.then_some(stored);
-        let charge = self.open((page.attempt, page.invoice), page.amount, now);
+        let charge = self.open((page.attempt, page.invoice), (page.amount, ordered), now);
         self.charges[charge].on_page = true;
         self.charges[charge].method = card;
         let standing = match verdict {

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     card::{Cards, Verdict},
-    charge::{Charge, Standing},
+    charge::{Charge, Ordered, Standing},
     fault::Fault,
     page::Page,
     returns::Movement,
@@ -17,7 +17,7 @@ use crate::{
     domain::{
         ids::{Id, kind},
         money::Money,
-        payment::decline::{Decline, DeclineClass},
+        payment::decline::{Decline, DeclineClass, Network},
     },
     gateway::{
         Capabilities, ChargeOrder, ChargeTrace, Delivery, GatewayError, Idempotency, Initiator,
@@ -152,7 +152,8 @@ impl Provider {
             return again;
         }
         let verdict = self.cards.answer(&order.method_token, &stage.dice, now);
-        let number = self.open((order.attempt, order.invoice), order.amount, now);
+        let ordered = self.ordered(&order.method_token, order.initiator);
+        let number = self.open((order.attempt, order.invoice), (order.amount, ordered), now);
         self.hide(number, stage);
         let standing = match verdict {
             Verdict::Approved => Standing::Captured,
@@ -274,34 +275,22 @@ impl Provider {
         }
     }
 
+    /// An order to charge what `token` stands for.
+    pub(super) fn ordered(&self, token: &str, initiator: Initiator) -> Ordered {
+        let network = self.cards.network(token).unwrap_or(Network::Other);
+        Ordered { token: token.to_owned(), network, initiator }
+    }
+
     pub(super) fn open(
         &mut self,
-        (attempt, invoice): (AttemptId, Id<kind::Invoice>),
-        amount: Money,
+        whose: (AttemptId, Id<kind::Invoice>),
+        what: (Money, Ordered),
         now: DateTime<Utc>,
     ) -> usize {
         let reference = self.name_for("ch");
         let number = self.charges.len();
-        self.charges.push(Charge {
-            account: self.name,
-            attempt,
-            invoice,
-            reference,
-            amount,
-            standing: Standing::Pending,
-            given_back: 0,
-            taken_back: 0,
-            made_at: now,
-            decided_at: None,
-            taken_at: None,
-            gone_at: None,
-            turned: false,
-            silent_until: now,
-            seen_from: now,
-            on_page: false,
-            method: None,
-        });
-        self.by_attempt.entry(attempt).or_default().push(number);
+        self.charges.push(Charge::begun(self.name, reference, whose, what, now));
+        self.by_attempt.entry(whose.0).or_default().push(number);
         number
     }
 
@@ -309,10 +298,7 @@ impl Provider {
     pub(super) fn settled(&mut self, number: usize, stage: &Stage) {
         let now = stage.truth();
         let charge = &self.charges[number];
-        stage.note(format_args!(
-            "{}: {} of {} for {}: {}",
-            self.name, charge.reference, charge.amount, charge.attempt, charge.standing
-        ));
+        stage.note(format_args!("{}: {charge}", self.name));
         let is_declined = matches!(charge.standing, Standing::Declined(_));
         let can_turn = is_declined && self.capabilities.late_success;
         if can_turn && stage.strikes(Fault::LateSuccess) {

@@ -4,7 +4,11 @@
 //! All work is done by the engine's own rounds. A process that dies is one whose work is dropped where
 //! it stands; one that stands still is kept, while another goes on in its place.
 
-use std::{pin::Pin, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    pin::Pin,
+    sync::Arc,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -26,7 +30,7 @@ use crate::{
     domain::{merchant::Merchant, money::Currency},
     engine,
     gateway::Delivery,
-    store::{Flaw, Repository, StoreError, Work},
+    store::{Check, Flaw, Repository, StoreError, Work},
 };
 
 /// A worker's job: one round.
@@ -140,6 +144,35 @@ impl World {
                 next = self.work().await?;
             }
             self.let_pass(next.min(end));
+        }
+        self.compare_holders().await
+    }
+
+    /// Notes each charge on a card that is not of whom it was for.
+    async fn compare_holders(&mut self) -> anyhow::Result<()> {
+        let merchant = self.merchant().id;
+        let mut holders = Vec::new();
+        for gateway in &self.gateways {
+            let provider = gateway.provider();
+            holders.extend(provider.charges.iter().map(|charge| {
+                let holder = provider.cards.holder(charge.token());
+                (charge.invoice, charge.reference.clone(), holder)
+            }));
+        }
+        let mut repo = self.rondo.store.snapshot().await?;
+        for holders in holders.chunks(1_000) {
+            let ids: Vec<_> = holders.iter().map(|(invoice, ..)| *invoice).collect();
+            let invoices = repo.invoices(merchant, &ids).await?;
+            let owed_by: BTreeMap<_, _> =
+                invoices.into_iter().map(|invoice| (invoice.id, invoice.customer)).collect();
+            let theirs = |invoice, holder| holder == owed_by.get(invoice).copied();
+            let wrong = holders.iter().filter(|(invoice, _, holder)| !theirs(invoice, *holder));
+            self.flaws.extend(wrong.map(|(invoice, reference, _)| Flaw {
+                check: Check::Orphans,
+                object: format!("the card of {reference}, for {invoice}, among its customer's"),
+                found: 0,
+                expected: 1,
+            }));
         }
         Ok(())
     }
