@@ -55,6 +55,8 @@ pub(super) enum Verdict {
 struct Card {
     holder: Id<kind::Customer>,
     nature: Nature,
+    /// How its issuer has refused it for good, if it has: no check proves that it may be charged again.
+    barred: Option<&'static str>,
     /// What is told of it, with the token that it was given last.
     told: StoredMethod,
 }
@@ -165,7 +167,7 @@ impl Cards {
             }),
         };
         self.by_token.insert(token, self.all.len());
-        self.all.push(Card { holder, nature, told: told.clone() });
+        self.all.push(Card { holder, nature, barred: None, told: told.clone() });
         told
     }
 
@@ -183,10 +185,12 @@ impl Cards {
         self.behind(token).map(|card| card.told.network)
     }
 
-    /// Whether the issuer of the card behind `token` is one that says no for good by then.
-    pub(super) fn is_over(&self, token: &str, now: DateTime<Utc>) -> bool {
-        let nature = self.behind(token).map(|card| card.nature);
-        matches!(nature, Some(Nature::Over { from, .. }) if now >= from)
+    /// Whether the issuer of the card behind `token` says no for good by then, or has said so.
+    pub(super) fn is_barred(&self, token: &str, now: DateTime<Utc>) -> bool {
+        self.behind(token).is_some_and(|card| {
+            let is_over = matches!(card.nature, Nature::Over { from, .. } if now >= from);
+            is_over || card.barred.is_some()
+        })
     }
 
     /// What the issuer answers when its holder is there and confirms: what they had stopped, they want again, and
@@ -213,12 +217,14 @@ impl Cards {
     }
 
     /// What the issuer of the card behind `token` answers at `now`.
-    pub(super) fn answer(&self, token: &str, dice: &Dice, now: DateTime<Utc>) -> Verdict {
-        let Some(card) = self.behind(token) else {
+    pub(super) fn answer(&mut self, token: &str, dice: &Dice, now: DateTime<Utc>) -> Verdict {
+        let place = self.by_token.get(token).copied();
+        let Some(card) = place.map(|place| &mut self.all[place]) else {
             return declined("14", None);
         };
+        let network = card.told.network;
         let advice = || {
-            let is_mastercard = card.told.network == Network::Mastercard;
+            let is_mastercard = network == Network::Mastercard;
             (is_mastercard && dice.says(500)).then(|| *dice.pick(&WAIT))
         };
         match card.nature {
@@ -234,17 +240,24 @@ impl Cards {
             Nature::Strict => declined("1A", None),
             Nature::Silent => declined(if dice.says(700) { "05" } else { "59" }, None),
             Nature::Moody if dice.says(200) => {
-                let (network, code, _) = *dice.pick(&FINAL);
-                declined(if network.is_none() { code } else { "51" }, None)
+                let (of, code, _) = *dice.pick(&FINAL);
+                if of.is_some() {
+                    return declined("51", None);
+                }
+                card.barred = Some(code);
+                declined(code, None)
             }
             Nature::Moody => declined(dice.pick::<&str>(&PASSING), advice()),
             Nature::Misused { until, code } if now < until => declined(code, None),
             Nature::Over { .. } | Nature::Misused { .. } => Verdict::Approved,
             Nature::Debit => {
                 let wait = TimeDelta::hours(dice.between(20, 120));
-                let (now_and_then, for_good) = of_debits(card.told.network);
-                let codes = if dice.says(800) { now_and_then } else { for_good };
-                let no = dice.says(200).then(|| Box::new(decline(dice.pick::<&str>(codes), None)));
+                let (now_and_then, for_good) = of_debits(network);
+                if card.barred.is_none() && dice.says(40) {
+                    card.barred = Some(dice.pick::<&str>(for_good));
+                }
+                let passing = dice.says(170).then(|| *dice.pick::<&str>(now_and_then));
+                let no = card.barred.or(passing).map(|code| Box::new(decline(code, None)));
                 Verdict::Later(wait, no)
             }
         }

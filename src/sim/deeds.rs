@@ -320,7 +320,7 @@ impl World {
         let gateway = &self.gateways[usize::from(dice.says(200))];
         let stored = gateway.provider().cards.issue(member.id, dice, now);
         // What its issuer refuses for good, no check at the gateway has just proven.
-        let customer_present = !gateway.provider().cards.is_over(&stored.token, now);
+        let customer_present = !gateway.provider().cards.is_barred(&stored.token, now);
         let is_default = dice.says(800);
         let new = method(member.id, gateway.name(), stored);
         let new = NewPaymentMethod { customer_present, is_default, ..new };

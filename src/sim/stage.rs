@@ -173,13 +173,23 @@ impl Stage {
             if self.strikes(crash) {
                 self.die().await;
             } else if self.strikes(Fault::TwoWorkers) {
-                self.sleep(TimeDelta::zero()).await;
+                // Mostly the other one finds the lease over.
+                let is_held = self.dice.says(250);
+                let beyond = self.lease + TimeDelta::seconds(self.dice.between(1, 60));
+                self.sleep(if is_held { TimeDelta::zero() } else { beyond }).await;
             } else {
                 self.may_pause().await;
             }
         }
         let slept = self.truth() - came_at;
-        slept < CALL_DEADLINE || (slept < SURELY_FORGOTTEN && self.dice.says(500))
+        if slept < CALL_DEADLINE || place == Place::AfterCall {
+            return true;
+        }
+        let leaves = slept < SURELY_FORGOTTEN && self.dice.says(500);
+        if leaves {
+            self.note(format_args!("a call leaves {} seconds late", slept.num_seconds()));
+        }
+        leaves
     }
 
     async fn may_pause(&self) {

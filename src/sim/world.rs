@@ -80,6 +80,8 @@ const SLOWEST_TICK: TimeDelta = TimeDelta::minutes(30);
 
 /// As fine as time becomes, shorter than most waits of a minute.
 const FINE: TimeDelta = TimeDelta::seconds(20);
+/// Time is as fine while somebody stands still who goes on within this: a call that left later is given up.
+const SOON: TimeDelta = TimeDelta::minutes(50);
 /// Of a thousand instants, after how many it becomes fine for a while.
 const BECOMES_FINE: PerMille = 12;
 
@@ -209,6 +211,10 @@ impl World {
     /// How coarse time is at this instant.
     fn this_grain(&mut self) -> TimeDelta {
         let (stage, fine_steps) = (&self.stage, &mut self.fine_steps);
+        // Who wakes in a moment goes on with what others may do by then: a step of hours would hide that.
+        if self.asleep.iter().any(|sleeper| sleeper.until < stage.truth() + SOON) {
+            return FINE.min(self.grain);
+        }
         if *fine_steps > 0 {
             *fine_steps -= 1;
             return FINE.min(self.grain);
@@ -363,7 +369,7 @@ impl World {
                 Blow::Sleeps { until, wake } => {
                     stage.note(format_args!("a worker stands still until {until}"));
                     // Another one comes along, and finds its lease over or is late.
-                    let is_overtaken = until == stage.truth() && stage.dice.says(500);
+                    let is_overtaken = stage.dice.says(500);
                     self.asleep.push(Sleeper { until, is_overtaken, wake, job });
                     Ok(1)
                 }
