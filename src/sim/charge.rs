@@ -136,6 +136,12 @@ impl Charge {
         self.gone_at = (self.left() == 0).then_some(now);
     }
 
+    /// What was to go back did not arrive.
+    pub(super) fn have_again(&mut self, amount: i64) {
+        self.given_back -= amount;
+        self.gone_at = None;
+    }
+
     /// Its payer's bank takes back what is left.
     pub(super) fn take_back(&mut self, now: DateTime<Utc>) {
         self.taken_back = self.left();

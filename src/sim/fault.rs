@@ -42,8 +42,8 @@ faults! {
     ReplyLate = "reply_late" up to 60;
     /// Nobody learns how the charge stands until its key is forgotten.
     ReplyAfterKeyExpired = "reply_after_key_expired" up to 30;
-    /// The network delivers one order twice.
-    DeliveredTwice = "delivered_twice" up to 60;
+    /// The network delivers one order twice, to a gateway that does not answer the same again.
+    DeliveredTwice = "delivered_twice" up to 150;
     /// A server error, and the order is carried out.
     ServerErrorExecuted = "server_error_executed" up to 60;
     /// A server error, and the order is not carried out.
@@ -60,10 +60,10 @@ faults! {
     MalformedReply = "malformed_reply" up to 60;
     /// The reply tells another amount than was taken.
     WrongAmount = "wrong_amount" up to 40;
-    /// The gateway forgets a key before its time.
-    KeyForgotten = "key_forgotten" up to 100;
+    /// The gateway has forgotten a key before its time when its order is asked after, or sent again.
+    KeyForgotten = "key_forgotten" up to 400;
     /// A look-up does not see yet what is there.
-    StaleLookup = "stale_lookup" up to 300;
+    StaleLookup = "stale_lookup" up to 500;
     /// A look-up gets no answer.
     LookupDown = "lookup_down" up to 300;
     /// A webhook never comes.
@@ -74,9 +74,9 @@ faults! {
     WebhookReordered = "webhook_reordered" up to 300;
     /// A webhook comes days later.
     WebhookDelayed = "webhook_delayed" up to 100;
-    /// Someone else sends a webhook that tells of money.
+    /// Someone else sends a webhook that tells of money, and lies.
     WebhookForged = "webhook_forged" up to 50;
-    /// A webhook comes to the wrong account, or speaks of another account's charge.
+    /// A webhook comes to the wrong account, or speaks of another account's charge, and lies.
     WebhookMisdirected = "webhook_misdirected" up to 50;
     /// The process dies before it commits.
     CrashBeforeCommit = "crash_before_commit" up to 8;
@@ -171,13 +171,23 @@ impl Faults {
 
     /// Whether `fault` happens now. Then it counts.
     pub(super) fn strikes(&self, fault: Fault, dice: &Dice) -> bool {
-        let strikes = !self.calm.load(Ordering::Relaxed)
-            && self.can(fault)
-            && dice.says(self.rates[fault.index()]);
+        let strikes = self.threatens(fault, dice);
         if strikes {
-            self.fired[fault.index()].fetch_add(1, Ordering::Relaxed);
+            self.count(fault);
         }
         strikes
+    }
+
+    /// Whether `fault` may be met from now on. It counts when somebody meets it.
+    pub(super) fn threatens(&self, fault: Fault, dice: &Dice) -> bool {
+        !self.calm.load(Ordering::Relaxed)
+            && self.can(fault)
+            && dice.says(self.rates[fault.index()])
+    }
+
+    /// Counts `fault`, which somebody has met.
+    pub(super) fn count(&self, fault: Fault) {
+        self.fired[fault.index()].fetch_add(1, Ordering::Relaxed);
     }
 
     /// From now on all goes well, or no longer.

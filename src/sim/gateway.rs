@@ -50,6 +50,7 @@ fn drawn(stage: &Stage) -> Capabilities {
         (Idempotency::LatestState { ttl: day * 3 }, Lookup::ByReference),
         (Idempotency::ClientNamed, Lookup::ByReference),
         (Idempotency::UniqueReference, Lookup::ByReference),
+        (Idempotency::UniqueReference, Lookup::ByReference),
         (
             Idempotency::DuplicateWindow { window: Duration::from_mins(2) },
             Lookup::ByReferenceEventually { lag: Duration::from_hours(5) },
@@ -143,10 +144,8 @@ impl SimGateway {
         }
         let errs = stage.strikes(Fault::ServerErrorExecuted);
         let mut answer = self.provider().charge(order, stage.truth(), stage, errs);
-        // A second delivery is the provider's to recognise; one that cannot must not meet it.
-        let recognises = self.capabilities.idempotency != Idempotency::None;
-        if recognises && stage.strikes(Fault::DeliveredTwice) {
-            answer = self.provider().charge(order, stage.truth(), stage, errs);
+        if !errs {
+            answer = self.provider().once_more(order, answer, stage);
         }
         if errs {
             return Err(unknown("500"));
@@ -213,6 +212,7 @@ impl Gateway for SimGateway {
             return Err(GatewayError::Unsupported("look up a charge"));
         }
         self.looks_up()?;
+        self.provider().is_asked_after(trace.attempt, &self.stage);
         let found = self.provider().find(trace, self.stage.truth())?;
         self.stage.note(format_args!("{}: look-up of {}", self.name, trace.attempt));
         self.stage.gate(Place::AfterCall).await;

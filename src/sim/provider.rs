@@ -10,7 +10,7 @@ use super::{
     charge::{Charge, Ordered, Standing},
     fault::Fault,
     page::Page,
-    returns::Movement,
+    returns::{Movement, Refund},
     stage::{Mishap, Stage},
 };
 use crate::{
@@ -21,8 +21,7 @@ use crate::{
     },
     gateway::{
         Capabilities, ChargeOrder, ChargeTrace, Delivery, GatewayError, Idempotency, Initiator,
-        Lookup, News, Outcome, RefundOrder, RefundOutcome, RefundSighting, Sighting, Statement,
-        Taking,
+        Lookup, Outcome, Sighting, Statement, Taking,
     },
 };
 
@@ -33,6 +32,10 @@ pub(super) type AttemptId = Id<kind::Attempt>;
 struct Key {
     charge: usize,
     until: DateTime<Utc>,
+    /// How long it was to be remembered.
+    due_until: DateTime<Utc>,
+    /// Whether nobody can be about to send the order again who has not heard of the charge.
+    is_firm: bool,
     /// What was answered first; nothing readable, if that was an error.
     first: Option<Outcome>,
 }
@@ -56,6 +59,8 @@ pub(super) enum Coming {
     RefundHere(usize),
     /// A refund arrives.
     Refunded(Id<kind::Refund>),
+    /// A refund comes back.
+    RefundFails(Id<kind::Refund>),
     /// A webhook arrives, at the account of this name.
     Webhook(&'static str, Delivery),
 }
@@ -73,9 +78,7 @@ pub(super) struct Provider {
     by_attempt: BTreeMap<AttemptId, Vec<usize>>,
     keys: BTreeMap<AttemptId, Key>,
     pub(super) pages: Vec<Page>,
-    refunds: BTreeMap<Id<kind::Refund>, RefundOutcome>,
-    /// Until when the keys of those refunds are remembered.
-    refund_keys: BTreeMap<Id<kind::Refund>, DateTime<Utc>>,
+    pub(super) refunds: BTreeMap<Id<kind::Refund>, Refund>,
     pub(super) cards: Cards,
     pub(super) movements: Vec<Movement>,
     coming: BTreeMap<(DateTime<Utc>, u64), Coming>,
@@ -99,7 +102,6 @@ impl Provider {
             keys: BTreeMap::new(),
             pages: Vec::new(),
             refunds: BTreeMap::new(),
-            refund_keys: BTreeMap::new(),
             cards: Cards::of(name),
             movements: Vec::new(),
             coming: BTreeMap::new(),
@@ -151,6 +153,7 @@ impl Provider {
         if let Some(again) = self.repeated(order.attempt, at) {
             return again;
         }
+        self.key_was_gone(order.attempt, stage);
         let verdict = self.cards.answer(&order.method_token, &stage.dice, now);
         let ordered = self.ordered(&order.method_token, order.initiator);
         let number = self.open((order.attempt, order.invoice), (order.amount, ordered), now);
@@ -178,9 +181,12 @@ impl Provider {
         self.settled(number, stage);
         let charge = &self.charges[number];
         let outcome = charge.outcome();
+        let due_until = self.key_until(charge);
         let key = Key {
             charge: number,
-            until: self.key_until(charge, stage),
+            until: self.key_gone(charge, due_until, stage),
+            due_until,
+            is_firm: at == now && charge.seen_from == now,
             first: (!errs).then(|| outcome.clone()),
         };
         self.keys.insert(order.attempt, key);
@@ -188,6 +194,44 @@ impl Provider {
             return Err(unknown("the connection was reset"));
         }
         Ok(outcome)
+    }
+
+    /// What comes of an order that was just carried out, with this answer, and arrives once more; the answer that
+    /// its caller gets. Where one is answered like the other, there is nothing in it.
+    pub(super) fn once_more(
+        &mut self,
+        order: &ChargeOrder,
+        answer: Result<Outcome, GatewayError>,
+        stage: &Stage,
+    ) -> Result<Outcome, GatewayError> {
+        match self.capabilities.idempotency {
+            Idempotency::UniqueReference | Idempotency::DuplicateWindow { .. } => {
+                if answer.is_ok() && stage.strikes(Fault::DeliveredTwice) {
+                    return self.charge(order, stage.truth(), stage, false);
+                }
+            }
+            // Nobody could ever learn of the second one where there is no list.
+            Idempotency::None if self.capabilities.has_statement => {
+                if matches!(answer, Ok(Outcome::Paid(_))) && stage.strikes(Fault::DeliveredTwice) {
+                    self.takes_again(order, stage);
+                }
+            }
+            Idempotency::FrozenReplay { .. }
+            | Idempotency::LatestState { .. }
+            | Idempotency::ClientNamed
+            | Idempotency::None => {}
+        }
+        answer
+    }
+
+    /// Takes the money of one order a second time.
+    fn takes_again(&mut self, order: &ChargeOrder, stage: &Stage) {
+        let now = stage.truth();
+        let ordered = self.ordered(&order.method_token, order.initiator);
+        let number = self.open((order.attempt, order.invoice), (order.amount, ordered), now);
+        self.charges[number].come_to(Standing::Captured, now);
+        stage.note(format_args!("{}: {}", self.name, self.charges[number]));
+        self.tell(number, stage);
     }
 
     /// What a second order under the same key gets.
@@ -221,9 +265,8 @@ impl Provider {
         }
     }
 
-    /// Until when the key is remembered. What is forgotten early can be looked up before; where there is no
-    /// look-up, nobody could help it.
-    fn key_until(&self, charge: &Charge, stage: &Stage) -> DateTime<Utc> {
+    /// Until when the key is to be remembered.
+    fn key_until(&self, charge: &Charge) -> DateTime<Utc> {
         let ttl = match self.capabilities.idempotency {
             Idempotency::FrozenReplay { ttl } | Idempotency::LatestState { ttl } => ttl,
             Idempotency::ClientNamed | Idempotency::UniqueReference => {
@@ -232,17 +275,56 @@ impl Provider {
             Idempotency::DuplicateWindow { window } => window,
             Idempotency::None => return charge.made_at,
         };
-        let until = charge.made_at + TimeDelta::from_std(ttl).unwrap_or_default();
+        charge.made_at + TimeDelta::from_std(ttl).unwrap_or_default()
+    }
+
+    /// When the key is forgotten. What is forgotten early can be looked up before; where there is no look-up,
+    /// nobody could help it.
+    fn key_gone(&self, charge: &Charge, due: DateTime<Utc>, stage: &Stage) -> DateTime<Utc> {
         let is_known = charge.silent_until == charge.made_at && self.can_find(None);
-        let is_short = is_known && stage.strikes(Fault::KeyForgotten);
-        if is_short {
-            return until.min(charge.seen_from + TimeDelta::minutes(stage.dice.between(301, 360)));
+        if self.key_life().is_some() && is_known && stage.threatens(Fault::KeyForgotten) {
+            return due.min(charge.seen_from + TimeDelta::minutes(stage.dice.between(301, 360)));
         }
-        until
+        due
+    }
+
+    /// Counts a key that is gone before its time, when its order comes again or is asked after.
+    fn key_was_gone(&mut self, attempt: AttemptId, stage: &Stage) {
+        let now = stage.truth();
+        if let Some(key) = self.keys.get_mut(&attempt)
+            && (key.until..key.due_until).contains(&now)
+        {
+            // Once.
+            key.due_until = key.until;
+            stage.meets(Fault::KeyForgotten);
+        }
+    }
+
+    /// Somebody asks after a charge: they may not see yet that it is there, nor does its key live on for sure when
+    /// they have seen it.
+    pub(super) fn is_asked_after(&mut self, attempt: AttemptId, stage: &Stage) {
+        let now = stage.truth();
+        let charges = self.by_attempt.get(&attempt).into_iter().flatten();
+        if charges.clone().any(|number| self.charges[*number].seen_from > now) {
+            stage.meets(Fault::StaleLookup);
+            return;
+        }
+        self.key_was_gone(attempt, stage);
+        let has_keys = self.key_life().is_some() && self.can_find(None) && !stage.has_sleepers();
+        if let Some(key) = self.keys.get_mut(&attempt)
+            && has_keys
+            && key.is_firm
+            && now < key.until
+            && self.charges[key.charge].silent_until <= now
+            && stage.threatens(Fault::KeyForgotten)
+        {
+            (key.until, key.due_until) = (now, now);
+            stage.meets(Fault::KeyForgotten);
+        }
     }
 
     /// How long a key of its lives, where keys end.
-    fn key_life(&self) -> Option<TimeDelta> {
+    pub(super) fn key_life(&self) -> Option<TimeDelta> {
         match self.capabilities.idempotency {
             Idempotency::FrozenReplay { ttl } | Idempotency::LatestState { ttl } => {
                 TimeDelta::from_std(ttl).ok()
@@ -261,7 +343,7 @@ impl Provider {
         let charge = &mut self.charges[number];
         if stage.strikes(Fault::ReplyAfterKeyExpired) {
             charge.silent_until = now + TimeDelta::hours(stage.dice.between(24, 30));
-        } else if stage.strikes(Fault::StaleLookup) {
+        } else if stage.threatens(Fault::StaleLookup) {
             // Shorter than what an absence must have lasted to prove anything, and than any sleep before a call.
             let (least, most) = if has_short_keys && stage.dice.says(500) {
                 // Longer than the key lives.
@@ -310,6 +392,7 @@ impl Provider {
             Standing::Declined(_) => self.capabilities.webhooks_cover_declines,
             Standing::Pending | Standing::Waiting | Standing::Ended => false,
         };
+        self.may_be_lied_about(number, stage);
         if is_told {
             self.tell(number, stage);
         }
@@ -340,16 +423,8 @@ impl Provider {
             Coming::TakeBack(number) => self.take_back(number, stage),
             Coming::Reinstate(number) => self.reinstate(number, stage),
             Coming::RefundHere(number) => self.refund_here(number, stage),
-            Coming::Refunded(refund) => {
-                if let Some(known) = self.refunds.get_mut(&refund) {
-                    let reference = format!("re_{refund}");
-                    *known = RefundOutcome::Refunded { reference };
-                    let outcome = known.clone();
-                    let news = News::Refund { refund: Some(refund), outcome };
-                    let delivery = self.signed(vec![news], self.name);
-                    self.plan(stage.truth(), Coming::Webhook(self.name, delivery));
-                }
-            }
+            Coming::Refunded(refund) => self.refund_arrives(refund, stage),
+            Coming::RefundFails(refund) => self.refund_fails(refund, stage),
             // The world brings them there.
             Coming::Webhook(..) => {}
         }
@@ -414,45 +489,6 @@ impl Provider {
                 self.settled(number, stage);
             }
         }
-    }
-
-    /// Gives money back, or tells again that it did.
-    pub(super) fn refund(&mut self, order: &RefundOrder, stage: &Stage) -> RefundOutcome {
-        let until = self.refund_keys.get(&order.refund);
-        let is_remembered = until.is_some_and(|until| stage.truth() < *until);
-        if let Some(known) = self.refunds.get(&order.refund).filter(|_| is_remembered) {
-            return known.clone();
-        }
-        let charge = self.charges.iter().position(|c| c.reference == order.charge_reference);
-        let refused = |reason: &str| RefundOutcome::Failed { reason: reason.to_owned() };
-        let Some(number) = charge else { return refused("there is no such charge") };
-        let charge = &mut self.charges[number];
-        if charge.standing != Standing::Captured || order.amount.minor() > charge.left() {
-            return refused("there is not so much of it left");
-        }
-        charge.give_back(order.amount.minor(), stage.truth());
-        stage.note(format_args!(
-            "{}: {} of {} goes back by {}",
-            self.name, order.amount, charge.reference, order.refund
-        ));
-        let reference = format!("re_{}", order.refund);
-        let outcome = if stage.dice.says(200) {
-            let at = stage.truth() + TimeDelta::hours(stage.dice.between(1, 72));
-            self.plan(at, Coming::Refunded(order.refund));
-            RefundOutcome::Pending { reference }
-        } else {
-            RefundOutcome::Refunded { reference }
-        };
-        self.refunds.insert(order.refund, outcome.clone());
-        let until = self.key_life().map_or(DateTime::<Utc>::MAX_UTC, |life| stage.truth() + life);
-        self.refund_keys.insert(order.refund, until);
-        outcome
-    }
-
-    /// How a refund stands.
-    pub(super) fn find_refund(&self, order: &RefundOrder) -> RefundSighting {
-        let known = self.refunds.get(&order.refund);
-        known.map_or(RefundSighting::NotFound, |known| RefundSighting::Found(known.clone()))
     }
 
     /// A page of what it took for charges begun since then, as far as it tells at `now`: the first one, or the one

@@ -1,20 +1,25 @@
-//! Money that goes back of a provider's charges without an order of Rondo's: what a payer's bank takes
-//! back and may give again, and what somebody refunds in the provider's own dashboard.
+//! Money that goes back of a provider's charges: what it is ordered to give back, which may come to nothing; and
+//! without an order of Rondo's, what a payer's bank takes back and may give again, and what somebody refunds in the
+//! provider's own dashboard.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    charge::Standing,
+    charge::{Charge, Standing},
     fault::Fault,
     provider::{Coming, Provider, listed},
     stage::Stage,
 };
 use crate::{
     domain::{
+        ids::{Id, kind},
         money::Money,
         payment::decline::{Decline, DeclineClass},
     },
-    gateway::{News, RefundState, Returns, Reversal, ReversalState, ToldRefund},
+    gateway::{
+        News, RefundOrder, RefundOutcome, RefundSighting, RefundState, Returns, Reversal,
+        ReversalState, ToldRefund,
+    },
 };
 
 /// Money that went back, or came again.
@@ -24,7 +29,110 @@ pub(super) struct Movement {
     news: News,
 }
 
+/// Money that it was ordered to give back.
+#[derive(Debug, Clone)]
+pub(super) struct Refund {
+    /// The place of its charge.
+    charge: usize,
+    amount: Money,
+    outcome: RefundOutcome,
+    /// Until when its key is remembered.
+    until: DateTime<Utc>,
+}
+
+/// What becomes of a refund.
+enum Way {
+    AtOnce,
+    /// It is done days later.
+    Later,
+    /// It is accepted, and comes to nothing.
+    ToNothing,
+    /// It is done, and the payer's bank sends it back.
+    AndBack,
+}
+
 impl Provider {
+    /// Gives money back, or tells again that it did.
+    pub(super) fn refund(&mut self, order: &RefundOrder, stage: &Stage) -> RefundOutcome {
+        let now = stage.truth();
+        if let Some(known) = self.refunds.get(&order.refund).filter(|known| now < known.until) {
+            return known.outcome.clone();
+        }
+        let charge = self.charges.iter().position(|c| c.reference == order.charge_reference);
+        let refused = |reason: &str| RefundOutcome::Failed { reason: reason.to_owned() };
+        let Some(number) = charge else { return refused("there is no such charge") };
+        let charge = &mut self.charges[number];
+        if charge.standing != Standing::Captured || order.amount.minor() > charge.left() {
+            return refused("there is not so much of it left");
+        }
+        charge.give_back(order.amount.minor(), now);
+        stage.note(format_args!(
+            "{}: {} of {} goes back by {}",
+            self.name, order.amount, charge.reference, order.refund
+        ));
+        let way = match stage.dice.below(100) {
+            0..20 => Way::Later,
+            20..23 if !stage.faults.is_calm() => Way::ToNothing,
+            23 if !stage.faults.is_calm() => Way::AndBack,
+            _ => Way::AtOnce,
+        };
+        let reference = format!("re_{}", order.refund);
+        let hours = |most: i64| TimeDelta::hours(stage.dice.between(1, most));
+        let outcome = match way {
+            Way::AtOnce => RefundOutcome::Refunded { reference },
+            Way::Later => {
+                self.plan(now + hours(72), Coming::Refunded(order.refund));
+                RefundOutcome::Pending { reference }
+            }
+            Way::ToNothing => {
+                self.plan(now + hours(72), Coming::RefundFails(order.refund));
+                RefundOutcome::Pending { reference }
+            }
+            Way::AndBack => {
+                self.plan(now + hours(20 * 24), Coming::RefundFails(order.refund));
+                RefundOutcome::Refunded { reference }
+            }
+        };
+        let until = self.key_life().map_or(DateTime::<Utc>::MAX_UTC, |life| now + life);
+        let (amount, told) = (order.amount, outcome.clone());
+        self.refunds.insert(order.refund, Refund { charge: number, amount, outcome, until });
+        told
+    }
+
+    /// How a refund stands.
+    pub(super) fn find_refund(&self, order: &RefundOrder) -> RefundSighting {
+        let known = self.refunds.get(&order.refund);
+        known.map_or(RefundSighting::NotFound, |known| RefundSighting::Found(known.outcome.clone()))
+    }
+
+    /// A refund has reached its payer.
+    pub(super) fn refund_arrives(&mut self, refund: Id<kind::Refund>, stage: &Stage) {
+        let reference = format!("re_{refund}");
+        self.refund_comes_to(refund, RefundOutcome::Refunded { reference }, stage);
+    }
+
+    /// A refund comes to nothing, or comes back: the money is the charge's again.
+    pub(super) fn refund_fails(&mut self, refund: Id<kind::Refund>, stage: &Stage) {
+        let Some(Refund { charge, amount, .. }) = self.refunds.get(&refund) else { return };
+        let charge = &mut self.charges[*charge];
+        charge.have_again(amount.minor());
+        stage.note(format_args!(
+            "{}: {amount} of {} comes back, as {refund} failed",
+            self.name, charge.reference
+        ));
+        let reason = "the payer's account is closed".to_owned();
+        self.refund_comes_to(refund, RefundOutcome::Failed { reason }, stage);
+    }
+
+    /// Its webhook may be all that ever tells of it, so that it is sent until it is taken.
+    fn refund_comes_to(&mut self, refund: Id<kind::Refund>, outcome: RefundOutcome, stage: &Stage) {
+        let Some(known) = self.refunds.get_mut(&refund) else { return };
+        known.outcome = outcome.clone();
+        let news = News::Refund { refund: Some(refund), outcome };
+        let delivery = self.signed(vec![news], self.name);
+        self.plan(stage.truth(), Coming::Webhook(self.name, delivery));
+    }
+
     /// Whether money of a charge that was just captured will go back.
     pub(super) fn may_go_back(&mut self, number: usize, stage: &Stage) {
         let later = |days: i64| stage.truth() + TimeDelta::hours(stage.dice.between(1, days * 24));
@@ -83,14 +191,41 @@ impl Provider {
         if charge.standing != Standing::Captured || left == 0 {
             return;
         }
-        let part = stage.dice.between(1, left);
-        charge.give_back(part, stage.truth());
-        let amount = Money::new(part, charge.amount.currency());
+        let part = Money::new(stage.dice.between(1, left), charge.amount.currency());
+        let reference = format!("rf_{}", charge.reference);
+        self.give_back_here(number, part, reference, stage);
+    }
+
+    /// Somebody gives the money of a refund that failed back by another way, in the provider's dashboard.
+    pub(super) fn refund_by_hand(&mut self, refund: Id<kind::Refund>, stage: &Stage) {
+        let Some(Refund { charge, amount, outcome, .. }) = self.refunds.get(&refund) else {
+            return;
+        };
+        let (number, amount) = (*charge, *amount);
+        let has_failed = matches!(outcome, RefundOutcome::Failed { .. });
+        if has_failed && self.charges[number].left() >= amount.minor() {
+            self.give_back_here(number, amount, format!("rf_{refund}"), stage);
+        }
+    }
+
+    /// Somebody gives back there what is left of the charge of this reference, if anything is. Whether they did.
+    pub(super) fn refund_all_here(&mut self, charge: &str, stage: &Stage) -> bool {
+        let is_it = |known: &Charge| known.reference == charge && known.left() > 0;
+        let Some(number) = self.charges.iter().position(is_it) else { return false };
+        let known = &self.charges[number];
+        let amount = Money::new(known.left(), known.amount.currency());
+        self.give_back_here(number, amount, format!("rf_all_{charge}"), stage);
+        true
+    }
+
+    fn give_back_here(&mut self, number: usize, amount: Money, reference: String, stage: &Stage) {
+        let charge = &mut self.charges[number];
+        charge.give_back(amount.minor(), stage.truth());
         stage.note(format_args!("{}: {amount} of {} goes back", self.name, charge.reference));
         let news = News::ForeignRefund(ToldRefund {
             attempt: self.names_attempts.then_some(charge.attempt),
             charge: charge.reference.clone(),
-            reference: format!("rf_{}", charge.reference),
+            reference,
             amount,
             state: RefundState::Succeeded,
             failure: None,

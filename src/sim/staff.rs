@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{charge::Charge, dice::PerMille, gateway::SimGateway, world::World};
+use super::{dice::PerMille, gateway::SimGateway, world::World};
 use crate::{
     app::settle_attempt::settle_attempt,
     domain::{
@@ -45,6 +45,11 @@ impl World {
             }
             if is_put_back {
                 repo.put_back(&one.object, self.rondo.clock.now()).await?;
+                if let Ok(refund) = one.object.parse::<Id<kind::Refund>>() {
+                    for gateway in &self.gateways {
+                        gateway.provider().refund_by_hand(refund, &self.stage);
+                    }
+                }
                 cases.extend(one.object.parse::<Id<kind::DunningCase>>().ok());
                 payments.extend(one.object.parse::<Id<kind::Payment>>().ok());
             }
@@ -85,9 +90,7 @@ impl World {
         for gateway in &self.gateways {
             let mut provider = gateway.provider();
             let by_hand = is_left || !provider.capabilities.has_statement;
-            let is_it = |charge: &&mut Charge| by_hand && charge.reference == reference;
-            for charge in provider.charges.iter_mut().filter(is_it).filter(|one| one.left() > 0) {
-                charge.give_back(charge.left(), self.stage.truth());
+            if by_hand && provider.refund_all_here(reference, &self.stage) {
                 self.stage.note(format_args!("staff gives {reference} back"));
             }
         }

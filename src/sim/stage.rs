@@ -79,6 +79,8 @@ pub(super) struct Stage {
     struck: Notify,
     /// How often the database was in trouble.
     trouble: AtomicU64,
+    /// How many workers stand still.
+    asleep: AtomicU64,
     /// The longest lease: a pause is longer.
     lease: TimeDelta,
 }
@@ -94,6 +96,7 @@ impl Stage {
             blow: Mutex::new(None),
             struck: Notify::new(),
             trouble: AtomicU64::new(0),
+            asleep: AtomicU64::new(0),
             lease,
         }
     }
@@ -152,6 +155,22 @@ impl Stage {
             }
         }
         strikes
+    }
+
+    /// Whether a fault may be met from now on, which is noted when it is.
+    pub(super) fn threatens(&self, fault: Fault) -> bool {
+        self.faults.threatens(fault, &self.dice)
+    }
+
+    /// A fault that was to be met is met.
+    pub(super) fn meets(&self, fault: Fault) {
+        self.faults.count(fault);
+        self.note(format_args!("fault: {}", fault.name()));
+    }
+
+    /// Whether a worker stands still, whose order may leave yet.
+    pub(super) fn has_sleepers(&self) -> bool {
+        self.asleep.load(Ordering::Relaxed) > 0
     }
 
     /// How often the database was in trouble, so that what was done may not be recorded.
@@ -228,7 +247,9 @@ impl Stage {
         let (wake, until) = (CancellationToken::new(), self.truth() + duration);
         *self.blow() = Some(Blow::Sleeps { until, wake: wake.clone() });
         self.struck.notify_one();
+        self.asleep.fetch_add(1, Ordering::Relaxed);
         wake.cancelled().await;
+        self.asleep.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Whether the process was struck at this very instant by something else that it does: what is dead

@@ -5,13 +5,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    charge::{Charge, Standing},
     fault::Fault,
     provider::{Coming, Provider},
     stage::Stage,
 };
 use crate::{
-    domain::hash::fnv1a,
-    gateway::{Delivery, News, Outcome, WebhookError, WebhookNews},
+    domain::{
+        hash::fnv1a,
+        payment::decline::{Decline, DeclineClass},
+    },
+    gateway::{Delivery, News, Outcome, Reversal, ReversalState, WebhookError, WebhookNews},
 };
 
 const SIGNATURE: &str = "signature";
@@ -23,36 +27,37 @@ struct Told {
 }
 
 impl Provider {
-    /// Tells of a charge; a stranger may tell of it too.
+    /// Tells of a charge.
     pub(super) fn tell(&mut self, number: usize, stage: &Stage) {
-        let now = stage.truth();
         let charge = &self.charges[number];
-        let from = charge.silent_until.max(now);
+        let from = charge.silent_until.max(stage.truth());
         let news = News::Charge {
             attempt: Some(charge.attempt),
             reference: charge.reference.clone(),
             outcome: charge.outcome(),
         };
-        if stage.strikes(Fault::WebhookForged) {
-            let forged = News::Charge {
-                attempt: Some(charge.attempt),
-                reference: charge.reference.clone(),
-                outcome: Outcome::Paid(charge.paid()),
-            };
-            let delivery = self.signed(vec![forged], "a stranger's secret");
-            self.plan(from, Coming::Webhook(self.name, delivery));
-        }
         self.send(news, from, stage);
+    }
+
+    /// Others may tell of a charge what is not so, at its own account's door or at the other one's.
+    pub(super) fn may_be_lied_about(&mut self, number: usize, stage: &Stage) {
+        let now = stage.truth();
+        if stage.strikes(Fault::WebhookForged) {
+            let lie = vec![lie(&self.charges[number])];
+            let delivery = self.signed(lie, "a stranger's secret");
+            self.plan(now, Coming::Webhook(self.name, delivery));
+        }
+        if stage.strikes(Fault::WebhookMisdirected) {
+            // By its own signature it is refused there; in the other account's name it is of no charge.
+            let secret = if stage.dice.says(500) { self.name } else { self.other };
+            let lie = vec![lie(&self.charges[number])];
+            let delivery = self.signed(lie, secret);
+            self.plan(now, Coming::Webhook(self.other, delivery));
+        }
     }
 
     /// Sends a webhook not before `from`, which may meet anything on its way.
     pub(super) fn send(&mut self, news: News, from: DateTime<Utc>, stage: &Stage) {
-        if stage.strikes(Fault::WebhookMisdirected) {
-            // By its own signature it is refused there; in the other account's name it is of no charge.
-            let secret = if stage.dice.says(500) { self.name } else { self.other };
-            let delivery = self.signed(vec![news.clone()], secret);
-            self.plan(from, Coming::Webhook(self.other, delivery));
-        }
         // Where no list tells what was missed, nobody could ever learn of a late success.
         if self.capabilities.has_statement && stage.strikes(Fault::WebhookLost) {
             return;
@@ -82,6 +87,26 @@ impl Provider {
     /// A webhook that was not taken is sent again.
     pub(super) fn send_again(&mut self, at: DateTime<Utc>, account: &'static str, what: Delivery) {
         self.plan(at, Coming::Webhook(account, what));
+    }
+}
+
+/// What is not true of a charge: that it took the money; or that a bank has taken that back, if it did.
+fn lie(charge: &Charge) -> News {
+    let (attempt, reference) = (Some(charge.attempt), charge.reference.clone());
+    match charge.standing {
+        Standing::Captured => News::Reversal {
+            attempt,
+            reversal: Reversal {
+                reference: format!("dp_lie_{reference}"),
+                amount: charge.amount,
+                state: ReversalState::TakenBack,
+                why: Decline::of(DeclineClass::Never),
+            },
+            charge: reference,
+        },
+        Standing::Declined(_) | Standing::Pending | Standing::Waiting | Standing::Ended => {
+            News::Charge { attempt, reference, outcome: Outcome::Paid(charge.paid()) }
+        }
     }
 }
 
