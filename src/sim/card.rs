@@ -35,6 +35,8 @@ enum Nature {
     Moody,
     /// Until that day, something of ours or of the gateway's is set up wrongly for it.
     Misused { until: DateTime<Utc>, code: &'static str },
+    /// Its number is good for one payment.
+    Once,
     /// A bank account: the answer comes days later.
     Debit,
 }
@@ -42,7 +44,8 @@ enum Nature {
 /// What an issuer answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
-    Approved,
+    /// Perhaps with the network's advice.
+    Approved(Option<&'static str>),
     Declined(Box<Decline>),
     /// Its holder must confirm.
     Challenge,
@@ -132,7 +135,8 @@ impl Cards {
         let cards = [Network::Visa, Network::Mastercard, Network::Visa, Network::Amex];
         let banks = [Network::Sepa, Network::Ach, Network::Bacs];
         let (network, nature) = match dice.below(100) {
-            0..41 => (*dice.pick(&cards), Nature::Good),
+            0 => (Network::Mastercard, Nature::Once),
+            1..41 => (*dice.pick(&cards), Nature::Good),
             41..54 => (*dice.pick(&cards), Nature::Poor),
             54..61 => (*dice.pick(&cards), Nature::Flaky),
             61..76 => {
@@ -211,7 +215,7 @@ impl Cards {
             if dice.says(500) {
                 *nature = Nature::Good;
             }
-            return Verdict::Approved;
+            return Verdict::Approved(None);
         }
         self.answer(token, dice, now)
     }
@@ -228,14 +232,22 @@ impl Cards {
             (is_mastercard && dice.says(500)).then(|| *dice.pick(&WAIT))
         };
         match card.nature {
-            Nature::Good if dice.says(970) => Verdict::Approved,
+            Nature::Once if card.barred.is_none() => {
+                card.barred = Some("05");
+                Verdict::Approved(Some(FOR_ONE_PAYMENT))
+            }
+            Nature::Once => declined("05", Some(FOR_ONE_PAYMENT)),
+            Nature::Good if network == Network::Mastercard && dice.says(20) => {
+                Verdict::Approved(Some(dice.pick::<&str>(&OF_CARDS)))
+            }
+            Nature::Good if dice.says(970) => Verdict::Approved(None),
             Nature::Good => declined("05", None),
-            Nature::Poor | Nature::Moody if dice.says(550) => Verdict::Approved,
+            Nature::Poor | Nature::Moody if dice.says(550) => Verdict::Approved(None),
             Nature::Poor => declined("51", advice()),
-            Nature::Flaky if dice.says(650) => Verdict::Approved,
+            Nature::Flaky if dice.says(650) => Verdict::Approved(None),
             Nature::Flaky => declined(if dice.says(500) { "91" } else { "96" }, None),
             Nature::Over { from, code, advice } if now >= from => declined(code, advice),
-            Nature::Strict if dice.says(500) => Verdict::Approved,
+            Nature::Strict if dice.says(500) => Verdict::Approved(None),
             Nature::Strict if dice.says(500) => Verdict::Challenge,
             Nature::Strict => declined("1A", None),
             Nature::Silent => declined(if dice.says(700) { "05" } else { "59" }, None),
@@ -249,7 +261,7 @@ impl Cards {
             }
             Nature::Moody => declined(dice.pick::<&str>(&PASSING), advice()),
             Nature::Misused { until, code } if now < until => declined(code, None),
-            Nature::Over { .. } | Nature::Misused { .. } => Verdict::Approved,
+            Nature::Over { .. } | Nature::Misused { .. } => Verdict::Approved(None),
             Nature::Debit => {
                 let wait = TimeDelta::hours(dice.between(20, 120));
                 let (now_and_then, for_good) = of_debits(network);
@@ -266,6 +278,12 @@ impl Cards {
 
 /// How an issuer refuses what it would take if its holder were there: what they stopped, and what they must confirm.
 const FOR_ITS_HOLDER: [&str; 4] = ["R0", "R1", "R3", "70"];
+
+/// What Mastercard says of a number that is good for one payment, beside its approval or its refusal.
+const FOR_ONE_PAYMENT: &str = "41";
+
+/// What it says of other cards beside an approval, which keeps nobody from charging them.
+const OF_CARDS: [&str; 2] = ["40", "43"];
 
 fn declined(code: &str, advice: Option<&str>) -> Verdict {
     Verdict::Declined(Box::new(decline(code, advice)))

@@ -14,7 +14,7 @@ use crate::{
             method::StoredMethod,
         },
     },
-    gateway::{Initiator, Outcome, Paid},
+    gateway::{Initiator, Outcome, Paid, Taking},
 };
 
 /// How a charge stands.
@@ -49,6 +49,8 @@ pub(super) struct Charge {
     pub(super) amount: Money,
     ordered: Ordered,
     pub(super) standing: Standing,
+    /// What the network said beside its approval.
+    pub(super) advice: Option<&'static str>,
     /// How it was refused first.
     refusal: Option<Box<Decline>>,
     pub(super) given_back: i64,
@@ -89,6 +91,7 @@ impl Charge {
             amount,
             ordered,
             standing: Standing::Pending,
+            advice: None,
             refusal: None,
             given_back: 0,
             taken_back: 0,
@@ -191,10 +194,22 @@ impl Charge {
         }
     }
 
+    /// What a gateway's list tells of it.
+    pub(super) fn taking(&self) -> Taking {
+        Taking {
+            attempt: Some(self.attempt),
+            reference: self.reference.clone(),
+            amount: self.amount,
+            returned: Money::new(self.given_back, self.amount.currency()),
+            taken_back: Some(Money::new(self.taken_back, self.amount.currency())),
+        }
+    }
+
     /// What a gateway tells of the money that it took.
     pub(super) fn paid(&self) -> Paid {
         Paid {
             network_transaction: Some(format!("nt_{}", self.reference)),
+            network_advice: self.advice.map(ToOwned::to_owned),
             method: self.method.clone().map(Box::new),
             ..Paid::bare(self.reference.clone(), self.amount)
         }
@@ -206,6 +221,9 @@ impl fmt::Display for Charge {
         let (token, network, by) = (self.token(), self.network(), who(self.initiator()));
         write!(f, "{} of {} for {}, ", self.reference, self.amount, self.attempt)?;
         write!(f, "on {token} ({network:?}) by the {by}: {}", self.standing)?;
+        if let Some(advice) = self.advice {
+            write!(f, " with advice {advice}")?;
+        }
         match self.first_refusal() {
             Some((code, _)) if self.turned => write!(f, " after {code}"),
             Some(_) | None => Ok(()),

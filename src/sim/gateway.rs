@@ -9,13 +9,17 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
+    dice::PerMille,
     fault::Fault,
     provider::{Provider, unknown, who},
     stage::{Mishap, Place, Stage},
     webhook,
 };
 use crate::{
-    domain::money::Money,
+    domain::{
+        money::Money,
+        payment::decline::{Decline, DeclineClass},
+    },
     gateway::{
         Capabilities, ChargeOrder, ChargeTrace, CheckoutOrder, Delivery, Gateway, GatewayError,
         HostedPage, Idempotency, Lookup, Outcome, RefundOrder, RefundOutcome, RefundSighting,
@@ -31,6 +35,9 @@ pub(super) struct SimGateway {
     capabilities: Capabilities,
     provider: Mutex<Provider>,
 }
+
+/// Of a thousand orders that were carried out, how many are answered as if they were repeats of their own.
+const TAKEN_FOR_A_REPEAT: PerMille = 4;
 
 /// What an account can do in this world: every kind of idempotency and of look-up comes up.
 fn drawn(stage: &Stage) -> Capabilities {
@@ -151,6 +158,14 @@ impl SimGateway {
             return Err(unknown("500"));
         }
         let mut outcome = self.hears(answer?)?;
+        if !stage.faults.is_calm() && stage.dice.says(TAKEN_FOR_A_REPEAT) {
+            stage.note(format_args!("{}: answers 94, it has that one already", self.name));
+            let decline = Decline {
+                response_code: Some("94".to_owned()),
+                ..Decline::of(DeclineClass::Generic)
+            };
+            return Ok(Outcome::Declined { reference: None, decline });
+        }
         if let Outcome::Paid(paid) = &mut outcome
             && stage.strikes(Fault::WrongAmount)
         {

@@ -29,6 +29,7 @@ mod report;
 mod returns;
 mod staff;
 mod stage;
+mod statement;
 mod trace;
 mod webhook;
 mod world;
@@ -173,7 +174,7 @@ async fn live(
     let mut portal = std::mem::take(&mut world.portal);
     portal.look_after(end, quiet);
     world.portal = portal;
-    world.live(quiet).await?;
+    world.settle(quiet).await?;
     judged(seed, world, start).await
 }
 

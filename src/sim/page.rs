@@ -79,7 +79,12 @@ impl Provider {
         self.charges[charge].method = card;
         let standing = match verdict {
             // On the page its holder confirms at once.
-            Verdict::Approved | Verdict::Challenge | Verdict::Later(_, None) => {
+            Verdict::Approved(advice) => {
+                self.pages[number].is_open = false;
+                self.charges[charge].advice = advice;
+                Standing::Captured
+            }
+            Verdict::Challenge | Verdict::Later(_, None) => {
                 self.pages[number].is_open = false;
                 Standing::Captured
             }

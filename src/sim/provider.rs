@@ -12,6 +12,7 @@ use super::{
     page::Page,
     returns::{Movement, Refund},
     stage::{Mishap, Stage},
+    statement::Stranger,
 };
 use crate::{
     domain::{
@@ -21,7 +22,7 @@ use crate::{
     },
     gateway::{
         Capabilities, ChargeOrder, ChargeTrace, Delivery, GatewayError, Idempotency, Initiator,
-        Lookup, Outcome, Sighting, Statement, Taking,
+        Lookup, Outcome, Sighting,
     },
 };
 
@@ -75,6 +76,8 @@ pub(super) struct Provider {
     /// Whether it says of money that goes back which attempt brought it. Stripe names the charge alone.
     pub(super) names_attempts: bool,
     pub(super) charges: Vec<Charge>,
+    /// What somebody else has charged through this account.
+    pub(super) strangers: Vec<Stranger>,
     by_attempt: BTreeMap<AttemptId, Vec<usize>>,
     keys: BTreeMap<AttemptId, Key>,
     pub(super) pages: Vec<Page>,
@@ -98,6 +101,7 @@ impl Provider {
             capabilities,
             names_attempts,
             charges: Vec::new(),
+            strangers: Vec::new(),
             by_attempt: BTreeMap::new(),
             keys: BTreeMap::new(),
             pages: Vec::new(),
@@ -159,7 +163,10 @@ impl Provider {
         let number = self.open((order.attempt, order.invoice), (order.amount, ordered), now);
         self.hide(number, stage);
         let standing = match verdict {
-            Verdict::Approved => Standing::Captured,
+            Verdict::Approved(advice) => {
+                self.charges[number].advice = advice;
+                Standing::Captured
+            }
             Verdict::Declined(decline) => Standing::Declined(decline),
             Verdict::Challenge => {
                 if stage.dice.says(500) {
@@ -399,6 +406,7 @@ impl Provider {
         if self.charges[number].standing == Standing::Captured {
             self.may_go_back(number, stage);
         }
+        self.may_be_used_by_another(number, stage);
     }
 
     /// Lets come what was to come.
@@ -490,43 +498,6 @@ impl Provider {
             }
         }
     }
-
-    /// A page of what it took for charges begun since then, as far as it tells at `now`: the first one, or the one
-    /// that begins at `after`. A page may be short of what is not told, or not taken.
-    pub(super) fn statement(
-        &self,
-        since: DateTime<Utc>,
-        after: Option<&str>,
-        now: DateTime<Utc>,
-    ) -> Statement {
-        let begun = self.charges.iter().enumerate().filter(|(_, charge)| charge.made_at >= since);
-        let (page, next) = listed(begun, after);
-        let is_told =
-            |charge: &&Charge| charge.standing == Standing::Captured && charge.silent_until <= now;
-        let taking = |charge: &Charge| Taking {
-            attempt: Some(charge.attempt),
-            reference: charge.reference.clone(),
-            amount: charge.amount,
-            returned: Money::new(charge.given_back, charge.amount.currency()),
-            taken_back: Some(Money::new(charge.taken_back, charge.amount.currency())),
-        };
-        Statement { takings: page.into_iter().filter(is_told).map(taking).collect(), next }
-    }
-}
-
-/// As many entries of a list as come at once.
-const LISTED_AT_ONCE: usize = 50;
-
-/// The page of a list, each entry with its place in it, which begins at `after`; and where the next one begins, if
-/// there is more.
-pub(super) fn listed<T>(
-    all: impl Iterator<Item = (usize, T)>,
-    after: Option<&str>,
-) -> (Vec<T>, Option<String>) {
-    let from: usize = after.and_then(|place| place.parse().ok()).unwrap_or_default();
-    let mut rest = all.skip_while(|(place, _)| *place < from);
-    let page = rest.by_ref().take(LISTED_AT_ONCE).map(|(_, entry)| entry).collect();
-    (page, rest.next().map(|(place, _)| place.to_string()))
 }
 
 pub(super) fn unknown(why: &'static str) -> GatewayError {
@@ -538,28 +509,5 @@ pub(super) const fn who(initiator: Initiator) -> &'static str {
     match initiator {
         Initiator::Customer => "customer",
         Initiator::Merchant => "merchant",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_list_is_read_to_its_end_page_by_page() {
-        let of = |many: usize| (0..many).map(|place| (place * 2, place));
-        for many in [0, 1, LISTED_AT_ONCE, LISTED_AT_ONCE + 1, 3 * LISTED_AT_ONCE + 7] {
-            let (mut read, mut after) = (Vec::new(), None);
-            loop {
-                let (page, next) = listed(of(many), after.as_deref());
-                assert!(page.len() <= LISTED_AT_ONCE);
-                read.extend(page);
-                after = next;
-                if after.is_none() {
-                    break;
-                }
-            }
-            assert_eq!(read, (0..many).collect::<Vec<_>>());
-        }
     }
 }

@@ -7,8 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{
     charge::{Charge, Standing},
     fault::Fault,
-    provider::{Coming, Provider, listed},
+    provider::{Coming, Provider},
     stage::Stage,
+    statement::listed,
 };
 use crate::{
     domain::{

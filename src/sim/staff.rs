@@ -32,6 +32,13 @@ impl World {
         let (mut undecided, mut cases, mut payments) = (Vec::new(), Vec::new(), Vec::new());
         for one in &stuck {
             self.stage.note(format_args!("stuck: {} {}", one.object, one.reason));
+            for gateway in &self.gateways {
+                let mut provider = gateway.provider();
+                let mut strangers = provider.strangers.iter_mut();
+                if let Some(it) = strangers.find(|it| it.reference == one.object) {
+                    it.is_told = true;
+                }
+            }
             let attempt = one.object.parse::<Id<kind::Attempt>>().ok();
             undecided.extend(attempt);
             // What they would settle they seldom ask about once more.

@@ -147,6 +147,27 @@ impl World {
             }
             self.let_pass(next.min(end));
         }
+        Ok(())
+    }
+
+    /// Lives on until `end`, when all goes well; and looks at last whether each charge was on a card of whom it was
+    /// for, and staff was told of each that somebody else has made.
+    pub(super) async fn settle(&mut self, end: DateTime<Utc>) -> anyhow::Result<()> {
+        self.live(end).await?;
+        for gateway in &self.gateways {
+            let provider = gateway.provider();
+            let untold = provider.strangers.iter().filter(|stranger| !stranger.is_told);
+            let untold = untold.filter(|_| provider.capabilities.has_statement);
+            self.flaws.extend(untold.map(|stranger| Flaw {
+                check: Check::Orphans,
+                object: format!(
+                    "a word to staff of {}, which somebody else made",
+                    stranger.reference
+                ),
+                found: 0,
+                expected: 1,
+            }));
+        }
         self.compare_holders().await
     }
 
