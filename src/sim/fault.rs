@@ -61,7 +61,7 @@ faults! {
     /// The reply tells another amount than was taken.
     WrongAmount = "wrong_amount" up to 40;
     /// The gateway has forgotten a key before its time when its order is asked after, or sent again.
-    KeyForgotten = "key_forgotten" up to 400;
+    KeyForgotten = "key_forgotten" up to 900;
     /// A look-up does not see yet what is there.
     StaleLookup = "stale_lookup" up to 500;
     /// A look-up gets no answer.

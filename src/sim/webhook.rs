@@ -123,3 +123,45 @@ pub(super) fn read(delivery: &Delivery, secret: &str) -> Result<WebhookNews, Web
 fn signature(body: &[u8], secret: &str) -> String {
     format!("{:016x}", fnv1a(body.iter().copied().chain(secret.bytes())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::charge::Ordered, *};
+    use crate::{
+        domain::{
+            ids::{Id, kind},
+            money::{Currency, Money},
+            payment::decline::Network,
+        },
+        gateway::Initiator,
+    };
+
+    #[test]
+    fn a_lie_is_never_what_the_provider_would_tell() {
+        let id = |number| uuid::Uuid::from_u128(number);
+        let (attempt, invoice) = (Id::<kind::Attempt>::from_uuid(id(1)), Id::from_uuid(id(2)));
+        let amount = Money::new(2_000, Currency::from_code("EUR").unwrap());
+        let (token, now) = ("tok_1".to_owned(), DateTime::UNIX_EPOCH);
+        let ordered = Ordered { token, network: Network::Visa, initiator: Initiator::Merchant };
+        let decline = Box::new(Decline::of(DeclineClass::Generic));
+        for standing in [
+            Standing::Captured,
+            Standing::Declined(decline),
+            Standing::Pending,
+            Standing::Waiting,
+            Standing::Ended,
+        ] {
+            let (whose, what) = ((attempt, invoice), (amount, ordered.clone()));
+            let mut charge = Charge::begun("alpha", "ch_1".to_owned(), whose, what, now);
+            charge.come_to(standing.clone(), now);
+            let is_paid = standing == Standing::Captured;
+            match lie(&charge) {
+                News::Charge { outcome, .. } => {
+                    assert!(matches!(outcome, Outcome::Paid(_)) && !is_paid, "{standing}");
+                }
+                News::Reversal { reversal, .. } => assert!(is_paid && reversal.amount == amount),
+                told => panic!("{told:?}"),
+            }
+        }
+    }
+}
