@@ -78,7 +78,7 @@ pub(super) fn breaches(books: &Books, granted: &Granted, clock_error: TimeDelta)
     }
     let asked_for = granted.asked_for(sent.iter().copied(), clock_error);
     for (card, attempts) in &by_card {
-        refusals(card, attempts, (granted, &asked_for), clock_error, &mut found);
+        refusals(books, card, attempts, (granted, &asked_for), clock_error, &mut found);
         windows(card, attempts, clock_error, &mut found);
     }
     for attempts in by_invoice.values() {
@@ -101,6 +101,7 @@ fn brought_money(attempt: &Attempt) -> bool {
 
 /// No attempt comes after a refusal that forbids it, nor sooner than one allows.
 fn refusals(
+    books: &Books,
     card: &str,
     attempts: &[&Attempt],
     (granted, asked_for): (&Granted, &BTreeSet<Id<kind::Attempt>>),
@@ -125,6 +126,16 @@ fn refusals(
         for forbidden in meanings.iter().filter_map(|meaning| meaning.forbids) {
             let (next, allowed) = match forbidden {
                 Forbids::Everything => (after.clone().next(), 0),
+                Forbids::UntilStoredAnew => {
+                    let is_old = |next: &&&Attempt| {
+                        let method = next.method.and_then(|id| books.methods.get(&id));
+                        method.is_none_or(|known| {
+                            granted.absent.contains(&known.id)
+                                || known.created_at + clock_error < known_at
+                        })
+                    };
+                    (after.clone().find(is_old), 0)
+                }
                 Forbids::ThisInvoice => (same_invoice().next(), 0),
                 // Whoever asked for another try has mended what was set up wrongly.
                 Forbids::AllBut(0) => {

@@ -315,7 +315,7 @@ impl World {
     }
 
     /// A member stores a card, new or not, to be charged from now on or beside another.
-    async fn new_card(&self, act: &mut Act<'_>, member: &Member) -> Result<String> {
+    async fn new_card(&mut self, act: &mut Act<'_>, member: &Member) -> Result<String> {
         let (dice, now) = (&self.stage.dice, self.stage.truth());
         let gateway = &self.gateways[usize::from(dice.says(200))];
         let stored = gateway.provider().cards.issue(member.id, dice, now);
@@ -325,6 +325,9 @@ impl World {
         let new = method(member.id, gateway.name(), stored);
         let new = NewPaymentMethod { customer_present, is_default, ..new };
         let card = payment_methods::attach(act, new).await?.id;
+        if !customer_present {
+            self.granted.absent.insert(card);
+        }
         let default = act.customer(member.id).await?.default_method;
         if !is_default && default != Some(card) && dice.says(BACKUP) {
             payment_methods::set_backup(act, member.id, None, Some(card)).await?;

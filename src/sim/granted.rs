@@ -28,6 +28,8 @@ pub(super) struct Granted {
     pub(super) asked: BTreeMap<Id<kind::Invoice>, Vec<DateTime<Utc>>>,
     /// Attempts for whose payer staff would wait no longer, though they may confirm yet.
     pub(super) not_charged: BTreeSet<Id<kind::Attempt>>,
+    /// Methods that were stored without their payer: nothing is agreed to anew by that.
+    pub(super) absent: BTreeSet<Id<kind::PaymentMethod>>,
     /// Invoices that were taken back.
     pub(super) voided: BTreeSet<Id<kind::Invoice>>,
     /// When a subscription was to rest.

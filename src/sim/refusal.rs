@@ -10,6 +10,9 @@ use crate::domain::payment::decline::Network::{self, Ach, Amex, Bacs, Mastercard
 pub(super) enum Forbids {
     /// Any further attempt without its payer, for whatever invoice.
     Everything,
+    /// The same until its payer has stored the card once more, present: then its data are proven, and its use is
+    /// agreed to anew.
+    UntilStoredAnew,
     /// Any further attempt without its payer, for the same invoice.
     ThisInvoice,
     /// More than so many further attempts for the same invoice that no person asked for.
@@ -37,27 +40,35 @@ const fn row(
 }
 
 const NEVER: Option<Forbids> = Some(Forbids::Everything);
+const UNTIL_STORED_ANEW: Option<Forbids> = Some(Forbids::UntilStoredAnew);
 const WITH_ITS_PAYER: Option<Forbids> = Some(Forbids::ThisInvoice);
 /// The set-up of ours or of the gateway's is wrong: a person mends it first.
 const WHEN_MENDED: Option<Forbids> = Some(Forbids::AllBut(0));
 
 /// A row of a network of its own stands before one of all.
-const RESPONSES: [Row; 25] = [
-    row(&[Visa], &["12", "57", "82", "6P", "5C"], NEVER, 0),
+const RESPONSES: [Row; 27] = [
+    row(&[Visa], &["12", "57"], NEVER, 0),
+    row(&[Visa], &["82", "6P", "5C"], UNTIL_STORED_ANEW, 0),
     row(&[Visa], &["1A", "70"], WITH_ITS_PAYER, 0),
     row(&[Visa, Mastercard], &["83"], Some(Forbids::AllBut(1)), 72),
     row(&[Visa], &["9G"], Some(Forbids::AllBut(1)), 72),
-    row(&[Mastercard], &["72", "79", "82"], NEVER, 0),
+    row(&[Mastercard], &["72", "79", "82"], UNTIL_STORED_ANEW, 0),
     row(&[Ach], &["R01", "R09"], Some(Forbids::AllBut(2)), 0),
-    row(&[Ach], &["R02", "R03", "R04"], NEVER, 0),
-    row(&[Ach], &["R05", "R07", "R08", "R10", "R29", "R51"], NEVER, 0),
+    row(&[Ach], &["R02", "R03", "R04"], UNTIL_STORED_ANEW, 0),
+    row(&[Ach], &["R05", "R07", "R08", "R10", "R29", "R51"], UNTIL_STORED_ANEW, 0),
     row(&[Sepa], &["AM04", "MS03"], Some(Forbids::AllBut(2)), 0),
-    row(&[Sepa], &["AC01", "AC04", "AC06", "AG01", "RC01", "BE05", "DNOR", "MD02"], NEVER, 0),
-    row(&[Sepa], &["MD01", "MD07", "MS02", "SL01"], NEVER, 0),
+    row(
+        &[Sepa],
+        &["AC01", "AC04", "AC06", "AG01", "RC01", "BE05", "DNOR", "MD02"],
+        UNTIL_STORED_ANEW,
+        0,
+    ),
+    row(&[Sepa], &["MD01", "MD07", "MS02", "SL01"], UNTIL_STORED_ANEW, 0),
     row(&[Bacs], &["0"], Some(Forbids::AllBut(2)), 0),
-    row(&[Bacs], &["1", "2", "B"], NEVER, 0),
-    row(&[], &["04", "07", "14", "15", "41", "43", "46", "R1", "R3"], NEVER, 0),
-    row(&[], &["39", "52", "53", "54", "55", "62", "76", "77", "78", "N7"], NEVER, 0),
+    row(&[Bacs], &["1", "2", "B"], UNTIL_STORED_ANEW, 0),
+    row(&[], &["04", "07", "14", "15", "41", "43", "46"], NEVER, 0),
+    row(&[], &["R1", "R3"], UNTIL_STORED_ANEW, 0),
+    row(&[], &["39", "52", "53", "54", "55", "62", "76", "77", "78", "N7"], UNTIL_STORED_ANEW, 0),
     row(&[], &["R0"], WITH_ITS_PAYER, 0),
     row(&[], &["59", "63"], Some(Forbids::AllBut(1)), 72),
     row(&[], &["01", "02", "05"], Some(Forbids::AllBut(4)), 0),
@@ -73,11 +84,11 @@ const RESPONSES: [Row; 25] = [
 const UNKNOWN_RESPONSE: Meaning = Meaning { forbids: Some(Forbids::AllBut(2)), hours: 24 };
 
 const ADVICE: [Row; 12] = [
-    row(&[Mastercard], &["01", "40"], NEVER, 0),
+    row(&[Mastercard], &["01", "40"], UNTIL_STORED_ANEW, 0),
     row(&[Mastercard], &["02"], None, 72),
     row(&[Mastercard], &["03", "41", "42"], NEVER, 0),
     row(&[Mastercard], &["04", "05", "22"], WHEN_MENDED, 0),
-    row(&[Mastercard], &["21"], NEVER, 0),
+    row(&[Mastercard], &["21"], UNTIL_STORED_ANEW, 0),
     row(&[Mastercard], &["24"], None, 1),
     row(&[Mastercard], &["25"], None, 24),
     row(&[Mastercard], &["26"], None, 48),
@@ -241,7 +252,7 @@ mod tests {
             let (now_and_then, for_good) = of_debits(network);
             for code in now_and_then.iter().chain(for_good) {
                 let meaning = looked_up(&RESPONSES, network, code).expect("it is in the table");
-                assert_eq!(meaning.forbids == NEVER, for_good.contains(code), "{code}");
+                assert_eq!(meaning.forbids == UNTIL_STORED_ANEW, for_good.contains(code), "{code}");
             }
         }
     }

@@ -4,11 +4,7 @@
 //! All work is done by the engine's own rounds. A process that dies is one whose work is dropped where
 //! it stands; one that stands still is kept, while another goes on in its place.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    pin::Pin,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, pin::Pin, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
