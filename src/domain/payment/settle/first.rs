@@ -30,7 +30,9 @@ pub(super) fn declined(
     mint: &Mint,
 ) -> Option<String> {
     let remedy = RuleBook::at(now.date_naive()).remedy(decline.class);
-    if let Some(at) = quick_retry(&owed) {
+    if decline.class == DeclineClass::WaitIssuer
+        && let Some(at) = quick_retry(&owed)
+    {
         owed.payment.state = PaymentState::Scheduled;
         owed.payment.collect_at = Some(at);
     }

@@ -38,6 +38,17 @@ fn a_first_payment_whose_issuer_is_down_is_tried_after_1_6_and_24_hours() {
 }
 
 #[test]
+fn a_quick_retry_that_its_network_holds_back_is_not_due_again_at_once() {
+    let standing = first_payment();
+    let changes = heard(standing.clone(), declined(DeclineClass::WaitIssuer)).changes;
+    let owed = standing.owed.after(&changes);
+    let due_at = owed.payment.collect_at.unwrap();
+    let changes = held_back(owed, due_at, &mint());
+    assert_eq!(changes.payments[0].collect_at, None);
+    assert_eq!(mails(&changes), ["payment_failed"]);
+}
+
+#[test]
 fn a_quick_retry_does_not_come_before_the_networks_advice_allows() {
     let mut standing = first_payment();
     standing.attempt.network = Network::Mastercard;
