@@ -32,7 +32,7 @@ use crate::{
             settle,
         },
     },
-    gateway::{ChargeTrace, Gateway, GatewayError, News, Outcome, Sighting},
+    gateway::{ChargeTrace, Gateway, GatewayError, News, Outcome, Remedy, Sighting},
     store::{MerchantId, StoreError},
 };
 
@@ -161,6 +161,27 @@ pub async fn account(
     }
 }
 
+/// How often a page of a list is asked for. A list that is not read to its end counts for nothing, and has the more
+/// pages the more nights were not whole.
+const TRIES: usize = 4;
+
+/// The page that `ask` asks for, once more where no usable answer came.
+async fn patiently<T, Asking>(ask: impl Fn() -> Asking) -> Result<T, GatewayError>
+where
+    Asking: Future<Output = Result<T, GatewayError>>,
+{
+    let mut tries = 1;
+    loop {
+        match ask().await {
+            Err(error) if tries < TRIES && error.remedy() != Remedy::TellStaff => {
+                tracing::debug!(%error, tries, "the page is asked for again");
+                tries += 1;
+            }
+            answer => return answer,
+        }
+    }
+}
+
 /// Holds what the gateway lists as taken against what is recorded. What it has listed.
 async fn was_taken(
     rondo: &Rondo,
@@ -174,7 +195,8 @@ async fn was_taken(
     let (mut twice, mut otherwise) = (Vec::new(), Vec::new());
     let mut after = None;
     loop {
-        let Some(page) = failures.noted(gateway.statement(since, after.as_deref()).await) else {
+        let page = patiently(|| gateway.statement(since, after.as_deref())).await;
+        let Some(page) = failures.noted(page) else {
             seen.is_whole = false;
             break;
         };
@@ -268,7 +290,7 @@ async fn went_back(
     let account = failures.account;
     let mut after = None;
     loop {
-        let page = gateway.returns(since, after.as_deref()).await;
+        let page = patiently(|| gateway.returns(since, after.as_deref())).await;
         let Some(page) = failures.noted(page) else { return };
         for news in page.news {
             let unheard = unheard(rondo, account, &news).await;

@@ -158,7 +158,9 @@ impl SimGateway {
             return Err(unknown("500"));
         }
         let mut outcome = self.hears(answer?)?;
-        if !stage.faults.is_calm() && stage.dice.says(TAKEN_FOR_A_REPEAT) {
+        let network = self.provider().cards.network(&order.method_token);
+        let is_card = network.is_some_and(|network| !network.is_bank_debit());
+        if is_card && !stage.faults.is_calm() && stage.dice.says(TAKEN_FOR_A_REPEAT) {
             stage.note(format_args!("{}: answers 94, it has that one already", self.name));
             let decline = Decline {
                 response_code: Some("94".to_owned()),

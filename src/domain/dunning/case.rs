@@ -375,6 +375,10 @@ impl Case {
         }
         self.idle()?;
         self.track.replace_primary(around);
+        if self.waits_for_staff() && self.track.class() == DeclineClass::Config {
+            // The very card is stored once more: that mends nothing in our set-up.
+            return Ok(settled(self.track, self.state, Vec::new()));
+        }
         Ok(try_new_method(self.track, around))
     }
 

@@ -104,6 +104,14 @@ fn a_card_that_is_stored_once_more_is_no_new_card() {
 }
 
 #[test]
+fn storing_the_card_once_more_mends_no_set_up() {
+    let mut world = World::on(Network::Visa).opens(&Decline::of(Config), plain());
+    let again = world.charges("the first card");
+    assert_eq!((again.action, again.case.state()), (Action::Nothing, CaseState::WaitingForStaff));
+    assert_eq!(world.replaces().action, Action::Attempt(Method::Primary), "another card may");
+}
+
+#[test]
 fn an_issuers_wait_outlasts_a_change_of_cards_and_back() {
     let mut world = World::on(Network::Visa).opens(&Decline::of(HoldRisk), plain());
     let second = world.replaces();
