@@ -117,7 +117,11 @@ fn refusals(
         let after = attempts[place + 1..]
             .iter()
             .filter(|next| next.initiator == Initiator::Merchant && next.sent_at >= known_at);
-        let same_invoice = || after.clone().filter(|next| next.invoice == refused.invoice);
+        // An invoice's attempts are numbered as they come, which no clock that was set back can turn round.
+        let same_invoice = || {
+            let its = after.clone().filter(|next| next.invoice == refused.invoice);
+            its.filter(|next| next.id > refused.id)
+        };
         let said = || {
             let advice = advice.map(|advice| format!(" with advice {advice}")).unwrap_or_default();
             format!("{}{advice}", code.unwrap_or("no code"))
