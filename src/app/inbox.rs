@@ -91,18 +91,20 @@ pub async fn receive(
 
 /// Applies up to `limit` webhooks that wait. How many were due.
 pub async fn turn(rondo: &Rondo, limit: usize) -> Result<usize, TurnError> {
-    let mut items = claim(rondo, limit).await?;
+    let items = claim(rondo, limit).await?;
     let done = apply_together(rondo, &items).await.unwrap_or_else(|error| {
         tracing::warn!(%error, "a batch of webhooks failed; applying them one by one");
         BTreeSet::new()
     });
     let count = items.len();
     let (mut together, mut alone) = (Vec::new(), Vec::new());
-    for (place, item) in items.drain(..).enumerate() {
-        if done.contains(&place) { together.push(item) } else { alone.push(item) }
-    }
-    for item in &mut together {
-        keep(item, Ok(()), rondo.clock.now());
+    for (place, mut item) in items.into_iter().enumerate() {
+        if done.contains(&place) {
+            keep(&mut item, Ok(()), rondo.clock.now());
+            together.push(item);
+        } else {
+            alone.push(item);
+        }
     }
     update(rondo, &together).await?;
     // Each is told at once: some ask the gateway first, and what comes after may be taken up by another

@@ -37,12 +37,12 @@ pub(super) async fn load(
     let methods: Vec<_> = attempts.iter().filter_map(|attempt| attempt.method).collect();
     let methods = repo.payment_methods(merchant.id, &ids_of(&methods, |id| *id)).await?;
     let methods = by_id(methods, |method| method.id);
-    let storing: Vec<_> = attempts.iter().filter(|attempt| attempt.store_method).cloned().collect();
-    let storing = ids_of(&storing, |attempt| attempt.customer);
+    let storing = attempts.iter().filter(|attempt| attempt.store_method);
+    let storing: Vec<_> = storing.map(|attempt| attempt.customer).collect();
     let ever_stored = if storing.is_empty() {
         Vec::new()
     } else {
-        repo.methods_of_customers(merchant.id, &storing).await?
+        repo.methods_of_customers(merchant.id, &ids_of(&storing, |id| *id)).await?
     };
     let owed = owed(repo, merchant, payments, now).await?;
     let owed: BTreeMap<_, _> = owed.into_iter().map(|owed| (owed.payment.id, owed)).collect();

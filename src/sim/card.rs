@@ -92,8 +92,7 @@ impl Cards {
         dice: &Dice,
         now: DateTime<Utc>,
     ) -> StoredMethod {
-        let again = dice.says(STORED_AGAIN).then(|| self.stored_again(holder, dice)).flatten();
-        again.unwrap_or_else(|| self.make(holder, dice, now))
+        self.old_or_new(holder, STORED_AGAIN, dice, now)
     }
 
     /// The card that its holder takes out on a page of the gateway's.
@@ -103,7 +102,17 @@ impl Cards {
         dice: &Dice,
         now: DateTime<Utc>,
     ) -> StoredMethod {
-        let again = dice.says(USED_AGAIN).then(|| self.stored_again(holder, dice)).flatten();
+        self.old_or_new(holder, USED_AGAIN, dice, now)
+    }
+
+    fn old_or_new(
+        &mut self,
+        holder: Id<kind::Customer>,
+        old: PerMille,
+        dice: &Dice,
+        now: DateTime<Utc>,
+    ) -> StoredMethod {
+        let again = dice.says(old).then(|| self.stored_again(holder, dice)).flatten();
         again.unwrap_or_else(|| self.make(holder, dice, now))
     }
 

@@ -6,6 +6,7 @@ use rondo::{
     domain::payment::{reading::Readings, reconcile::Difference},
     gateway::GatewayError,
     grpc::proto::v1::{
+        Attempt,
         attempt::State::{Declined, Succeeded},
         invoice::State::{Open, Paid},
     },
@@ -33,6 +34,15 @@ fn charge(reference: &str) -> Value {
         "reference": reference, "invoice": "inv_1", "amount": 2000, "currency": "EUR",
         "method": "tok_visa_ok.somebody", "initiator": "merchant", "description": "by hand",
     })
+}
+
+/// Somebody gives 5.00 EUR of it back in the gateway's dashboard.
+async fn is_refunded_by_hand(world: &World, attempt: &Attempt) {
+    let taken = world.charge_of(attempt).await;
+    let back = json!({
+        "reference": "by hand", "charge": taken["id"], "amount": 500, "currency": "EUR",
+    });
+    world.is_ordered("/v1/refunds", "back by hand", &back).await;
 }
 
 #[rstest]
@@ -108,14 +118,9 @@ async fn what_bears_no_name_that_we_know_is_told_to_staff(
     let ana = world.member("Ana", cards::GOOD).await;
     let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
     let attempt = course.payment().await.attempts.remove(0);
-    let taken = world.charge_of(&attempt).await;
-    let known = taken["id"].as_str().unwrap().to_owned();
 
     let foreign = world.is_ordered("/v1/charges", "by hand", &charge("by hand")).await;
-    let back = json!({
-        "reference": "by hand", "charge": known, "amount": 500, "currency": "EUR",
-    });
-    world.is_ordered("/v1/refunds", "back by hand", &back).await;
+    is_refunded_by_hand(&world, &attempt).await;
     assert_eq!(differences(&world).await, ["returned_otherwise", "not_ours"]);
 
     let told = world.stuck().await;
@@ -134,11 +139,7 @@ async fn staff_is_not_told_of_what_could_not_be_heard_tonight(
     let ana = world.member("Ana", cards::GOOD).await;
     let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
     let attempt = course.payment().await.attempts.remove(0);
-    let taken = world.charge_of(&attempt).await;
-    let back = json!({
-        "reference": "by hand", "charge": taken["id"], "amount": 500, "currency": "EUR",
-    });
-    world.is_ordered("/v1/refunds", "back by hand", &back).await;
+    is_refunded_by_hand(&world, &attempt).await;
 
     let refuses = || GatewayError::Rejected { reason: "no list tonight".to_owned() };
     world.line.fails_once(Call::Returns, refuses);
