@@ -68,8 +68,8 @@ pub async fn method_replaced(act: &mut Act<'_>, customer: Id<kind::Customer>) ->
         let Some(owed) = owed(act, file.payment).await?.filter(hears) else { continue };
         match settle::move_case(owed, None, act.now(), act.mint, Case::method_replaced) {
             Ok(changes) => act.write(changes).await?,
-            // It was settled meanwhile, in this very transaction.
-            Err(Refusal::Over) => {}
+            // It was settled meanwhile, in this very transaction; or it is the very card that staff's work is about.
+            Err(Refusal::Over | Refusal::WaitsForStaff) => {}
             Err(refusal) => return Err(refused(file.id, refusal)),
         }
     }

@@ -374,11 +374,17 @@ impl Case {
             return Ok(settled(self.track, self.state, Vec::new()));
         }
         self.idle()?;
-        self.track.replace_primary(around);
-        if self.waits_for_staff() && self.track.class() == DeclineClass::Config {
-            // The very card is stored once more: that mends nothing in our set-up.
-            return Ok(settled(self.track, self.state, Vec::new()));
+        let is_staffs = matches!(
+            self.state,
+            CaseState::WaitingForStaff
+                | CaseState::Open { turn: Turn::Asked, .. }
+                | CaseState::Held { turn: Turn::Asked, .. }
+        );
+        if is_staffs && self.track.waits_for_mending(around) {
+            // The very card is stored once more: that neither mends our set-up, nor undoes that staff has.
+            return Err(Refusal::WaitsForStaff);
         }
+        self.track.replace_primary(around);
         Ok(try_new_method(self.track, around))
     }
 

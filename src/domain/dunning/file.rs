@@ -145,10 +145,12 @@ impl DunningCase {
         self.moved(decision.case, now)
     }
 
-    /// The file with its case as it is now: when it is due, and whether it is closed, follow.
+    /// The file with its case as it is now: when it is due, and whether it is closed, follow. What staff has
+    /// put back stays so until its turn, whatever is learned meanwhile.
     #[must_use]
     pub fn moved(self, case: Case, now: DateTime<Utc>) -> Self {
-        let due_at = case.next_at();
+        let is_staffs = self.case.waits_for_staff() && case.waits_for_staff();
+        let due_at = case.next_at().or(self.due_at.filter(|_| is_staffs));
         let closed_at = case.is_over().then_some(now);
         Self { case, due_at, closed_at, ..self }
     }

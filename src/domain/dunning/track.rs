@@ -17,7 +17,7 @@ use crate::domain::{
     money::Money,
     payment::{
         attempt::{Attempt, Initiator},
-        decline::{Decline, DeclineClass, Network},
+        decline::{Decline, DeclineClass, Network, Remedy},
         method::CardMark,
         network::{Planned, SentAttempt, When, free_at},
         rules::Rules,
@@ -159,9 +159,20 @@ impl Track {
         }
     }
 
-    /// Another card is the primary method from now on. What its own declines have taught is known.
+    /// Another card is the primary method from now on. What its own declines have taught is known: nobody waits
+    /// any more for the mending of a set-up that refused it before another one was tried.
     pub(super) fn replace_primary(&mut self, around: &Circumstances<'_>) {
         self.class = self.standing(Method::Primary, around).and_then(Standing::class);
+        if self.waits_for_mending(around) {
+            let class = self.class();
+            self.record(around.primary.card).barred(class, Reach::ThisInvoice);
+        }
+    }
+
+    /// Whether the primary method was refused last for a set-up that staff must mend.
+    pub(super) fn waits_for_mending(&self, around: &Circumstances<'_>) -> bool {
+        let class = self.standing(Method::Primary, around).and_then(Standing::class);
+        class.is_some_and(|class| around.rules.remedy(class) == Remedy::StaffMustMend)
     }
 
     /// What forbids to charge `method`, if something does.

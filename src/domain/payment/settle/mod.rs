@@ -152,6 +152,12 @@ pub fn settle(
             Ok(Settled { for_staff: Some(reason), ..settled })
         }
         (Step::Nothing, _) => Ok(ask_later(standing.attempt, now)),
+        // A duplicate is no verdict: another sending of its key was told of the charge that is known.
+        (Step::Contradiction, News::Declined { decline, .. })
+            if read(&standing.attempt, &decline, now) == Reading::OutcomeUnknown =>
+        {
+            Ok(Settled::of(Changes::default()))
+        }
         (Step::Contradiction, _) => {
             let attempt = standing.attempt.id;
             let reason = format!(
@@ -174,8 +180,7 @@ pub fn settle(
             } else {
                 decline
             };
-            let rules = RuleBook::at(now.date_naive());
-            Ok(match rules.classify(&Signals::of(standing.attempt.network, &decline)) {
+            Ok(match read(&standing.attempt, &decline, now) {
                 Reading::Declined(read) => declined::settle(standing, &read, now, mint),
                 // A part is never kept silently: staff sees to what was taken.
                 Reading::ApprovedInPart(read) => {
@@ -220,6 +225,11 @@ fn taken_again(attempt: &Attempt, news: &News) -> Option<String> {
     let is_another = attempt.state.took_money() && attempt.reference.as_ref() != reference;
     let (attempt, reference) = (attempt.id, paid.reference.clone());
     is_another.then(|| Difference::TakenTwice { attempt, reference }.to_string())
+}
+
+/// What a decline of an attempt means by the rules of the day.
+fn read(attempt: &Attempt, decline: &Decline, now: DateTime<Utc>) -> Reading {
+    RuleBook::at(now.date_naive()).classify(&Signals::of(attempt.network, decline))
 }
 
 /// Whether the customer let pass what their bank had asked of them: no issuer spoke, the challenge is

@@ -281,8 +281,8 @@ impl Owed {
     /// The case, if its turn had come and had to wait for an attempt that is over now.
     pub(super) fn put_off_no_more(&self) -> Option<DunningCase> {
         let file = self.case.clone()?;
-        let was_put_off = file.due_at > file.case.next_at();
-        was_put_off.then(|| DunningCase { due_at: file.case.next_at(), ..file })
+        let next_at = file.case.next_at().filter(|at| file.due_at > Some(*at))?;
+        Some(DunningCase { due_at: Some(next_at), ..file })
     }
 
     /// Scatters retries of one billing day, the same way in every run, by who pays and for which time.

@@ -106,9 +106,21 @@ fn a_card_that_is_stored_once_more_is_no_new_card() {
 #[test]
 fn storing_the_card_once_more_mends_no_set_up() {
     let mut world = World::on(Network::Visa).opens(&Decline::of(Config), plain());
-    let again = world.charges("the first card");
-    assert_eq!((again.action, again.case.state()), (Action::Nothing, CaseState::WaitingForStaff));
+    world.card = CardMark::new("the first card", "4242", None);
+    let again = world.around(|around| world.case().method_replaced(around));
+    assert_eq!(again, Err(Refusal::WaitsForStaff));
     assert_eq!(world.replaces().action, Action::Attempt(Method::Primary), "another card may");
+}
+
+#[test]
+fn a_card_that_our_set_up_refused_does_not_come_back_by_itself() {
+    let mut world = World::on(Network::Visa).opens(&Decline::of(Config), plain());
+    let second = world.replaces();
+    world.keep(second);
+    world.declines(&funds());
+    let back = world.charges("the first card");
+    assert_eq!((back.action, back.case.next_retry()), (Action::Nothing, None));
+    assert!(matches!(back.case.state(), CaseState::WaitingForCustomer { .. }));
 }
 
 #[test]

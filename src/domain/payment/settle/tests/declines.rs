@@ -47,6 +47,24 @@ fn a_method_is_blocked_by_what_its_bank_says_of_a_payment_that_was_made_meanwhil
     assert_eq!(changes.payment_methods[0].blocked, Some(DeclineClass::StopMandate));
 }
 
+#[rstest]
+#[case::no_money_came(declined(DeclineClass::WaitFunds))]
+#[case::nothing_happened(News::NeverHappened)]
+fn what_staff_has_put_back_is_still_due_whatever_comes_of_a_page_meanwhile(#[case] news: News) {
+    let set_up = heard(renewal(), declined(DeclineClass::Config));
+    assert!(set_up.for_staff.is_some());
+    let mut owed = renewal().owed.after(&set_up.changes);
+    let file = owed.case.as_mut().unwrap();
+    assert!(file.case.waits_for_staff());
+    let put_back_for = an_hour_later() + TimeDelta::minutes(1);
+    file.due_at = Some(put_back_for);
+    owed.payment.state = PaymentState::Collecting;
+    let page = Standing { attempt: attempt(9, ByCustomer, an_hour_later()), owed: owed.clone() };
+    let owed = owed.after(&settle(page, news, an_hour_later(), &mint()).unwrap().changes);
+    let file = owed.case.unwrap();
+    assert_eq!((file.case.waits_for_staff(), file.due_at), (true, Some(put_back_for)));
+}
+
 #[test]
 fn a_case_knows_what_a_try_that_it_did_not_order_has_taught() {
     let standing = overdue(ByMerchant);

@@ -51,6 +51,18 @@ fn money_for_an_overdue_invoice_closes_its_case_too(
 }
 
 #[test]
+fn another_sending_that_was_told_of_the_same_charge_denies_nothing() {
+    let changes = heard(renewal(), paid(2_000)).changes;
+    let owed = renewal().owed.after(&changes);
+    let known = Standing { attempt: changes.attempts[0].clone(), owed };
+    let decline =
+        Decline { response_code: Some("94".into()), ..Decline::of(DeclineClass::Generic) };
+    let settled = heard(known, News::Declined { reference: None, decline });
+    assert_eq!(settled.for_staff, None);
+    assert!(settled.changes.attempts.is_empty());
+}
+
+#[test]
 fn a_subscription_with_another_overdue_invoice_stays_past_due() {
     let mut standing = overdue(ByCustomer);
     standing.owed.other_debts = OtherDebts::Dunned(Access::Grace);
