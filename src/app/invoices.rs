@@ -208,7 +208,7 @@ async fn relieved(
         AppError::precondition("BEYOND_CALENDAR", id, format!("it cannot go on: {error}"))
     })?;
     let expiry = owed.primary.and_then(|method| method.expiry);
-    reminder::plan(&mut subscription, terms.interval, expiry, act.now());
+    reminder::plan_anew(&mut subscription, terms.interval, expiry, act.now());
     Ok(Some((subscription, kind)))
 }
 

@@ -163,11 +163,17 @@ impl Told<'_> {
         };
         for window in WINDOWS.iter().filter(is_meant) {
             let slack = LATE + clock_error;
-            let first = due - TimeDelta::days(window.from) - clock_error;
             let last = due - TimeDelta::days(window.until);
+            // What was told too late may be charged later than it was due.
+            let is_of_it = |day: DateTime<Utc>| {
+                is_same(day, due) || (due..=attempt.sent_at + slack).contains(&day)
+            };
             let is_told = self.mails.get(&id).into_iter().flatten().any(|mail| {
-                announces(&mail.facts).into_iter().any(|day| is_same(day, due))
-                    && (first..=last + slack).contains(&mail.created_at)
+                announces(&mail.facts).into_iter().filter(|day| is_of_it(*day)).any(|day| {
+                    let first = day - TimeDelta::days(window.from) - clock_error;
+                    let last = day - TimeDelta::days(window.until);
+                    (first..=last + slack).contains(&mail.created_at)
+                })
             });
             let began_late = self.lives.get(&id).is_some_and(|life| {
                 life.activated_at.is_some_and(|at| (last - slack..due).contains(&at))

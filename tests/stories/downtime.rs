@@ -2,7 +2,9 @@
 
 use rondo::grpc::proto::v1::{
     attempt::State::{Declined, Succeeded},
+    cancel_subscription_request::When,
     invoice::State::{Open, Paid},
+    subscription::State::Canceled,
 };
 use rstest::rstest;
 
@@ -57,4 +59,48 @@ async fn missed_cycles_that_are_declined_are_each_tried_once_for_now(
         assert_eq!(course.attempts_at(invoice).await, [Declined], "{}", invoice.number);
     }
     world.assert_charged(&bo, "20.00 EUR", 1).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_year_that_nobody_was_told_of_is_charged_a_week_after_it_was_told(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").without_test_clock().await;
+    let plan = world.plan("Membership", "200.00 EUR").yearly().create().await;
+    let ana = world.member("Ana", cards::GOOD).await;
+    let course = world.subscribe(&ana, &plan).await;
+    world.settle().await;
+
+    world.is_down_until("2027-02-10").await;
+
+    course.assert().is_active().has_invoices([Paid]).is_billed_next_on("2027-02-17").await;
+    assert_eq!(world.mail_kinds("Ana").last().unwrap(), "upcoming_renewal");
+    world.assert_charged(&ana, "200.00 EUR", 1).await;
+
+    world.is_down_until("2027-02-17").await;
+
+    let claims = course.assert().is_active().has_invoices([Paid; 2]);
+    claims.has_periods_from(["2026-01-31", "2027-01-31"]).is_billed_next_on("2028-01-31").await;
+    world.assert_charged(&ana, "200.00 EUR", 2).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn whoever_ends_it_when_they_are_told_late_is_not_charged(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").without_test_clock().await;
+    let plan = world.plan("Membership", "20.00 EUR").with_trial(14).create().await;
+    let bo = world.member("Bo", cards::GOOD).await;
+    let course = world.subscribe(&bo, &plan).await;
+    world.settle().await;
+
+    world.is_down_until("2026-03-01").await;
+    assert_eq!(world.mail_kinds("Bo"), ["welcome", "trial_ending"]);
+    course.cancel(When::PeriodEnd).await;
+    world.is_down_until("2026-03-31").await;
+
+    course.assert().is(Canceled).has_invoices([]).await;
+    world.assert_charged(&bo, "20.00 EUR", 0).await;
 }

@@ -223,7 +223,7 @@ fn first_cycle(
 ) -> Result<Changes> {
     let now = act.now();
     if subscription.state == SubscriptionState::Trialing {
-        reminder::plan(&mut subscription, terms.interval, card_expiry, now);
+        reminder::plan_anew(&mut subscription, terms.interval, card_expiry, now);
         return Ok(Changes { subscriptions: vec![subscription], ..Changes::default() });
     }
     let plan_name = plan.name.clone();

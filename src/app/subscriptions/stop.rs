@@ -70,7 +70,7 @@ pub async fn undo_cancellation(
     subscription.undo_cancellation().map_err(|not_now| refused(id, &not_now))?;
     let terms = terms(act, renew::next_terms(&subscription)).await?;
     let expiry = card_expiry(act, &subscription).await?;
-    reminder::plan(&mut subscription, terms.interval, expiry, act.now());
+    reminder::plan_anew(&mut subscription, terms.interval, expiry, act.now());
     let mut more = Changes::default();
     more.notices.extend(announcement(act, &subscription, subscription.as_it_is()).await?);
     let notice = goes_on(act, &subscription);
@@ -105,7 +105,7 @@ pub async fn resume(
     let terms = terms(act, renew::next_terms(&subscription)).await?;
     subscription.resume(&terms, act.now()).map_err(|not_now| refused(id, &not_now))?;
     let expiry = card_expiry(act, &subscription).await?;
-    reminder::plan(&mut subscription, terms.interval, expiry, act.now());
+    reminder::plan_anew(&mut subscription, terms.interval, expiry, act.now());
     write(act, subscription, EventKind::SubscriptionResumed, None, Changes::default()).await
 }
 

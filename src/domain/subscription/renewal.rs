@@ -76,7 +76,7 @@ pub fn renew(due: Due, now: DateTime<Utc>, mint: &Mint) -> Result<Changes, Renew
                 Err(NotNow::BeyondCalendar(error)) => return Err(error.into()),
                 Err(error) => unreachable!("a paused subscription can be resumed: {error}"),
             }
-            reminder::plan(&mut subscription, due.terms.interval, due.card_expiry, now);
+            reminder::plan_anew(&mut subscription, due.terms.interval, due.card_expiry, now);
             Ok(single(subscription, EventKind::SubscriptionResumed, now, mint))
         }
         // The first payment is under way, or nobody knows: only its outcome decides (RULES CHG-6).
@@ -120,13 +120,20 @@ fn single(subscription: Subscription, kind: EventKind, now: DateTime<Utc>, mint:
 
 fn bill_cycle(due: Due, now: DateTime<Utc>, mint: &Mint) -> Result<Changes, RenewalError> {
     let Due { mut subscription, customer, plan_name, terms, card_expiry, open: _ } = due;
+    if let Some(notice) = reminder::put_off(&mut subscription, &terms, now, mint)? {
+        reminder::plan(&mut subscription, terms.interval, card_expiry, now);
+        let (subscriptions, notices) = (vec![subscription], vec![notice]);
+        return Ok(Changes { subscriptions, notices, ..Changes::default() });
+    }
+    let was_told = subscription.reminded_for == subscription.due_at;
+    let is_first = subscription.state == SubscriptionState::Incomplete;
     let mut events = Vec::new();
     if let Some(change) = subscription.scheduled_change.take() {
         change_terms(&mut subscription, change, &terms, now)?;
         events.push(subscription.event(EventKind::SubscriptionChanged, now, mint));
     }
     let cycle = Cycle::next(&subscription, &plan_name, &terms, now)?;
-    let (period, lines) = (cycle.period, cycle.lines(&terms)?);
+    let (period, lines, is_part) = (cycle.period, cycle.lines(&terms)?, cycle.stub_of.is_some());
     let mut invoice = Invoice::draft(subscription.merchant, customer.id, lines, now, mint)?;
     invoice.id = id_of_cycle(subscription.id, period.start());
     invoice.subscription = Some(subscription.id);
@@ -147,7 +154,12 @@ fn bill_cycle(due: Due, now: DateTime<Utc>, mint: &Mint) -> Result<Changes, Rene
             subscription.due_at = Some(now + TimeDelta::hours(FIRST_PAYMENT_HOURS));
         }
     }
-    reminder::plan(&mut subscription, terms.interval, card_expiry, now);
+    if is_first || is_part && was_told {
+        // Whoever was told of a part of a cycle was told of the one that comes right after it, too.
+        reminder::plan_anew(&mut subscription, terms.interval, card_expiry, now);
+    } else {
+        reminder::plan(&mut subscription, terms.interval, card_expiry, now);
+    }
     events.push(subscription.event(EventKind::SubscriptionRenewed, now, mint));
 
     let collection = Collection::Charge { at: now, method: None };

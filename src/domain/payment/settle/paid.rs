@@ -246,8 +246,10 @@ fn reopen(
     };
     if let Some(kind) = event {
         changes.events.push(subscription.event(kind, now, mint));
+        reminder::plan_anew(subscription, terms.interval, card_expiry, now);
+    } else {
+        reminder::plan(subscription, terms.interval, card_expiry, now);
     }
-    reminder::plan(subscription, terms.interval, card_expiry, now);
     subscription.due_at.filter(|_| subscription.cancellation.is_none())
 }
 

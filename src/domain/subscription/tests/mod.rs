@@ -143,8 +143,10 @@ impl Member {
     }
 
     /// Lives until `end`, each decision taken when it is due.
+    /// Lives on, and is told of each charge in time.
     fn lives_until(&mut self, end: DateTime<Utc>) {
         while let Some(due) = self.subscription.due_at.filter(|due| *due <= end) {
+            self.subscription.reminded_for = Some(due);
             self.turns_once(due);
         }
     }
