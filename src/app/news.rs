@@ -197,6 +197,8 @@ async fn update_method(
     let mut repo = rondo.store.begin().await?;
     let Some(merchant): Option<Merchant> = repo.merchant(merchant).await? else { return Ok(()) };
     let mut act = Act::new(repo.as_mut(), &merchant, rondo.clock.now(), &rondo.mint);
+    let customer = act.payment_method(method).await?.customer;
+    act.repo.lock_customers(merchant.id, &[customer]).await?;
     let before = act.payment_method(method).await?;
     let method = before.told_anew(stored);
     if method == before || method.deleted_at.is_some() {
@@ -204,7 +206,6 @@ async fn update_method(
     }
     // What was refused for its old data may work with the new.
     let is_mended = before.blocked.is_some() && method.blocked.is_none();
-    let customer = method.customer;
     let event = method.event(EventKind::PaymentMethodUpdated, act.now(), act.mint);
     let changes =
         Changes { payment_methods: vec![method], events: vec![event], ..Changes::default() };

@@ -268,6 +268,8 @@ async fn record_once(
         return Ok(());
     };
     let object = refund.id.to_string();
+    // What a bank takes back meanwhile sees this, or is seen.
+    repo.lock_customers(merchant.id, &[refund.customer]).await?;
     let mut act = Act { repo: repo.as_mut(), merchant, times, mint: &rondo.mint };
     let settled = self::settle(&mut act, refund, answer).await;
     let for_staff = settled.map_err(|error| TurnError::of(Vec::new(), error))?;
@@ -278,6 +280,7 @@ async fn record_once(
     Ok(())
 }
 
+/// What follows from an answer; its customer is locked. Why a person must look, if they must.
 pub(super) async fn settle(
     act: &mut Act<'_>,
     mut refund: Refund,
@@ -295,14 +298,15 @@ pub(super) async fn settle(
         (RefundState::Failed, Ok(RefundOutcome::Refunded { reference })) => {
             reserve(act, &refund).await?;
             refund.reference = Some(reference);
-            succeeded(act, refund, now).await?;
-            Ok(Some("the refund had failed and went through after all".to_owned()))
+            let twice = succeeded(act, refund, now).await?;
+            let why = "the refund had failed and went through after all";
+            Ok(Some(twice.map_or_else(|| why.to_owned(), |twice| format!("{why}; {twice}"))))
         }
         // Old or repeated news.
         (RefundState::Succeeded | RefundState::Failed, _) => Ok(None),
         (_, Ok(RefundOutcome::Refunded { reference })) => {
             refund.reference = Some(reference);
-            succeeded(act, refund, now).await.map(|()| None)
+            succeeded(act, refund, now).await
         }
         (_, Ok(RefundOutcome::Pending { reference })) => {
             refund.reference = Some(reference);
@@ -334,11 +338,12 @@ pub(super) async fn settle(
     }
 }
 
+/// The refund went through. Why a person must look, if the payer has the money twice now.
 pub(super) async fn succeeded(
     act: &mut Act<'_>,
     mut refund: Refund,
     now: DateTime<Utc>,
-) -> Result<()> {
+) -> Result<Option<String>> {
     let was_settled = refund.state.is_settled();
     refund.state = RefundState::Succeeded;
     refund.failure = None;
@@ -371,7 +376,12 @@ pub(super) async fn succeeded(
         events: vec![event],
         ..Changes::default()
     })
-    .await
+    .await?;
+    if attempt.reversals.is_empty() {
+        return Ok(None);
+    }
+    let standing = standing::load(act.repo, act.merchant, &[attempt.id], now).await?;
+    Ok(standing.values().find_map(settle::taken_beyond))
 }
 
 async fn failed(
@@ -424,7 +434,6 @@ async fn book_what_was_taken(act: &mut Act<'_>, attempt: Id<kind::Attempt>) -> R
     if concerned.iter().all(|attempt| attempt.reversals.is_empty()) {
         return Ok(());
     }
-    act.repo.lock_customers(act.merchant_id(), &ids_of(&concerned, |a| a.customer)).await?;
     let (now, mint) = (act.now(), act.mint);
     for (_, standing) in standing::load(act.repo, act.merchant, &[attempt], now).await? {
         let booked = settle::catch_up(standing, now, mint);

@@ -76,6 +76,8 @@ pub(super) async fn foreign_refund(
 ) -> Result<(), NotApplied> {
     let (merchant, attempt) = charged(rondo, gateway, told.attempt, &told.charge).await?;
     let mut repo = rondo.store.begin().await?;
+    repo.lock_customers(merchant.id, &[attempt.customer]).await?;
+    let attempt = repo.attempts(merchant.id, &[attempt.id]).await?.pop().unwrap_or(attempt);
     let refunds = repo.refunds_of_payments(merchant.id, &[attempt.payment]).await?;
     let times = rondo.times(&merchant);
     let mut act = Act { repo: repo.as_mut(), merchant: &merchant, times, mint: &rondo.mint };
@@ -84,7 +86,7 @@ pub(super) async fn foreign_refund(
         refund::Heard::NotYet(why) => return Err(NotApplied::because(why)),
         refund::Heard::New => {
             let refund = Refund::told(told, &attempt, &refunds, act.now(), act.mint);
-            keep(&mut act, refund.clone(), told.state).await?;
+            let for_staff = keep(&mut act, refund.clone(), told.state).await?;
             let refunds = [&refunds[..], &[refund]].concat();
             if let Some(rest) = Refund::of_the_rest(&attempt, &refunds, act.now(), act.mint) {
                 let events = vec![rest.event(EventKind::RefundCreated, act.now(), act.mint)];
@@ -92,7 +94,7 @@ pub(super) async fn foreign_refund(
                 act.write(changes).await?;
             }
             metrics::counter!("rondo_foreign_refunds_total").increment(1);
-            None
+            for_staff
         }
         refund::Heard::Moved(refund) => {
             refunds::settle(&mut act, *refund, Ok(outcome(told))).await?
@@ -105,12 +107,18 @@ pub(super) async fn foreign_refund(
     Ok(repo.commit().await?)
 }
 
-/// Writes a refund that was not known; what it promises back can be promised no more.
-async fn keep(act: &mut Act<'_>, refund: Refund, state: RefundState) -> Result<(), NotApplied> {
+/// Writes a refund that was not known; what it promises back can be promised no more. Why a person must look, if they
+/// must.
+async fn keep(
+    act: &mut Act<'_>,
+    refund: Refund,
+    state: RefundState,
+) -> Result<Option<String>, NotApplied> {
     if state == RefundState::Failed {
         // Nothing moved; it is remembered, for older news of it that may still come.
         let over = Refund { state, settled_at: Some(act.now()), ..refund };
-        return Ok(act.write(Changes { refunds: vec![over], ..Changes::default() }).await?);
+        act.write(Changes { refunds: vec![over], ..Changes::default() }).await?;
+        return Ok(None);
     }
     let mut payment = act.payment(refund.payment).await?;
     payment.refunded = payment.refunded.plus(refund.owed()).expect("one currency");
@@ -121,7 +129,8 @@ async fn keep(act: &mut Act<'_>, refund: Refund, state: RefundState) -> Result<(
     }
     changes.events.push(refund.event(EventKind::RefundCreated, act.now(), act.mint));
     changes.refunds.push(refund);
-    Ok(act.write(changes).await?)
+    act.write(changes).await?;
+    Ok(None)
 }
 
 fn outcome(told: &ToldRefund) -> RefundOutcome {

@@ -201,6 +201,11 @@ impl Heading<'_> {
         self.between(Entry::WrittenOff, None, open, Account::BadDebt, Account::Receivable)
     }
 
+    /// What had been written off is owed again: that journal turned round.
+    pub fn owed_again(self, open: Money) -> Journal {
+        self.between(Entry::WrittenOff, None, open, Account::Receivable, Account::BadDebt)
+    }
+
     /// `refund` went back through `gateway`.
     pub fn went_back(self, refund: &Refund, gateway: &str) -> Journal {
         let entry = match refund.origin {

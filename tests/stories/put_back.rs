@@ -39,6 +39,8 @@ async fn the_first_cycle_begins_when_the_trial_ended(#[values(Sqlite, Postgres)]
     let plan = world.plan("Membership", "20.00 EUR").with_trial(14).create().await;
     let ana = world.member("Ana", cards::GOOD).await;
     let course = world.subscribe(&ana, &plan).await;
+    world.advance_to("2026-02-10").await;
+    assert_eq!(world.mail_kinds("Ana"), ["welcome", "trial_ending"]);
     world.set_aside(Work::Renew, bare(&course.get().await.name)).await;
     world.advance_to("2026-02-20").await;
     course.assert().is(Trialing).await;

@@ -61,6 +61,13 @@ async fn get(world: &World, name: &str) -> v1::Refund {
     world.api.payments().get_refund(request).await.unwrap().into_inner()
 }
 
+/// The attempt that paid.
+async fn charge(world: &World, payment: &str) -> v1::Attempt {
+    let request = v1::GetPaymentRequest { name: payment.to_owned() };
+    let payment = world.api.payments().get_payment(request).await.unwrap().into_inner();
+    payment.attempts[0].clone()
+}
+
 /// What a payment says that went back of it.
 async fn gone(world: &World, payment: &str) -> String {
     let request = v1::GetPaymentRequest { name: payment.to_owned() };
@@ -166,6 +173,32 @@ async fn a_refund_that_failed_stays_so_when_older_news_comes_after_it(
     assert_eq!(get(&world, &asked.name).await.state(), Failed);
     assert_eq!(world.mail_kinds("Ana"), ["receipt"]);
     assert_eq!(world.booked().await.into_values().collect::<Vec<_>>(), [4_900]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_refund_that_goes_through_when_the_bank_has_taken_the_money_too_is_for_staff(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let (_, payment) = bought(&world, "tok_visa_refund_late_99").await;
+    let asked = refund(&world, &payment, None).await;
+    // As the bank would tell of it; the sandbox itself takes back only what has not gone back.
+    let (_, another) = bought(&world, cards::GOOD).await;
+    let [ours, theirs] = [charge(&world, &payment).await, charge(&world, &another).await];
+    let wish = json!({ "charge": bare(&theirs.name) });
+    let mut reversal = world.at_the_gateway("take-back", wish).await;
+    reversal["charge"] = json!(ours.gateway_reference);
+    reversal["charge_reference"] = json!(bare(&ours.name));
+    world.hears(&reversal).await;
+    assert!(world.stuck().await.is_empty(), "the refund may still fail");
+
+    is_told(&world, &asked, "evt_1", "succeeded").await;
+
+    assert_eq!(get(&world, &asked.name).await.state(), Succeeded);
+    let stuck = world.stuck().await;
+    let [told] = &stuck[..] else { panic!("staff is told once: {stuck:?}") };
+    assert!(told.reason.contains("49.00 EUR"), "{}", told.reason);
 }
 
 #[rstest]

@@ -209,6 +209,27 @@ async fn a_dispute_that_is_won_after_the_invoice_was_paid_otherwise_is_given_bac
 
 #[rstest]
 #[tokio::test]
+async fn a_dispute_that_is_won_after_the_debt_was_given_up_pays_it_after_all(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let (_, course) = paid(&world, cards::GOOD).await;
+    let reversal = taken_back(&world, &course, "chargeback").await;
+    world.advance_to("2026-03-15").await;
+    assert_eq!(course.invoices().await[0].state(), Uncollectible);
+
+    given_again(&world, &reversal).await;
+    world.settle().await;
+
+    course.assert().is(v1::subscription::State::Canceled).await;
+    assert_eq!(course.invoices().await[0].state(), Paid);
+    assert!(course.refunds().await.is_empty(), "they have had what it was for");
+    assert_eq!(world.captured().await.into_values().collect::<Vec<_>>(), [2_000]);
+    world.assert_books_agree().await;
+}
+
+#[rstest]
+#[tokio::test]
 async fn what_was_bought_once_is_closed_until_it_is_paid_again(
     #[values(Sqlite, Postgres)] engine: Engine,
 ) {

@@ -144,6 +144,7 @@ async fn ten_courses(world: &World, steps: Vec<Step>) -> (Member, Vec<Course>) {
     for _ in 0..10 {
         courses.push(world.subscribe(&bo, &plan).await);
     }
+    world.is_down_until("2026-02-07").await;
     world.is_down_until("2026-02-14").await;
     world.time_passes(TimeDelta::days(3));
     // The loop that orders is quicker than the one that collects.

@@ -61,7 +61,7 @@ pub async fn retry_now(
 
 /// Lets what a customer owes hear that they have something else to pay with: another default, or a
 /// method whose data changed. Each tries it as soon as the network allows. To be called in the
-/// transaction in which the method was written.
+/// transaction in which the method was written, with the customer locked.
 pub async fn method_replaced(act: &mut Act<'_>, customer: Id<kind::Customer>) -> Result<()> {
     for file in act.repo.open_cases_of_customers(act.merchant.id, &[customer]).await? {
         // One at a time: two cases may touch the same subscription.
@@ -93,8 +93,7 @@ async fn first_payments(act: &mut Act<'_>, customer: Id<kind::Customer>) -> Resu
             continue;
         };
         let Some(owed) = owed(act, payment.id).await? else { continue };
-        let is_chargeable = owed.primary.as_ref().is_some_and(PaymentMethod::is_chargeable);
-        if is_chargeable && owed.may_be_asked_for(act.now()).is_ok() {
+        if owed.payment.state == PaymentState::Waiting && owed.may_be_charged_at_once(act.now()) {
             let (state, collect_at) = (PaymentState::Scheduled, Some(act.now()));
             let payments = vec![Payment { state, collect_at, ..owed.payment }];
             act.write(Changes { payments, ..Changes::default() }).await?;

@@ -26,6 +26,9 @@ pub async fn pay_now(
     seen: Option<Version>,
     method: Option<Id<kind::PaymentMethod>>,
 ) -> Result<Billed> {
+    let customer = act.invoice(id).await?.customer;
+    act.repo.lock_customers(act.merchant.id, &[customer]).await?;
+    // What another worker has just heard of it is seen from here on.
     let invoice = open_invoice(act, id, seen).await?;
     let found = act.repo.payments_of_invoices(act.merchant.id, &[id]).await?;
     let payment = found.into_iter().next().ok_or_else(|| AppError::not_found(id))?;

@@ -197,6 +197,7 @@ async fn attach(rondo: &Rondo, begun: &Begun, stored: StoredMethod) -> Result<Ca
     let merchant = repo.merchant(begun.merchant).await?;
     let merchant = merchant.ok_or_else(|| AppError::not_found(begun.merchant))?;
     let mut act = Act::new(repo.as_mut(), &merchant, rondo.clock.now(), &rondo.mint);
+    act.repo.lock_customers(merchant.id, &[begun.customer]).await?;
     let mut customer = act.customer(begun.customer).await?;
     let method = PaymentMethod::from_stored(
         merchant.id,

@@ -3,7 +3,7 @@
 //! Before a first charge after a trial, before a long cycle begins, and before a charge to a card that will have
 //! expired by then.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use super::{Facts, NextCharge, Notice};
 use crate::domain::{
@@ -258,6 +258,14 @@ pub fn remind(
     Ok(notices)
 }
 
+/// Whether its member was told of the charge that is due now. Whoever was set aside for staff is due later than they
+/// were told.
+pub fn is_told(subscription: &Subscription, now: DateTime<Utc>) -> bool {
+    let begins = subscription.next_start(now);
+    let Some(told) = subscription.reminded_for else { return false };
+    subscription.due_at == Some(told) || told.trunc_subsecs(0) == begins.trunc_subsecs(0)
+}
+
 /// A notice of the charge that comes `at` this time.
 fn told(
     subscription: &Subscription,
@@ -292,6 +300,9 @@ pub fn put_off(
     mint: &Mint,
 ) -> Result<Option<Notice>, RenewalError> {
     let Some(charge_at) = untold_charge(subscription) else { return Ok(None) };
+    if is_told(subscription, now) {
+        return Ok(None);
+    }
     let is_on_trial = subscription.state == SubscriptionState::Trialing;
     let lead = match subscription.state {
         SubscriptionState::Trialing if !is_short_trial(subscription, charge_at) => TRIAL_LEAD,

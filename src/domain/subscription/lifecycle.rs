@@ -287,7 +287,10 @@ impl Subscription {
                 Ok(None)
             }
             (SubscriptionState::PastDue, OtherDebts::None) => {
+                // A cycle may be due that is not billed yet, or put off until it was told of.
+                let due_at = self.due_at;
                 self.activate();
+                self.due_at = due_at.or(self.due_at);
                 Ok(Some(EventKind::SubscriptionRecovered))
             }
             (SubscriptionState::Unpaid, OtherDebts::None | OtherDebts::Dunned(_)) => {

@@ -125,7 +125,7 @@ fn bill_cycle(due: Due, now: DateTime<Utc>, mint: &Mint) -> Result<Changes, Rene
         let (subscriptions, notices) = (vec![subscription], vec![notice]);
         return Ok(Changes { subscriptions, notices, ..Changes::default() });
     }
-    let was_told = subscription.reminded_for == subscription.due_at;
+    let was_told = reminder::is_told(&subscription, now);
     let is_first = subscription.state == SubscriptionState::Incomplete;
     let mut events = Vec::new();
     if let Some(change) = subscription.scheduled_change.take() {
@@ -316,7 +316,7 @@ impl<'a> Cycle<'a> {
 impl Subscription {
     /// Where its next cycle begins: where the last one or the trial ended, if that is what runs; else when
     /// it was due, to the second. Whoever was set aside for staff is due later than that.
-    fn next_start(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+    pub(crate) fn next_start(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         let trial_end = self.trial_end.filter(|_| self.state == SubscriptionState::Trialing);
         let due_at = || trial_end.or(self.due_at).unwrap_or(now).trunc_subsecs(0);
         self.current_period.map_or_else(due_at, Period::end)

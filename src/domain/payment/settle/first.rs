@@ -40,6 +40,9 @@ pub(super) fn declined(
         // Nothing that the customer could mend: it is due again, and staff lets it go.
         owed.payment.state = PaymentState::Scheduled;
         owed.payment.collect_at = Some(now);
+    } else if owed.is_primary_untried() && owed.may_be_charged_at_once(now) {
+        owed.payment.state = PaymentState::Scheduled;
+        owed.payment.collect_at = Some(now);
     } else if owed.payment.collect_at.is_none() {
         changes.notices.push(notice(&owed, decline.class, occasion, now, mint));
     }
@@ -121,6 +124,20 @@ pub fn barred_from(
 }
 
 impl Owed {
+    /// Whether what would be charged was stored while another one was, and was never tried for this.
+    pub(super) fn is_primary_untried(&self) -> bool {
+        let Some(primary) = &self.primary else { return false };
+        let is_another =
+            self.charged.as_ref().is_none_or(|method| method.card_key != primary.card_key);
+        is_another && self.attempts.iter().all(|tried| tried.card_key != primary.card_key)
+    }
+
+    /// Whether there is something to charge, and it may be charged now.
+    pub fn may_be_charged_at_once(&self, now: DateTime<Utc>) -> bool {
+        let is_chargeable = self.primary.as_ref().is_some_and(PaymentMethod::is_chargeable);
+        is_chargeable && self.may_be_asked_for(now).is_ok()
+    }
+
     /// Whether what would be charged may be charged now because a person asks, as far as the network
     /// and the card's declines for this invoice go. Where there is a case, it knows more.
     pub fn may_be_asked_for(&self, now: DateTime<Utc>) -> Result<(), Refusal> {

@@ -26,7 +26,7 @@ pub use declined::{held_back, without_method};
 pub use first::barred_from;
 pub use paid::WrongAmount;
 pub use rest::unplan;
-pub use reversed::catch_up;
+pub use reversed::{catch_up, taken_beyond};
 pub use steps::{move_case, take_step};
 pub use twice::taken_twice;
 

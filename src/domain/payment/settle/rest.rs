@@ -50,7 +50,8 @@ impl Owed {
             // Nobody else would ever ask for it.
             None if was_refused_to_us || self.is_a_renewal() => Some(now),
             None if self.bills_one_that_is(SubscriptionState::Incomplete) => {
-                first::quick_retry(self)
+                let is_new = self.is_primary_untried() && self.may_be_charged_at_once(now);
+                if is_new { Some(now) } else { first::quick_retry(self) }
             }
             Some(_) | None => None,
         };

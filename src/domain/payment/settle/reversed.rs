@@ -12,7 +12,7 @@ use crate::domain::{
     changes::Changes,
     event::{Event, EventKind},
     ids::Mint,
-    invoice::InvoiceState,
+    invoice::{InvoiceState, closing},
     ledger::Heading,
     money::Money,
     notice::Facts,
@@ -92,8 +92,9 @@ fn book(s: Standing, now: DateTime<Utc>, mint: &Mint) -> Option<Settled> {
     gone.is_positive().then(|| take_back(s, gone, now, mint))
 }
 
-/// What staff must know of money that was taken back after it had gone back: the payer has it twice.
-fn taken_beyond(s: &Standing) -> Option<String> {
+/// What staff must know of money that was taken back after it had gone back, or before a refund of it that was under
+/// way went through: the payer has it twice.
+pub fn taken_beyond(s: &Standing) -> Option<String> {
     let unbooked = less(s.attempt.told_back(), s.attempt.reversed);
     let beyond = less(unbooked, s.attempt.left(&s.owed.refunds));
     let is_undecided =
@@ -165,7 +166,18 @@ fn reinstate(mut s: Standing, amount: Money, now: DateTime<Utc>, mint: &Mint) ->
     let event = s.owed.payment.event(EventKind::PaymentReinstated, None, now, mint);
     let event = Event { amount: Some(amount), ..event };
     let mut changes = Changes { events: vec![event], ..Changes::default() };
+    let was_given_up = s.owed.invoice.state == InvoiceState::Uncollectible;
+    if was_given_up {
+        // What was given up is owed all the same, and here is money for it.
+        s.owed.invoice.state = InvoiceState::Open;
+        let heading = Heading { id: mint.id(now), at: now, invoice: &s.owed.invoice };
+        changes.journals.push(heading.owed_again(s.owed.invoice.open_amount()));
+    }
     paid::bring(&mut s, amount, None, &mut changes, now, mint);
+    if was_given_up && s.owed.invoice.state == InvoiceState::Open {
+        changes.journals.push(closing::write_off(&mut s.owed.invoice, now, mint));
+        changes.invoices = vec![s.owed.invoice.clone()];
+    }
     let attempt = s.attempt.id;
     let for_staff = Some(format!("{amount} of {attempt} that had been taken back came again"));
     changes.payments.push(s.owed.payment);

@@ -177,6 +177,20 @@ fn a_debt_that_was_taken_back_opens_what_it_had_closed() {
 }
 
 #[test]
+fn a_cycle_that_is_due_is_billed_though_a_debt_is_settled_before() {
+    let now = at("2026-06-01T00:00:00");
+    let mut ana = Member::joins(monthly(), at("2026-01-31T09:30:00"));
+    let terms = ana.terms.clone();
+    ana.subscription.pause(None, at("2026-02-10T00:00:00")).unwrap();
+    ana.subscription.access = Access::Grace;
+    ana.subscription.resume(&terms, now).unwrap();
+    assert_eq!(ana.subscription.state, SubscriptionState::PastDue);
+    ana.subscription.reopen(&terms, OtherDebts::None, now).unwrap();
+    assert_eq!(ana.subscription.state, SubscriptionState::Active);
+    assert_eq!(ana.subscription.due_at, Some(now), "the cycle after the rest");
+}
+
+#[test]
 fn a_change_back_to_what_is_drops_the_planned_one() {
     let mut ana = Member::joins(monthly(), at("2026-01-31T09:30:00"));
     ana.will_have(every(Interval::YEARLY), 1).unwrap();

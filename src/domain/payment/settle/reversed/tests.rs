@@ -6,7 +6,7 @@ use rstest::rstest;
 use super::*;
 use crate::domain::{
     dunning::CaseState,
-    ledger::Account,
+    ledger::{Account, Journal},
     payment::{
         attempt::News,
         decline::DeclineClass,
@@ -37,6 +37,13 @@ fn gone(minor: i64, class: DeclineClass) -> News {
     let (reference, state) = ("dp_1".to_owned(), ReversalState::TakenBack);
     let amount = eur(minor);
     News::Reversed(Box::new(Reversal { reference, amount, state, why: Decline::of(class) }))
+}
+
+/// What [`gone`] took came again.
+fn won(minor: i64) -> News {
+    let (reference, state) = ("dp_1".to_owned(), ReversalState::Reinstated);
+    let (amount, why) = (eur(minor), Decline::of(DeclineClass::Never));
+    News::Reversed(Box::new(Reversal { reference, amount, state, why }))
 }
 
 fn heard(standing: Standing, news: News) -> Settled {
@@ -162,6 +169,39 @@ fn what_is_taken_back_after_it_was_refunded_is_for_staff_and_nothing_goes_below_
     assert_eq!(settled.changes.attempts[0].reversed, eur(500), "only the rest");
     assert_eq!(settled.changes.invoices[0].open_amount(), eur(500));
     assert!(settled.for_staff.is_some_and(|told| told.contains("15.00 EUR")));
+}
+
+#[rstest]
+#[case::all_of_it(2_000, InvoiceState::Paid, 0)]
+#[case::a_part(1_500, InvoiceState::Uncollectible, 500)]
+fn what_was_given_up_is_paid_by_money_that_comes_again(
+    #[case] comes: i64,
+    #[case] state: InvoiceState,
+    #[case] lost: i64,
+) {
+    let paid = settled();
+    let mut changes = heard(paid.clone(), gone(comes, DeclineClass::Never)).changes;
+    let mut owed = paid.owed.after(&changes);
+    let mut attempt = changes.attempts[0].clone();
+    if lost > 0 {
+        let (reference, why) = ("dp_2".to_owned(), Decline::of(DeclineClass::Never));
+        let (amount, state) = (eur(lost), ReversalState::TakenBack);
+        let other = News::Reversed(Box::new(Reversal { reference, amount, state, why }));
+        changes = heard(Standing { attempt, owed: owed.clone() }, other).changes;
+        owed = owed.after(&changes);
+        attempt = changes.attempts[0].clone();
+    }
+    closing::write_off(&mut owed.invoice, at(LATER), &mint());
+    owed.payment.state = PaymentState::Abandoned;
+    owed.case = None;
+    let changes = heard(Standing { attempt, owed }, won(comes)).changes;
+    assert!(changes.refunds.is_empty(), "the payer has had what they bought");
+    let [invoice] = &changes.invoices[..] else { panic!("{:?}", changes.invoices) };
+    assert_eq!((invoice.state, invoice.paid), (state, eur(comes)));
+    let postings = changes.journals.iter().flat_map(Journal::postings);
+    let of_bad_debt = postings.filter(|posting| posting.account == Account::BadDebt);
+    let recovered: i64 = of_bad_debt.map(|posting| posting.amount.minor()).sum();
+    assert_eq!(recovered, lost - 2_000);
 }
 
 #[test]

@@ -175,3 +175,29 @@ fn a_first_payment_opens_what_was_bought_and_welcomes() {
         Facts::Welcome { next_amount, .. } if *next_amount == eur(2_000)
     ));
 }
+
+/// Beside a page, or a charge that is undecided, the member has stored another card.
+fn with_a_card_stored_meanwhile(mut standing: Standing) -> Standing {
+    let card = card(5, 2030, 12);
+    let card_key = "another".to_owned();
+    standing.owed.primary = Some(PaymentMethod { id: id(50), card_key, ..card });
+    standing.owed.payment.state = PaymentState::Collecting;
+    standing
+}
+
+#[rstest]
+#[case::a_charge_is_declined(ByMerchant, declined(DeclineClass::WaitFunds))]
+#[case::a_charge_came_to_a_bank_that_is_down(ByMerchant, declined(DeclineClass::WaitIssuer))]
+#[case::a_page_was_left(ByCustomer, News::NeverHappened)]
+fn a_card_that_was_stored_beside_a_first_payment_is_tried_when_that_has_failed(
+    #[case] initiator: Initiator,
+    #[case] news: News,
+) {
+    let mut standing = first_payment();
+    standing.attempt.initiator = initiator;
+    let changes = heard(with_a_card_stored_meanwhile(standing), news).changes;
+    let payment = &changes.payments[0];
+    let planned = (payment.state, payment.collect_at);
+    assert_eq!(planned, (PaymentState::Scheduled, Some(an_hour_later())));
+    assert!(changes.notices.is_empty(), "nobody is asked for what is being tried");
+}
