@@ -12,17 +12,27 @@ use stateright::{Checker, Model, Property, Representative};
 
 use self::steps::{is_succeeded, is_succeeded_at};
 
-/// The hours after its sending at which an attempt is looked at: young, a day old, and an hour more.
-const HOURS: [i64; 3] = [0, 24, 25];
+/// The hours after its sending at which an attempt is looked at: young, older than four fifths of its key's
+/// life, a day old, and an hour more.
+const HOURS: [i64; 4] = [0, 20, 24, 25];
+
+/// For so long the gateway remembers a key.
+const KEY_LIFE_HOURS: i64 = 24;
 
 /// A payment may take so many attempts here; more of them show nothing new.
 const MOST_ATTEMPTS: usize = 2;
+
+/// One key may be carried out so often here: the second time is already once too often.
+const MOST_EXECUTIONS: usize = 2;
 
 /// What is explored.
 #[derive(Debug, Clone, Copy)]
 struct Protocol {
     /// Whether a call may leave, or arrive, days after it was begun: a process that was stopped in the
-    /// middle of it. Then money may come for what was proven never to have happened.
+    /// middle of it. Then money may come for what was proven never to have happened, and the gateway is one
+    /// that never forgets a key: what leaves with a forgotten one no client can undo.
+    ///
+    /// Otherwise a call is over within a fifth of its key's life, which is what that fifth is left for.
     calls_outlive_a_day: bool,
 }
 
@@ -32,8 +42,8 @@ struct State {
     workers: [Task; 2],
     /// Orders on their way to the gateway, by attempt, of which nobody waits for the reply.
     network: BTreeSet<usize>,
-    /// What the gateway did with each key.
-    gateway: [Option<Verdict>; MOST_ATTEMPTS],
+    /// What the gateway did under each key, and did again if it had forgotten the key.
+    gateway: [Vec<Verdict>; MOST_ATTEMPTS],
     /// The gateway's pages that are open, by attempt.
     pages: BTreeSet<usize>,
     /// Those whose address the payer was told.
@@ -165,7 +175,7 @@ impl Model for Protocol {
             attempts: Vec::new(),
             workers: [Task::Idle, Task::Idle],
             network: BTreeSet::new(),
-            gateway: [None; MOST_ATTEMPTS],
+            gateway: [const { Vec::new() }; MOST_ATTEMPTS],
             pages: BTreeSet::new(),
             told: BTreeSet::new(),
             is_paid: false,

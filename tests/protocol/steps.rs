@@ -18,7 +18,10 @@ use rondo::{
     gateway::Idempotency,
 };
 
-use super::{Action, HOURS, MOST_ATTEMPTS, Protocol, Row, State, Task, Verdict, Word};
+use super::{
+    Action, HOURS, KEY_LIFE_HOURS, MOST_ATTEMPTS, MOST_EXECUTIONS, Protocol, Row, State, Task,
+    Verdict, Word,
+};
 
 impl State {
     /// Takes one step; none, if it is not to be taken here.
@@ -42,18 +45,18 @@ impl State {
             Action::Pay(attempt) => {
                 self.told.contains(&attempt).then_some(())?;
                 self.pages.remove(&attempt).then_some(())?;
-                self.execute(attempt, Verdict::Captured).map(|_| ())
+                self.execute(model, attempt, Verdict::Captured).map(|_| ())
             }
             Action::Look(worker) => self.look(worker),
             Action::Reply(worker, verdict) => {
                 let (attempt, holds) = self.sending(worker)?;
-                let word = Word::Verdict(self.execute(attempt, verdict)?);
+                let word = Word::Verdict(self.execute(model, attempt, verdict)?);
                 self.workers[worker] = Task::Record { attempt, holds, word };
                 Some(())
             }
             Action::LoseReply(worker, verdict) => {
                 let (attempt, _) = self.sending(worker)?;
-                self.execute(attempt, verdict)?;
+                self.execute(model, attempt, verdict)?;
                 self.hears_nothing(worker)
             }
             Action::NothingLeft(worker) => {
@@ -70,7 +73,7 @@ impl State {
             }
             Action::Arrive(attempt, verdict) => {
                 self.network.remove(&attempt).then_some(())?;
-                self.execute(attempt, verdict).map(|_| ())
+                self.execute(model, attempt, verdict).map(|_| ())
             }
             Action::Answer(worker) => self.answer(worker),
             Action::NoAnswer(worker) => {
@@ -97,7 +100,7 @@ impl State {
             }
             Action::Resolve { worker, attempt } => self.resolve(worker, attempt),
             Action::Webhook(attempt) => {
-                let verdict = self.gateway[attempt]?;
+                let verdict = self.known(attempt)?;
                 self.hear(attempt, Word::Verdict(verdict))
             }
             Action::GrowOld(attempt) => self.grow_old(model, attempt),
@@ -169,16 +172,15 @@ impl State {
     /// A look-up; and, where the gateway knows of nothing and its keys still live, the same key again.
     fn answer(&mut self, worker: usize) -> Option<()> {
         let Task::Ask { attempt, holds } = self.workers[worker] else { return None };
-        let age =
-            Duration::from_hours(1) * u32::try_from(HOURS[self.attempts[attempt].key_age]).ok()?;
-        let keys = Idempotency::FrozenReplay { ttl: Duration::from_hours(24) };
+        let age = hours(HOURS[self.attempts[attempt].key_age])?;
+        let keys = Idempotency::FrozenReplay { ttl: hours(KEY_LIFE_HOURS)? };
         let row = &self.attempts[attempt];
         // Whoever lets the time for a page pass finds it closed.
         if row.state == AttemptState::ActionRequired && HOURS[row.age] >= 24 {
             self.pages.remove(&attempt);
         }
         let was_closed = row.state == AttemptState::ActionRequired;
-        self.workers[worker] = match self.gateway[attempt] {
+        self.workers[worker] = match self.known(attempt) {
             Some(verdict) => Task::Record { attempt, holds, word: Word::Verdict(verdict) },
             None if self.pages.contains(&attempt) => {
                 Task::Record { attempt, holds, word: Word::Page }
@@ -256,8 +258,9 @@ impl State {
         match row.state.hear(&news) {
             Step::Moved(state) => row.state = state,
             Step::LateSuccess => row.state = AttemptState::Succeeded,
-            Step::Nothing => {}
-            Step::Reversal | Step::Contradiction => unreachable!("this gateway keeps its word"),
+            // Only a gateway that carried out a forgotten key contradicts itself, and that is seen elsewhere.
+            Step::Nothing | Step::Contradiction => {}
+            Step::Reversal => unreachable!("nobody takes money back here"),
         }
         let state = row.state;
         if before.attempts[attempt].state.is_open() {
@@ -280,12 +283,15 @@ impl State {
                 }
                 Task::Idle | Task::Order { .. } | Task::Ask { .. } | Task::Record { .. } => false,
             });
-        (model.calls_outlive_a_day || !is_busy).then_some(())?;
         let row = &mut self.attempts[attempt];
+        // From four fifths of a key's life on a call that left before may still be on its way, and no longer.
+        (model.calls_outlive_a_day || !is_busy || row.age == 0).then_some(())?;
         let oldest = HOURS.len() - 1;
         (row.state.is_open() && row.age < oldest).then_some(())?;
-        row.age += 1;
-        row.key_age = oldest.min(row.key_age + 1);
+        // Where calls take any time and keys are kept for ever, nothing hangs on the hours before the day is over.
+        let steps = if model.calls_outlive_a_day && row.age == 0 { 2 } else { 1 };
+        row.age += steps;
+        row.key_age = oldest.min(row.key_age + steps);
         // No lease outlives a day.
         row.lease_runs = false;
         Some(())
@@ -330,21 +336,35 @@ impl State {
         Some(())
     }
 
-    /// The gateway honours its keys: what it did once it tells again. `verdict` is for the first time.
-    fn execute(&mut self, attempt: usize, verdict: Verdict) -> Option<Verdict> {
-        match self.gateway[attempt] {
+    /// The gateway honours its keys while it remembers them: what it did it tells again. `verdict` is for
+    /// what it does anew.
+    fn execute(&mut self, model: Protocol, attempt: usize, verdict: Verdict) -> Option<Verdict> {
+        let age = HOURS[self.attempts[attempt].key_age];
+        let is_remembered = model.calls_outlive_a_day || age < KEY_LIFE_HOURS;
+        match self.known(attempt) {
             // One of the two verdicts stands for a repetition, so that it is not explored twice.
-            Some(known) => (verdict == Verdict::Captured).then_some(known),
-            None => Some(*self.gateway[attempt].insert(verdict)),
+            Some(known) if is_remembered => (verdict == Verdict::Captured).then_some(known),
+            Some(_) | None => {
+                let done = &mut self.gateway[attempt];
+                (done.len() < MOST_EXECUTIONS).then_some(())?;
+                done.push(verdict);
+                Some(verdict)
+            }
         }
     }
 
+    /// What the gateway tells of a key: what it did last.
+    fn known(&self, attempt: usize) -> Option<Verdict> {
+        self.gateway[attempt].last().copied()
+    }
+
     pub(super) fn is_captured(&self, attempt: usize) -> bool {
-        self.gateway[attempt] == Some(Verdict::Captured)
+        self.gateway[attempt].contains(&Verdict::Captured)
     }
 
     pub(super) fn captures(&self) -> usize {
-        (0..MOST_ATTEMPTS).filter(|attempt| self.is_captured(*attempt)).count()
+        let done = self.gateway.iter().flatten();
+        done.filter(|verdict| **verdict == Verdict::Captured).count()
     }
 
     /// Whether nothing is under way: no task, no order on the way, no open attempt, and every webhook
@@ -366,6 +386,10 @@ pub(super) fn is_succeeded(state: AttemptState) -> bool {
 
 pub(super) fn is_succeeded_at(state: &State, attempt: usize) -> bool {
     state.attempts.get(attempt).is_some_and(|row| is_succeeded(row.state))
+}
+
+fn hours(count: i64) -> Option<Duration> {
+    Some(Duration::from_hours(u64::try_from(count).ok()?))
 }
 
 fn at(age: usize) -> DateTime<Utc> {

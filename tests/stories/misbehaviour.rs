@@ -1,11 +1,17 @@
 //! Gateways that lie, as real ones do: each debt is captured once, whatever is lost on the way.
 
+use std::time::Duration;
+
+use chrono::TimeDelta;
 use rondo::{
     domain::money::{Currency, Money},
     gateway::{News, Outcome, Paid as Taken},
     grpc::proto::v1::{
-        attempt::State::{Pending, Succeeded, Unknown},
-        invoice::State::Paid,
+        attempt::{
+            self,
+            State::{Pending, Succeeded, Unknown},
+        },
+        invoice::State::{Open, Paid},
     },
 };
 use rstest::rstest;
@@ -37,6 +43,12 @@ const CARDS: [&str; 15] = [
     "tok_visa_rc_91_x2_then_ok",
 ];
 
+/// The answer is lost, and the first look-up sees no charge.
+const STALE: &str = "tok_visa_reply_lost_lookup_stale_1";
+
+/// And sent again it is charged again.
+const STALE_AND_FORGOTTEN: &str = "tok_visa_reply_lost_key_forgotten_lookup_stale_1";
+
 #[rstest]
 #[tokio::test]
 async fn each_debt_is_captured_once_whatever_the_gateway_does(
@@ -57,6 +69,41 @@ async fn each_debt_is_captured_once_whatever_the_gateway_does(
         course.assert().has_invoices([Paid]).await;
         world.assert_charged(&member, "20.00 EUR", 1).await;
     }
+}
+
+/// The answer is lost, the server is down for most of the six hours that a key lives, and a look-up lags.
+/// Once four fifths are over nothing is sent again: this gateway would have forgotten the key, and charge
+/// it twice (RULES PRB-2).
+#[rstest]
+#[case::the_key_is_young(STALE, 287, &[Call::FindCharge, Call::Charge], Succeeded)]
+#[case::four_fifths_are_over(STALE_AND_FORGOTTEN, 288, &[Call::FindCharge], Unknown)]
+#[case::the_key_is_dead(STALE_AND_FORGOTTEN, 361, &[Call::FindCharge], Unknown)]
+#[tokio::test]
+async fn a_charge_is_sent_again_only_while_its_key_is_surely_remembered(
+    #[case] token: &str,
+    #[case] minutes_down: i64,
+    #[case] calls: &[Call],
+    #[case] is_then: attempt::State,
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").without_test_clock().await;
+    world.line.keeps_keys_for(Duration::from_hours(6));
+    let plan = world.plan("Membership", "20.00 EUR").yearly().with_trial(7).create().await;
+    let ana = world.member("Ana", token).await;
+    let course = world.subscribe(&ana, &plan).await;
+    world.is_down_until("2026-02-08").await;
+    course.assert().has_invoices([Open]).was_tried([Unknown]).await;
+    world.line.calls();
+
+    world.time_passes(TimeDelta::minutes(minutes_down));
+    world.settle().await;
+    assert_eq!(world.line.calls(), calls);
+    course.assert().was_tried([is_then]).await;
+
+    world.time_passes(TimeDelta::days(2));
+    world.settle().await;
+    course.assert().is_active().has_invoices([Paid]).was_tried([Succeeded]).await;
+    world.assert_charged(&ana, "20.00 EUR", 1).await;
 }
 
 #[rstest]

@@ -1,14 +1,17 @@
 //! The line between Rondo and its gateway. It hands every call on to the real adapter, remembers
 //! which calls were made, and can be told to fail the ways that a line or a set-up does.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, OnceLock},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rondo::gateway::{
     Capabilities, ChargeOrder, ChargeTrace, CheckoutOrder, Delivery, Gateway, GatewayError,
-    HostedPage, Outcome, RefundOrder, RefundOutcome, RefundSighting, Returns, SetupOrder,
-    SetupState, Sighting, Statement, WebhookError, WebhookNews,
+    HostedPage, Idempotency, Outcome, RefundOrder, RefundOutcome, RefundSighting, Returns,
+    SetupOrder, SetupState, Sighting, Statement, WebhookError, WebhookNews,
 };
 use tokio::sync::Notify;
 
@@ -52,6 +55,8 @@ pub struct Line {
     gateway: Arc<dyn Gateway>,
     /// The same gateway, under a key that it refuses.
     with_wrong_key: Arc<dyn Gateway>,
+    /// What it can do, where that is less than it says.
+    capabilities: OnceLock<Capabilities>,
     trouble: Mutex<Trouble>,
     stuck: Notify,
     free: Notify,
@@ -73,6 +78,7 @@ impl Line {
         Self {
             gateway,
             with_wrong_key,
+            capabilities: OnceLock::new(),
             trouble: Mutex::default(),
             stuck: Notify::new(),
             free: Notify::new(),
@@ -82,6 +88,13 @@ impl Line {
     /// The calls made since this was asked last, in their order.
     pub fn calls(&self) -> Vec<Call> {
         std::mem::take(&mut self.trouble().made)
+    }
+
+    /// The gateway keeps its idempotency keys for so long.
+    pub fn keeps_keys_for(&self, ttl: Duration) {
+        let idempotency = Idempotency::FrozenReplay { ttl };
+        let capabilities = Capabilities { idempotency, ..self.gateway.capabilities().clone() };
+        self.capabilities.set(capabilities).expect("a story says it once");
     }
 
     /// From now on the set-up is wrong for these calls: the gateway refuses the key they bear.
@@ -156,7 +169,7 @@ impl Line {
 #[async_trait]
 impl Gateway for Line {
     fn capabilities(&self) -> &Capabilities {
-        self.gateway.capabilities()
+        self.capabilities.get().unwrap_or_else(|| self.gateway.capabilities())
     }
 
     fn charge_prefix(&self) -> &'static str {
