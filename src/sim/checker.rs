@@ -16,7 +16,7 @@ use crate::domain::{
     notice::{Facts, NoticeState},
     payment::{
         attempt::{Attempt, AttemptState, Initiator},
-        decline::Network,
+        decline::{Decline, Network},
     },
 };
 
@@ -54,7 +54,7 @@ const WINDOWS: [Window; 5] = [
     Window { networks: OTHERS, hours: 720, most: 15, same_amount: false, apart: false },
 ];
 
-/// Attempts for one invoice on cards of Visa and Mastercard, on whichever card.
+/// Attempts for one invoice on cards of Visa and Mastercard, on whichever card: kept by us, or entered on a page.
 const MOST_PER_INVOICE: usize = 8;
 /// Debits of one collection under one mandate: the first, and two more.
 const MOST_PER_MANDATE: usize = 3;
@@ -97,6 +97,13 @@ pub(super) fn has_left(attempt: &Attempt) -> bool {
 /// Whether it took the money, though a bank may have taken that back since.
 fn brought_money(attempt: &Attempt) -> bool {
     matches!(attempt.state, AttemptState::Succeeded | AttemptState::Reversed)
+}
+
+/// Whether the issuer or its network was asked, and said no.
+fn was_refused_by_issuer(attempt: &Attempt) -> bool {
+    let by =
+        |decline: &Decline| decline.response_code.is_some() || decline.network_advice.is_some();
+    attempt.state == AttemptState::Declined && attempt.decline.as_ref().is_some_and(by)
 }
 
 /// No attempt comes after a refusal that forbids it, nor sooner than one allows.
@@ -220,7 +227,12 @@ fn of_invoice(
     let is_card = |attempt: &&&Attempt| {
         matches!(attempt.network, Network::Visa | Network::Mastercard) && attempt.method.is_some()
     };
-    let on_cards = attempts.iter().filter(is_card).count();
+    // On a gateway's page a payer tries whichever card they like; that counts for the invoice too.
+    let last = attempts.iter().filter(is_card).map(|attempt| attempt.id).max();
+    let is_refused_page = |attempt: &&&Attempt| {
+        attempt.method.is_none() && Some(attempt.id) < last && was_refused_by_issuer(attempt)
+    };
+    let on_cards = attempts.iter().filter(|one| is_card(one) || is_refused_page(one)).count();
     if on_cards > MOST_PER_INVOICE {
         found.push(format!("{on_cards} attempts on cards for {}", attempts[0].invoice));
     }
@@ -276,5 +288,45 @@ fn mails(books: &Books, clock_error: TimeDelta, found: &mut Vec<String>) {
             found.push(format!("{} at {sent_at}, and {other} at {before}", notice.id));
         }
         last.insert(notice.customer, (sent_at, notice.id.to_string()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::domain::payment::{
+        decline::DeclineClass,
+        settle::given::{self, attempt},
+    };
+
+    #[rstest]
+    #[case::a_page_was_refused_before(0, Some("51"), 1)]
+    #[case::a_page_was_left_alone(0, None, 0)]
+    #[case::a_page_came_last(9, Some("51"), 0)]
+    fn what_is_refused_on_a_page_counts_for_its_invoice(
+        #[case] page: u128,
+        #[case] code: Option<&str>,
+        #[case] expected: usize,
+    ) {
+        let at = given::at("2026-03-02T09:00:00Z");
+        let on_card = |number| attempt(number, Initiator::Merchant, at);
+        let decline = Decline {
+            response_code: code.map(ToOwned::to_owned),
+            ..Decline::of(DeclineClass::Generic)
+        };
+        let on_page = Attempt {
+            method: None,
+            state: AttemptState::Declined,
+            decline: Some(decline),
+            ..attempt(page, Initiator::Customer, at)
+        };
+        let mut all: Vec<_> = (1..=8).map(on_card).collect();
+        all.push(on_page);
+        let all: Vec<_> = all.iter().collect();
+        let mut found = Vec::new();
+        of_invoice(&Books::default(), &all, TimeDelta::zero(), &mut found);
+        assert_eq!(found.len(), expected, "{found:?}");
     }
 }

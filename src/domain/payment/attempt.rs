@@ -113,7 +113,9 @@ impl Attempt {
 
     /// Whether it counts against what is tried later (see [`super::network`]): it reached a network, as
     /// far as we know, and brought no money. On a page, nothing does until the customer chooses a card
-    /// there; what an issuer then said of one counts.
+    /// there; what an issuer then said of one counts. No gateway tells which card that was, nor what is
+    /// refused while the page stays open, so that it counts for the invoice and for no card's window
+    /// (RULES RET-1).
     pub fn counts_as_try(&self) -> bool {
         let is_page = self.method.is_none();
         match self.state {

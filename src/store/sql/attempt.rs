@@ -125,7 +125,8 @@ statements! {
           and payment_id in (select {id 0} from {rows $2})
         order by sent_at, attempt_id";
 
-    /// What never reached the network does not count against its limits, nor does what was paid.
+    /// What never reached the network does not count against its limits, nor does what was paid. What was
+    /// tried on a gateway's page bears the page's own key, as nobody tells which card it was.
     /// Two tokens of one fingerprint are one card, since whenever that is known (RULES RET-2).
     SENT_ON_CARDS = "
         with asked as (select {text 0} as card_key from {rows $2}),
