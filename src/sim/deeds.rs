@@ -1,19 +1,23 @@
 //! What the people of a simulated world do, carried out by the operations that gRPC and pages share.
 //! Whoever is refused takes it as it is; whoever meets trouble with the database comes again.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 
 use super::{
     dice::PerMille,
+    gateway::SimGateway,
     granted::End,
     ladder::Rungs,
     portal::{Member, Wish},
     prices::What,
+    stage::Stage,
     world::World,
 };
 use crate::{
     app::{
-        Act, AppError, Result, customers, dunning, invoices,
+        Act, AppError, Result, Rondo, customers, dunning, invoices,
         invoices::{CollectBy, NewInvoice, NewLine},
         merchants, pay, payment_methods,
         payment_methods::NewPaymentMethod,
@@ -30,7 +34,7 @@ use crate::{
         payment::PaymentState,
         subscription::lifecycle::EndWhen,
     },
-    store::{InvoiceFilter, Page, PaymentFilter},
+    store::{InvoiceFilter, Page, PaymentFilter, StoreError},
 };
 
 /// The most papers of one member that are looked through.
@@ -100,7 +104,7 @@ impl World {
         let merchant = self.merchant().clone();
         let done = match wish {
             Wish::Join(member) => self.join(&merchant, member).await,
-            Wish::PayByPage(member) => self.pay_by_page(&merchant, member).await,
+            Wish::PayByPage(member) => return self.pay_by_page(member).await,
             Wish::ComeBack(member) => self.come_back(&merchant, member).await,
             Wish::RaisePrice => self.raise_price(&merchant).await,
             Wish::LookAfterStuck | Wish::Reconcile | Wish::Audit => {
@@ -375,34 +379,27 @@ impl World {
         open_invoice(&mut act, member.id).await
     }
 
-    async fn pay_by_page(&mut self, merchant: &Merchant, member: usize) -> Result<String> {
-        let Some(invoice) = self.owes(merchant, member).await? else {
-            return Ok("owes nothing".to_owned());
-        };
-        let wish = pay::Wish {
-            invoice: invoice.id,
-            store_method: self.stage.dice.says(500),
-            return_url: "https://academy.example/back".to_owned(),
-        };
-        // The page is opened over the same bad line as all else; who meets a dead process tries later.
-        let (rondo, owner) = (self.rondo.clone(), merchant.clone());
-        let opened = Box::pin(async move { pay::start_checkout(&rondo, &owner, &wish).await });
-        self.stage.faults.set_calm(false);
-        let opened = self.stage.unless_struck(opened).await;
-        self.stage.faults.set_calm(true);
-        let Some(started) = opened.transpose()? else {
-            return Ok("the process died".to_owned());
-        };
-        if let pay::Started::At(url) = &started {
-            for gateway in &self.gateways {
-                gateway.provider().is_known(url, invoice.customer, &self.stage);
-            }
-        }
+    /// A member wants to pay on a page. It is opened by a job of its own, over the same bad line and database as
+    /// all else: whoever stands still in the middle of that goes on when others have taken over.
+    pub(super) async fn pay_by_page(&mut self, member: usize) -> anyhow::Result<()> {
+        let wish = Wish::PayByPage(member);
+        let Some(payer) = self.portal.member(wish).map(|member| member.id) else { return Ok(()) };
         if self.stage.dice.says(600) {
             let back = self.stage.truth() + TimeDelta::minutes(self.stage.dice.between(2, 700));
             self.portal.wants(back, Wish::ComeBack(member));
         }
-        Ok(format!("{}: {started:?}", invoice.id))
+        let opener = Opener {
+            rondo: self.rondo.clone(),
+            merchant: self.merchant().clone(),
+            gateways: self.gateways.clone(),
+            stage: Arc::clone(&self.stage),
+        };
+        let store_method = self.stage.dice.says(500);
+        let job = Box::pin(async move { opener.open_page(payer, store_method).await });
+        if self.begin(job).await? == 0 {
+            self.portal.wants(self.stage.truth() + TimeDelta::minutes(5), wish);
+        }
+        Ok(())
     }
 
     async fn come_back(&mut self, merchant: &Merchant, member: usize) -> Result<String> {
@@ -411,6 +408,51 @@ impl World {
         };
         pay::finish(&self.rondo, merchant, invoice.id).await?;
         Ok(invoice.id.to_string())
+    }
+}
+
+/// Who opens a page for a payer, whatever becomes of the world meanwhile.
+struct Opener {
+    rondo: Rondo,
+    merchant: Merchant,
+    gateways: [Arc<SimGateway>; 2],
+    stage: Arc<Stage>,
+}
+
+impl Opener {
+    /// Opens a page for what a member owes, and tells them its address. A refusal is an answer like any other.
+    async fn open_page(
+        self,
+        payer: Id<kind::Customer>,
+        store_method: bool,
+    ) -> std::result::Result<usize, StoreError> {
+        let opened = match self.start_checkout(payer, store_method).await {
+            Err(AppError::Store(error)) => return Err(error),
+            opened => opened,
+        };
+        if let Ok(Some(pay::Started::At(url))) = &opened {
+            for gateway in &self.gateways {
+                gateway.provider().is_known(url, payer, &self.stage);
+            }
+        }
+        self.stage.note(format_args!("a page for {payer}: {opened:?}"));
+        Ok(1)
+    }
+
+    async fn start_checkout(
+        &self,
+        payer: Id<kind::Customer>,
+        store_method: bool,
+    ) -> Result<Option<pay::Started>> {
+        let mut repo = self.rondo.store.snapshot().await?;
+        let now = self.rondo.clock.now();
+        let mut act = Act::new(repo.as_mut(), &self.merchant, now, &self.rondo.mint);
+        let owed = open_invoice(&mut act, payer).await?;
+        drop(repo);
+        let Some(invoice) = owed else { return Ok(None) };
+        let return_url = "https://academy.example/back".to_owned();
+        let wish = pay::Wish { invoice: invoice.id, store_method, return_url };
+        pay::start_checkout(&self.rondo, &self.merchant, &wish).await.map(Some)
     }
 }
 

@@ -29,8 +29,8 @@ use crate::{
     store::{Check, Flaw, Repository, StoreError, Work},
 };
 
-/// A worker's job: one round.
-type Job = Pin<Box<dyn Future<Output = Result<usize, StoreError>>>>;
+/// A worker's job: one round, or one page that is opened for a payer.
+pub(super) type Job = Pin<Box<dyn Future<Output = Result<usize, StoreError>>>>;
 
 /// A worker that stands still in the middle of a job.
 struct Sleeper {
@@ -302,6 +302,11 @@ impl World {
         }
         let was_calm = self.stage.faults.is_calm();
         while let Some(wish) = self.portal.take_wish(now) {
+            // It is the one thing of theirs that others may take over.
+            if let Wish::PayByPage(_) = wish {
+                self.fulfil(wish).await?;
+                continue;
+            }
             let stage = Arc::clone(&self.stage);
             // Members meet no faults of the database: what they do is told by `rondo crash-test`.
             stage.faults.set_calm(was_calm || !wish.meets_trouble());
@@ -368,8 +373,13 @@ impl World {
 
     async fn round(&mut self, work: Work) -> anyhow::Result<usize> {
         let rondo = self.rondo.clone();
+        self.begin(Box::pin(async move { engine::round(&rondo, work).await })).await
+    }
+
+    /// Begins a job. Nothing is done where the database was in trouble.
+    pub(super) async fn begin(&mut self, job: Job) -> anyhow::Result<usize> {
         self.mailer.job_begins(Turn::First);
-        self.run(Box::pin(async move { engine::round(&rondo, work).await })).await
+        self.run(job).await
     }
 
     /// Goes on with a job until it is done, or its worker is struck.
