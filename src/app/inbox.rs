@@ -30,9 +30,10 @@ const LEASE: TimeDelta = TimeDelta::minutes(2);
 /// How long before that it begins with no other one.
 const HAND_OVER: TimeDelta = TimeDelta::minutes(1);
 
-/// The waits before a webhook that could not be applied is tried again, in seconds: what it speaks of
-/// may be committed a moment later. Then it is given up; the probes of RULES PRB-1 go on.
-const WAITS_SECONDS: [i64; 6] = [2, 10, 60, 300, 1_800, 7_200];
+/// The waits before a webhook that could not be applied is tried again, in seconds: what it speaks of may be committed a
+/// moment later, or be a charge that is undecided for as long as it is asked after (RULES PRB-1). Then it is given up.
+const WAITS_SECONDS: [i64; 13] =
+    [2, 10, 60, 300, 1_800, 7_200, 21_600, 86_400, 86_400, 86_400, 86_400, 86_400, 86_400];
 
 /// The wait after the database was not to be had.
 const AFTER_TROUBLE: TimeDelta = TimeDelta::seconds(2);
@@ -264,13 +265,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_webhook_that_cannot_be_applied_is_tried_seven_times_in_three_hours() {
+    fn a_webhook_that_cannot_be_applied_is_tried_fourteen_times_in_six_days() {
         let start = DateTime::UNIX_EPOCH;
         let waits: Vec<_> = (1..)
             .map_while(|tries| next_try(tries, start))
             .map(|at| (at - start).num_seconds())
             .collect();
         assert_eq!(waits, WAITS_SECONDS);
-        assert_eq!(waits.iter().sum::<i64>(), 9_372);
+        assert_eq!(waits.iter().sum::<i64>(), 549_372);
     }
 }
