@@ -27,7 +27,7 @@ use crate::{
         payment::{
             attempt::{Attempt, News as ChargeNews},
             reading::Reading,
-            reconcile::{Difference, Taking, of_refund, of_reversal, of_taking},
+            reconcile::{Difference, Taking, of_our_refund, of_refund, of_reversal, of_taking},
             refund::{Refund, RefundState},
             settle,
         },
@@ -335,10 +335,18 @@ async fn unheard(
             let difference = of_refund(told, &known, &refunds);
             Ok(difference.map(|difference| (known.merchant, difference)))
         }
-        // Those of ours are sent, asked after and told of by themselves.
-        News::Refund { .. } | News::Charge { .. } | News::Setup { .. } | News::MethodUpdated(_) => {
-            Ok(None)
+        News::Refund { refund: Some(ours), outcome } => {
+            let Some(refund) = repo.refund_by_id(*ours).await? else { return Ok(None) };
+            let charged = repo.attempts(refund.merchant, &[refund.attempt]).await?;
+            // Another account's list says nothing of it (RULES WIN-6).
+            let is_through = charged.iter().any(|attempt| attempt.gateway == account);
+            let difference = of_our_refund(outcome.state(), &refund).filter(|_| is_through);
+            Ok(difference.map(|difference| (refund.merchant, difference)))
         }
+        News::Refund { refund: None, .. }
+        | News::Charge { .. }
+        | News::Setup { .. }
+        | News::MethodUpdated(_) => Ok(None),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{News, Outcome, StoredMethod, Taking};
+use super::{News, Outcome, RefundState, StoredMethod, Taking};
 
 /// A page of the gateway's to send the customer to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +61,17 @@ pub enum RefundOutcome {
         /// Why.
         reason: String,
     },
+}
+
+impl RefundOutcome {
+    /// The state of a refund that stands so.
+    pub const fn state(&self) -> RefundState {
+        match self {
+            Self::Refunded { .. } => RefundState::Succeeded,
+            Self::Pending { .. } => RefundState::Pending,
+            Self::Failed { .. } => RefundState::Failed,
+        }
+    }
 }
 
 /// What a look-up of a refund saw.

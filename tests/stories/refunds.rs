@@ -2,6 +2,8 @@
 
 use chrono::TimeDelta;
 use rondo::{
+    app::reconcile,
+    domain::payment::reconcile::Difference,
     grpc::proto::v1::{
         self,
         refund::State::{self, Failed, Pending, Succeeded},
@@ -255,4 +257,60 @@ async fn a_worker_that_is_taken_for_dead_sends_no_refund(
     let left: Vec<_> = world.captured().await.into_values().collect();
     assert_eq!(left, [4_000]);
     world.assert_books_agree().await;
+}
+
+/// The differences found in the last three days, by name.
+async fn differences(world: &World) -> Vec<&'static str> {
+    let found = reconcile::account(&world.rondo, "sandbox", TimeDelta::hours(72)).await.unwrap();
+    world.settle().await;
+    found.differences.iter().map(Difference::name).collect()
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_refund_that_came_back_without_a_word_is_found_at_night(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").without_test_clock().await;
+    let (_, payment) = bought(&world, cards::GOOD).await;
+    let asked = refund(&world, &payment, Some("9.00 EUR")).await;
+    assert_eq!(asked.state(), Succeeded);
+    world.time_passes(TimeDelta::hours(2));
+    assert_eq!(differences(&world).await, [""; 0], "what is known is no difference");
+
+    // So long after the charge that the list of what was taken shows it no more; no webhook comes.
+    world.time_passes(TimeDelta::days(12));
+    let turn = json!({ "refund": bare(&asked.name), "fails": "the account is closed" });
+    world.at_the_gateway("turn-refund", turn).await;
+    assert_eq!(differences(&world).await, ["refund_not_heard"]);
+    let failed = get(&world, &asked.name).await;
+    assert_eq!((failed.state(), &*failed.failure), (Failed, "the account is closed"));
+    assert_eq!(gone(&world, &payment).await, "0.00 EUR", "it can be promised again");
+    let [task] = &world.stuck().await[..] else { panic!("staff is told once") };
+    assert!(task.reason.contains("came back"), "{}", task.reason);
+    world.assert_books_agree().await;
+
+    assert_eq!(differences(&world).await, [""; 0], "it is made up for");
+    assert_eq!(world.stuck().await.len(), 1);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_refund_that_went_through_after_all_without_a_word_is_found_at_night(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").without_test_clock().await;
+    let (_, payment) = bought(&world, "tok_visa_refund_refused").await;
+    let asked = refund(&world, &payment, None).await;
+    assert_eq!(asked.state(), Failed);
+
+    world.time_passes(TimeDelta::days(12));
+    world.at_the_gateway("turn-refund", json!({ "refund": bare(&asked.name) })).await;
+    assert_eq!(differences(&world).await, ["refund_not_heard"]);
+    assert_eq!(get(&world, &asked.name).await.state(), Succeeded);
+    assert_eq!(gone(&world, &payment).await, "49.00 EUR");
+    assert_eq!(sorted(world.mail_kinds("Ana")), ["receipt", "refund"]);
+    assert!(world.captured().await.is_empty());
+    world.assert_books_agree().await;
+    assert_eq!(differences(&world).await, [""; 0], "it is made up for");
 }

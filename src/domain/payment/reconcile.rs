@@ -79,11 +79,12 @@ pub enum Difference {
         /// The gateway's reference of the dispute or return.
         reference: String,
     },
-    /// Money of an attempt was refunded at the gateway, or did not arrive, and its news was lost.
+    /// Money of an attempt was refunded at the gateway, or a refund ended otherwise than was heard, and its
+    /// news was lost.
     RefundNotHeard {
         /// The attempt.
         attempt: Id<kind::Attempt>,
-        /// The gateway's reference of the refund.
+        /// The gateway's reference of the refund, or our own where none was told.
         reference: String,
     },
     /// More, or less, went back than we have recorded.
@@ -166,7 +167,10 @@ impl fmt::Display for Difference {
                 )
             }
             Self::RefundNotHeard { attempt, reference } => {
-                write!(f, "the gateway refunded {reference} of {attempt}, and its news was lost")
+                write!(
+                    f,
+                    "the refund {reference} of {attempt} stands otherwise at the gateway, and its news was lost"
+                )
             }
             Self::ReturnedOtherwise { attempt, returned, recorded } => write!(
                 f,
@@ -235,6 +239,15 @@ pub fn of_refund(told: &ToldRefund, attempt: &Attempt, refunds: &[Refund]) -> Op
     }
 }
 
+/// Whether it is news how a refund of ours stands that the gateway lists. What it has yet to decide is asked after
+/// by itself.
+pub fn of_our_refund(told: RefundState, refund: &Refund) -> Option<Difference> {
+    (told.is_settled() && told != refund.state).then(|| {
+        let reference = refund.reference.clone().unwrap_or_else(|| refund.id.to_string());
+        Difference::RefundNotHeard { attempt: refund.attempt, reference }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -268,6 +281,26 @@ mod tests {
         let (reason, origin) = (String::new(), RefundOrigin::Requested);
         let refund = Refund::of(&paid(), eur(minor), reason, origin, at(START), &mint());
         Refund { state, ..refund }
+    }
+
+    #[rstest]
+    #[case::came_back(RefundState::Succeeded, RefundState::Failed, true)]
+    #[case::went_through_after_all(RefundState::Failed, RefundState::Succeeded, true)]
+    #[case::its_answer_was_lost(RefundState::Queued, RefundState::Succeeded, true)]
+    #[case::was_refused_later(RefundState::Pending, RefundState::Failed, true)]
+    #[case::known_to_be_through(RefundState::Succeeded, RefundState::Succeeded, false)]
+    #[case::known_to_have_failed(RefundState::Failed, RefundState::Failed, false)]
+    #[case::to_be_decided(RefundState::Queued, RefundState::Pending, false)]
+    #[case::told_to_be_through_before(RefundState::Succeeded, RefundState::Pending, false)]
+    fn the_end_of_a_refund_of_ours_is_news_unless_it_is_known(
+        #[case] recorded: RefundState,
+        #[case] told: RefundState,
+        #[case] is_news: bool,
+    ) {
+        let refund = refund(500, recorded);
+        let (attempt, reference) = (paid().id, refund.id.to_string());
+        let expected = is_news.then_some(Difference::RefundNotHeard { attempt, reference });
+        assert_eq!(of_our_refund(told, &refund), expected);
     }
 
     fn name(taking: &Taking, attempt: Option<&Attempt>, refunds: &[Refund]) -> &'static str {

@@ -77,6 +77,8 @@ const REFUNDS: &str = "refunds";
 const DISPUTES: &str = "disputes";
 /// How long a dispute may be under way before its end: its list goes by its beginning.
 const DISPUTED_FOR: TimeDelta = TimeDelta::days(120);
+/// How long after it was made a refund may still fail: its list goes by its making.
+const REFUND_FAILS_WITHIN: TimeDelta = TimeDelta::days(30);
 
 /// One Stripe account.
 #[derive(Debug)]
@@ -224,7 +226,7 @@ impl Gateway for Stripe {
         let (list, from) = after.and_then(|after| after.split_once(':')).unwrap_or((REFUNDS, ""));
         let from = Some(from.to_owned()).filter(|from| !from.is_empty());
         if list == REFUNDS {
-            let query = form::made_since(since).after(from.as_ref());
+            let query = form::made_since(since - REFUND_FAILS_WITHIN).after(from.as_ref());
             let page: wire::List<wire::Refund> = self.transport.get(&[REFUNDS], &query).await?;
             let more = page.data.last().filter(|_| page.has_more);
             let next = more.map_or(format!("{DISPUTES}:"), |last| format!("{REFUNDS}:{}", last.id));

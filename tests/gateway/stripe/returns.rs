@@ -1,5 +1,6 @@
 //! Disputes, and refunds that staff made in Stripe's dashboard: told by events, listed at night.
 
+use chrono::TimeDelta;
 use rondo::gateway::{Gateway, News, RefundState, ReversalState};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -75,7 +76,7 @@ async fn a_refunded_charge_tells_of_each_refund_and_whose_it_is() {
 }
 
 #[tokio::test]
-async fn what_went_back_is_listed_refunds_first_and_then_the_disputes_of_months() {
+async fn what_went_back_is_listed_the_refunds_of_a_month_first_and_then_the_disputes_of_months() {
     let peer = Peer::answering([
         list(&[refund("re_1", &json!({}))], true),
         list(&[refund("re_2", &json!({}))], false),
@@ -104,6 +105,7 @@ async fn what_went_back_is_listed_refunds_first_and_then_the_disputes_of_months(
     assert_eq!(paths, ["/v1/refunds", "/v1/refunds", "/v1/disputes"]);
     assert_eq!(calls[1].value("starting_after"), Some("re_1"));
     let from = |call: usize| calls[call].value("created[gte]").unwrap().parse::<i64>().unwrap();
-    assert_eq!(from(0), since.timestamp());
-    assert!(from(2) < from(0), "a dispute may end long after it began");
+    let a_month_before = (since - TimeDelta::days(30)).timestamp();
+    assert_eq!([from(0), from(1)], [a_month_before; 2], "a refund may fail long after it was made");
+    assert!(from(2) < from(0), "a dispute may end even longer after it began");
 }

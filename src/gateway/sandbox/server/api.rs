@@ -139,20 +139,20 @@ async fn new_refund(
 }
 
 async fn get_refund(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Told {
-    desk.commit(|pen| told_refund(pen, &id)).await?
+    desk.commit(|pen| told_refund(&desk, pen, &id)).await?
 }
 
 async fn find_refund(State(desk): State<Arc<Desk>>, Query(by): Query<Reference>) -> Told {
     desk.commit(|pen| {
         let refund = pen.book().refund_of(&by.reference).ok_or(Refusal::NotFound)?;
         let id = refund.id.clone();
-        told_refund(pen, &id)
+        told_refund(&desk, pen, &id)
     })
     .await?
 }
 
-fn told_refund(pen: &mut Pen, id: &str) -> Told {
-    refunding::look_up(pen, id)?;
+fn told_refund(desk: &Desk, pen: &mut Pen, id: &str) -> Told {
+    refunding::look_up(desk, pen, id)?;
     let refund = pen.book().refund(id).ok_or(Refusal::NotFound)?;
     Ok(Json(json!(wire::refund(refund, &refund.state))))
 }

@@ -25,7 +25,7 @@ pub(super) enum Entry {
     /// A refund was ordered.
     Refund(Box<Refund>),
     /// A refund's state changed.
-    RefundTurned { refund: String, state: RefundState },
+    RefundTurned { refund: String, state: RefundState, at: DateTime<Utc> },
     /// Money of a charge was taken back.
     Reversal(Box<Reversal>),
     /// It was given again.
@@ -121,6 +121,16 @@ pub(super) struct Refund {
     pub sent: Sent,
     #[serde(skip)]
     pub lookups: u32,
+}
+
+impl Refund {
+    /// What of the charge is gone by it.
+    pub const fn gone(&self) -> i64 {
+        match self.state {
+            RefundState::Succeeded | RefundState::Pending { .. } => self.amount,
+            RefundState::Failed { .. } => 0,
+        }
+    }
 }
 
 /// How a refund stands.
@@ -247,10 +257,8 @@ impl Book {
                 Subject::Charge(at)
             }
             Entry::Refund(refund) => Subject::Refund(self.add_refund(*refund)?),
-            Entry::RefundTurned { refund, state } => {
-                let at = *self.refund_ids.get(&refund).ok_or("a change of no known refund")?;
-                self.refunds[at].state = state;
-                Subject::Refund(at)
+            Entry::RefundTurned { refund, state, at } => {
+                Subject::Refund(self.turn_refund(&refund, state, at)?)
             }
             Entry::Reversal(reversal) => Subject::Reversal(self.add_reversal(*reversal)?),
             Entry::Reinstated { reversal, at } => Subject::Reversal(self.reinstate(&reversal, at)?),
@@ -397,12 +405,7 @@ impl Book {
     fn add_refund(&mut self, refund: Refund) -> Result<usize, &'static str> {
         let at = self.refunds.len();
         let charge = *self.charge_ids.get(&refund.charge).ok_or("a refund of no known charge")?;
-        match refund.state {
-            RefundState::Succeeded | RefundState::Pending { .. } => {
-                self.charges[charge].refunded += refund.amount;
-            }
-            RefundState::Failed { .. } => {}
-        }
+        self.charges[charge].refunded += refund.gone();
         self.refund_ids.insert(refund.id.clone(), at);
         // Staff gives none.
         if !refund.reference.is_empty() {
@@ -411,6 +414,21 @@ impl Book {
         self.returns.push((refund.created_at, Subject::Refund(at)));
         self.answer(&refund.sent, refund.created_at, First::Refund(at, refund.state.clone()));
         self.refunds.push(refund);
+        Ok(at)
+    }
+
+    fn turn_refund(
+        &mut self,
+        id: &str,
+        state: RefundState,
+        when: DateTime<Utc>,
+    ) -> Result<usize, &'static str> {
+        let at = *self.refund_ids.get(id).ok_or("a change of no known refund")?;
+        let refund = &mut self.refunds[at];
+        let before = refund.gone();
+        refund.state = state;
+        self.charges[self.charge_ids[&refund.charge]].refunded += refund.gone() - before;
+        self.returns.push((when, Subject::Refund(at)));
         Ok(at)
     }
 

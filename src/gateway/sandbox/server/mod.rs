@@ -18,6 +18,7 @@
 //! | `POST /control` | outages, and how idempotency keys are treated |
 //! | `POST /control/take-back`, `/control/reinstate` | takes money of a charge back, gives it again |
 //! | `POST /control/refund`, `/control/fail` | refunds as staff does, lets a charge fail after all |
+//! | `POST /control/turn-refund` | lets a refund end otherwise than it was told |
 //!
 //! All but the pages want `authorization: Bearer <secret key>`. Every `POST` to `/v1` that makes
 //! something wants an `idempotency-key`. It is kept for [`SandboxOptions::key_ttl`]: the same order

@@ -66,12 +66,12 @@ pub(super) fn refund(
 }
 
 /// Looks at a refund once; one that waits for so many look-ups moves by it.
-pub(super) fn look_up(pen: &mut Pen, id: &str) -> Result<(), Refusal> {
+pub(super) fn look_up(desk: &Desk, pen: &mut Pen, id: &str) -> Result<(), Refusal> {
     let refund = pen.book_mut().look_at_refund(id).ok_or(Refusal::NotFound)?;
     match refund.state {
         RefundState::Pending { lookups } if refund.lookups >= lookups => {
-            let state = RefundState::Succeeded;
-            pen.write(Entry::RefundTurned { refund: id.to_owned(), state });
+            let (refund, state) = (id.to_owned(), RefundState::Succeeded);
+            pen.write(Entry::RefundTurned { refund, state, at: desk.now() });
         }
         RefundState::Pending { .. } | RefundState::Succeeded | RefundState::Failed { .. } => {}
     }

@@ -28,6 +28,7 @@ pub(super) fn routes() -> Router<Arc<Desk>> {
         .route("/control/take-back", post(take_back))
         .route("/control/reinstate", post(reinstate))
         .route("/control/refund", post(refund))
+        .route("/control/turn-refund", post(turn_refund))
         .route("/control/fail", post(fail))
 }
 
@@ -115,6 +116,36 @@ async fn refund(Shared(desk): Shared<Arc<Desk>>, Json(wish): Json<Wish>) -> Told
             state: RefundState::Succeeded,
             lookups: 0,
         })));
+        told(&desk, pen, subject)
+    })
+    .await?
+}
+
+/// Which refund, by the sandbox's id or the caller's reference, and why it fails; it goes through if absent.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Turn {
+    refund: String,
+    fails: Option<String>,
+}
+
+/// A refund ends otherwise than it was told: the payer's bank sends it back, or it goes through after all.
+async fn turn_refund(Shared(desk): Shared<Arc<Desk>>, Json(turn): Json<Turn>) -> Told {
+    desk.commit(|pen| {
+        let book = pen.book();
+        let refund = book.refund(&turn.refund).or_else(|| book.refund_of(&turn.refund));
+        let refund = refund.ok_or(Refusal::NotFound)?;
+        let state = match turn.fails {
+            Some(reason) => RefundState::Failed { reason },
+            None => RefundState::Succeeded,
+        };
+        let charge = book.charge(&refund.charge).ok_or(Refusal::NotFound)?;
+        let left = charge.takes - charge.refunded - charge.reversed + refund.gone();
+        if state == RefundState::Succeeded && refund.amount > left {
+            return Err(Refusal::Invalid("there is not so much left of the charge"));
+        }
+        let entry = Entry::RefundTurned { refund: refund.id.clone(), state, at: desk.now() };
+        let subject = pen.write(entry);
         told(&desk, pen, subject)
     })
     .await?
