@@ -26,7 +26,7 @@ use crate::{
         money::Money,
         payment::{
             attempt::{Attempt, News as ChargeNews},
-            reading::Reading,
+            reading::{Reading, Readings},
             reconcile::{Difference, Taking, of_our_refund, of_refund, of_reversal, of_taking},
             refund::{Refund, RefundState},
             settle,
@@ -108,6 +108,13 @@ impl Failures<'_> {
 pub fn accounts(rondo: &Rondo) -> impl Iterator<Item = &str> {
     let has_list = rondo.gateways.iter().filter(|(_, g)| g.capabilities().has_statement);
     has_list.map(|(name, _)| name.as_str())
+}
+
+/// Whether `account` was last read to its end so long ago that its next reading cannot wait for the night
+/// (RULES REC-1).
+pub async fn is_overdue(rondo: &Rondo, account: &str) -> Result<bool, StoreError> {
+    let last = rondo.store.snapshot().await?.readings(account).await?;
+    Ok(Readings::are_overdue(last, rondo.clock.now()))
 }
 
 /// Reconciles what `account` took lately, as far back as must be for nothing to be missed: once a week that is all

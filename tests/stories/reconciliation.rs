@@ -111,6 +111,30 @@ async fn money_that_came_weeks_late_is_heard_of_though_a_night_failed(
 
 #[rstest]
 #[tokio::test]
+async fn a_night_that_failed_is_made_up_for_an_hour_later(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").without_test_clock().await;
+    let is_overdue = async || reconcile::is_overdue(&world.rondo, "sandbox").await.unwrap();
+    assert!(is_overdue().await, "nobody has read it yet");
+    reconcile::nightly(&world.rondo, "sandbox").await.unwrap();
+    world.time_passes(TimeDelta::hours(23));
+    assert!(!is_overdue().await, "the next night is yet to come");
+    let foreign = world.is_ordered("/v1/charges", "by hand", &charge("by hand")).await;
+
+    world.time_passes(TimeDelta::hours(1));
+    world.line.fails_once(Call::Statement, || GatewayError::Unauthorised);
+    reconcile::nightly(&world.rondo, "sandbox").await.unwrap_err();
+    world.time_passes(TimeDelta::hours(1));
+    assert!(is_overdue().await);
+    reconcile::nightly(&world.rondo, "sandbox").await.unwrap();
+    let [task] = &world.stuck().await[..] else { panic!("staff is told once") };
+    assert_eq!(task.object, foreign["id"].as_str().unwrap());
+    assert!(!is_overdue().await);
+}
+
+#[rstest]
+#[tokio::test]
 async fn what_bears_no_name_that_we_know_is_told_to_staff(
     #[values(Sqlite, Postgres)] engine: Engine,
 ) {

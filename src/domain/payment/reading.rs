@@ -20,6 +20,10 @@ const COMES_LATE: TimeDelta = TimeDelta::days(30);
 /// No reading goes further back, however long none came to its end.
 const FURTHEST: TimeDelta = TimeDelta::days(120);
 
+/// The night before is less than this old when the hour before the next night comes. What is older cannot wait for
+/// the next one: staff hears of a difference within a day (RULES REC-1).
+const OVERDUE: TimeDelta = TimeDelta::minutes(23 * 60 + 30);
+
 /// When an account's list was last read to its end, and all that followed was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Readings {
@@ -27,6 +31,14 @@ pub struct Readings {
     pub recent_at: DateTime<Utc>,
     /// For what may have come late.
     pub late_at: Option<DateTime<Utc>>,
+}
+
+impl Readings {
+    /// Whether the next reading cannot wait for the night, given the last one, as that night failed, or nobody was
+    /// there.
+    pub fn are_overdue(last: Option<Self>, now: DateTime<Utc>) -> bool {
+        last.is_none_or(|last| now - last.recent_at > OVERDUE)
+    }
 }
 
 /// A reading to come.
@@ -82,6 +94,18 @@ mod tests {
             now += NIGHT;
         }
         assert_eq!(read, [37, 3, 3, 3, 3, 3, 3, 37, 3]);
+    }
+
+    #[test]
+    fn a_night_that_failed_is_made_up_for_at_the_next_hour() {
+        let night = at("2026-03-01T02:41:00Z");
+        let last = Some(Readings { recent_at: night, late_at: None });
+        let overdue_after =
+            |hours: i64| Readings::are_overdue(last, night + TimeDelta::hours(hours));
+        // The next night is 24 hours later.
+        assert_eq!([1, 12, 22, 23].map(overdue_after), [false; 4]);
+        assert_eq!([25, 26, 500].map(overdue_after), [true; 3]);
+        assert!(Readings::are_overdue(None, night), "an account that was never read");
     }
 
     #[test]
