@@ -46,7 +46,7 @@ pub struct Args {
 /// Runs the command.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.settings.load()?;
-    let store = settings::open_migrated(&config).await?;
+    let store = settings::open_for_money(&config).await?;
     let rondo = service::ports(&config, store).await?;
     let accounts: Vec<_> = match args.gateway {
         Some(name) if reconcile::accounts(&rondo).all(|known| known != name) => {

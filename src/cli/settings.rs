@@ -57,7 +57,7 @@ pub fn refuse_errors(loaded: &Loaded) -> Result<Vec<Finding>, ConfigError> {
 }
 
 /// Opens the configured database, which may still have to be migrated. One that would lose what was
-/// committed is refused to an engine (RULES WRK-5), and told to others.
+/// committed is refused to an engine and to commands about money (RULES WRK-5), and told to others.
 pub async fn open_store(config: &Config, access: Access) -> anyhow::Result<Arc<dyn Store>> {
     open_with(config, access, Durability::Full).await
 }
@@ -106,7 +106,16 @@ pub async fn open_with(
 /// Opens the configured database beside a server that may be running, and refuses it while
 /// migrations are pending.
 pub async fn open_migrated(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
-    let store = open_store(config, Access::Command).await?;
+    migrated(config, Access::Command).await
+}
+
+/// As [`open_migrated`], for a command about money.
+pub async fn open_for_money(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    migrated(config, Access::MoneyCommand).await
+}
+
+async fn migrated(config: &Config, access: Access) -> anyhow::Result<Arc<dyn Store>> {
+    let store = open_store(config, access).await?;
     match store.pending_migrations().await?.len() {
         0 => Ok(store),
         count => bail!(

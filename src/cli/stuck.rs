@@ -205,7 +205,7 @@ async fn list(args: List) -> anyhow::Result<ExitCode> {
 
 async fn retry(args: Retry) -> anyhow::Result<ExitCode> {
     let config = args.settings.load()?;
-    let store = settings::open_migrated(&config).await?;
+    let store = settings::open_for_money(&config).await?;
     // What is due is due by the clock that the engine goes by.
     let now = clock::of(store.as_ref()).await?.now();
     let mut repo = store.begin().await?;
@@ -239,7 +239,7 @@ async fn retry(args: Retry) -> anyhow::Result<ExitCode> {
 
 async fn settle(args: Settle) -> anyhow::Result<ExitCode> {
     let config = args.settings.load()?;
-    let store = settings::open_migrated(&config).await?;
+    let store = settings::open_for_money(&config).await?;
     let merchant = whose(store.as_ref(), args.attempt).await?;
     let rondo = service::ports(&config, store).await?;
     let verdict = args.outcome.charged.map_or(Verdict::NotCharged, Verdict::Charged);

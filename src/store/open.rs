@@ -37,13 +37,16 @@ pub enum Access {
     /// To ask or to write something small, beside an engine that may be at work. The database must
     /// be there.
     Command,
+    /// As a command, for one that records what became of money, or lets it be charged or given back: it asks as
+    /// much of a database as an engine does.
+    MoneyCommand,
 }
 
 /// How sure a commit must be (RULES WRK-5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// What was committed outlives a loss of power. An engine refuses a database that is set to less;
-    /// commands can ask for its [`Store::weaknesses`].
+    /// What was committed outlives a loss of power. An engine refuses a database that is set to less, as do
+    /// commands about money; others can ask for its [`Store::weaknesses`].
     Full,
     /// A throwaway database, which may lose what was committed. Never for money.
     TestOnly,

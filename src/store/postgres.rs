@@ -131,7 +131,7 @@ impl Postgres {
         // One connection listens.
         let pool = PgPoolOptions::new().max_connections(options.connections.max(1) + 1);
         let pool = pool.connect_with(connection).await.map_err(fault)?;
-        if (options.access, options.durability) == (Access::Engine, Durability::Full) {
+        if options.access != Access::Command && options.durability == Durability::Full {
             let weaknesses = weaknesses(&pool).await?;
             if !weaknesses.is_empty() {
                 return Err(StoreError::Unfit(weaknesses.join("; ")));

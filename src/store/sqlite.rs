@@ -183,8 +183,10 @@ impl Sqlite {
         }
         let lock = match options.access {
             Access::Engine => Some(lock(&path)?),
-            Access::Command if path.exists() => None,
-            Access::Command => return Err(StoreError::Absent { file: path.display().to_string() }),
+            Access::Command | Access::MoneyCommand if path.exists() => None,
+            Access::Command | Access::MoneyCommand => {
+                return Err(StoreError::Absent { file: path.display().to_string() });
+            }
         };
         if options.access == Access::Engine {
             make(&path)?;

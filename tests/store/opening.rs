@@ -103,6 +103,12 @@ async fn a_server_that_may_lose_commits_is_refused() {
         let outcome = open(&database.url, strict).await;
         let said = format!("{outcome:?}");
         assert_eq!(said.contains("synchronous_commit is"), is_weak, "{said}");
+        // So it is to a command about money, beside an engine.
+        let settling = OpenOptions { access: Access::MoneyCommand, ..strict };
+        assert_eq!(
+            format!("{:?}", open(&database.url, settling).await.err()),
+            format!("{:?}", outcome.err())
+        );
         // A question is answered all the same, and hears of it.
         let asking = OpenOptions { access: Access::Command, ..strict };
         let weaknesses = open(&database.url, asking).await.unwrap().weaknesses().await.unwrap();
