@@ -32,8 +32,8 @@ use crate::{
 
 /// Memory that looks like a folder, where there is one.
 const MEMORY: &str = "/dev/shm";
-/// From so many seeds on, a run must have seen every kind of fault.
-const ALL_FAULTS_FROM: u64 = 50;
+/// From so many seeds on, a run must have seen every kind of fault. One world has about a third of them switched off.
+const ALL_FAULTS_FROM: u64 = 20;
 
 /// Lives through worlds in which all goes wrong that can, and judges them.
 ///
@@ -47,7 +47,7 @@ const ALL_FAULTS_FROM: u64 = 50;
     rondo simulate --seeds 0..200\n  \
     rondo simulate --seeds 42..43 --story          one world, told from the beginning\n  \
     rondo simulate --seeds 0..1000 --json\n\n\
-    A run that finds something ends with 1, as does a long one that has not seen every kind of fault.")]
+    A run that finds something ends with 1, as does one of 20 seeds or more that has not seen every kind of fault.")]
 pub struct Args {
     /// The seeds, the last one not included.
     #[arg(long, value_name = "FROM..TO", default_value = "0..100", value_parser = seeds)]
@@ -73,7 +73,8 @@ pub struct Args {
     #[arg(long)]
     stop_at_first: bool,
 
-    /// How often each kind of fault must have struck; at least once in a run of 50 seeds or more.
+    /// How often each kind of fault must have struck; once without it, and in a run of less than 20 seeds those that
+    /// did not are only told.
     #[arg(long, value_name = "N")]
     each_fault: Option<u64>,
 
@@ -134,8 +135,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let sum = live_all(&args, &ground, jobs)?;
     let took = began.elapsed();
     let count = args.seeds.end - args.seeds.start;
-    let least = args.each_fault.unwrap_or(u64::from(count >= ALL_FAULTS_FROM));
+    let least = args.each_fault.unwrap_or(1);
     let missing = sum.missing(least);
+    let may_miss_some = args.each_fault.is_none() && count < ALL_FAULTS_FROM;
     if args.json {
         say(as_json(&sum, took, jobs, &missing))?;
     } else {
@@ -144,7 +146,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             say(format!("faults that struck less than {least} times: {}", missing.join(", ")))?;
         }
     }
-    let is_well = sum.failed.is_empty() && missing.is_empty();
+    let is_well = sum.failed.is_empty() && (missing.is_empty() || may_miss_some);
     Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

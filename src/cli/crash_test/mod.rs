@@ -29,7 +29,7 @@ use super::{output::say, progress, settings, signals};
 
 /// How far back the gateway's list is held against what is recorded, in hours: longer than any test.
 const HOURS: &str = "720";
-/// From so many kills on, something must have been killed at every point.
+/// From so many kills on, something must have been killed at every point; and from so many pauses on, stopped.
 const ALL_POINTS_FROM: u64 = 10;
 
 /// Kills and stops real processes of Rondo while portals are billed, and looks whether money was lost.
@@ -95,15 +95,16 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             return Err(error);
         }
     };
-    let missing = report.missing();
-    let saw_all = args.kills < ALL_POINTS_FROM || missing.is_empty();
-    let is_well = report.wrong().is_empty() && saw_all;
+    let wanted = [(Deed::Kill, args.kills), (Deed::Pause, args.pauses)];
+    let wanted = wanted.into_iter().filter(|(_, count)| *count >= ALL_POINTS_FROM);
+    let missing: Vec<_> = wanted.flat_map(|(deed, _)| report.missing(deed)).collect();
+    let is_well = report.wrong().is_empty() && missing.is_empty();
     if args.json {
         say(report.as_json())?;
     } else {
         report.show()?;
-        if !saw_all {
-            say(format_args!("nothing was killed at: {}", missing.join(", ")))?;
+        if !missing.is_empty() {
+            say(format_args!("never came about: {}", missing.join(", ")))?;
         }
     }
     if !is_well {

@@ -58,10 +58,10 @@ impl Report {
         self.judgement.found.lines().chain(races).chain(commands).collect()
     }
 
-    /// The points at which nothing was killed.
-    pub fn missing(&self) -> Vec<String> {
-        let names = self.points.iter().map(|point| format!("kill_{}", point.name()));
-        names.filter(|name| self.faults.get(name).is_none_or(|count| *count == 0)).collect()
+    /// The kinds of this deed that never came about, one for each point.
+    pub fn missing(&self, deed: Deed) -> impl Iterator<Item = String> + '_ {
+        let names = self.points.iter().map(move |at| format!("{}_{}", deed.name(), at.name()));
+        names.filter(|name| self.faults.get(name).is_none_or(|count| *count == 0))
     }
 
     fn years(&self) -> u64 {
@@ -112,6 +112,7 @@ impl Report {
     pub fn as_json(&self) -> Value {
         let Judgement { found, .. } = &self.judgement;
         let judged = &self.judgement;
+        let missing = [Deed::Kill, Deed::Pause].into_iter().flat_map(|deed| self.missing(deed));
         json!({
             "engine": self.engine,
             "replicas": self.replicas,
@@ -134,7 +135,7 @@ impl Report {
             "rule_violations": found.rule_violations.len(),
             "mail_faults": found.mail_faults.len(),
             "faults": self.faults,
-            "missing_faults": self.missing(),
+            "missing_faults": missing.collect::<Vec<_>>(),
             "wrong": self.wrong(),
         })
     }
