@@ -1,12 +1,12 @@
 //! `rondo simulate`: worlds in which all goes wrong that can, seed by seed, and what is wrong in the
-//! end. A seed that fails is told with the last of its story, and can be lived through again.
+//! end. A seed that fails is told with what led to that, and can be lived through again.
 
 use std::{
     collections::BTreeMap,
     fs,
     ops::Range,
     path::{Path, PathBuf},
-    process::ExitCode,
+    process::{Command, ExitCode},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     security::chance::system_mint,
-    sim::{self, Fault, Figures, Outcome, Wanted},
+    sim::{self, Account, Fault, Figures, Outcome, Wanted},
     store::{self, Access, Durability, OpenOptions, bench::Scratch},
 };
 
@@ -226,17 +226,37 @@ fn live(ground: &Ground, seed: u64, wanted: Wanted) -> anyhow::Result<Outcome> {
     })
 }
 
-/// A world that went wrong: its seed, the version, what is wrong, and the last of what happened.
+/// A world: its seed and the version, all that happened if that is wanted, what is wrong, and what led to that.
 fn told(outcome: &Outcome) -> String {
     let mut lines = vec![format!(
-        "seed {} of rondo {}, trace {}",
+        "seed {} of rondo {}{}, trace {}",
         outcome.seed,
         super::VERSION,
+        commit(),
         &outcome.digest[..16]
     )];
     lines.extend(outcome.story.iter().map(|line| format!("  {line}")));
-    lines.extend(outcome.findings.lines().map(|line| format!("WRONG {line}")));
+    for Account { finding, lines: led_to_it } in &outcome.accounts {
+        lines.push(format!("WRONG {finding}"));
+        lines.extend(led_to_it.iter().map(|line| format!("  {line}")));
+    }
+    let rest = outcome.findings.lines().skip(outcome.accounts.len());
+    lines.extend(rest.map(|finding| format!("WRONG {finding}")));
     lines.join("\n")
+}
+
+/// The commit of a program in development, as its source has it now: told by git, since one that was compiled in would
+/// build all anew at each commit. An optimised program has it in its version.
+fn commit() -> String {
+    if !cfg!(debug_assertions) {
+        return String::new();
+    }
+    let asked = ["describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"];
+    let told = Command::new("git").args(asked).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    let told = told.ok().filter(|told| told.status.success());
+    told.map_or_else(String::new, |told| {
+        format!(" ({})", String::from_utf8_lossy(&told.stdout).trim())
+    })
 }
 
 /// Where worlds are laid out.

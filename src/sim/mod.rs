@@ -30,6 +30,7 @@ mod returns;
 mod staff;
 mod stage;
 mod statement;
+mod story;
 mod trace;
 mod webhook;
 mod world;
@@ -55,6 +56,10 @@ pub use afterwards::Logs;
 pub use fault::Fault;
 pub use judge::Findings;
 pub use report::Figures;
+pub use story::Account;
+
+/// Of so many findings it is told what led to them: what is wrong in many places is mostly one thing.
+const ACCOUNTS: usize = 10;
 
 /// How long the world goes on when all faults are over: until nothing can be open any more.
 const SETTLES: TimeDelta = TimeDelta::days(50);
@@ -70,7 +75,9 @@ pub struct Outcome {
     pub findings: Findings,
     /// The digest of all that happened, in hexadecimal digits.
     pub digest: String,
-    /// The last of what happened, or all of it.
+    /// What led to what is wrong, to the first of it if that is much.
+    pub accounts: Vec<Account>,
+    /// All that happened, if that was wanted.
     pub story: Vec<String>,
 }
 
@@ -95,7 +102,7 @@ pub async fn run(seed: u64, url: &str, wanted: Wanted) -> anyhow::Result<Outcome
     let start = beginning(&dice);
     let lease = TimeDelta::from_std(pace.mail_lease.max(pace.lease))?;
     let mint = Mint::seeded(dice.bytes());
-    let stage = Arc::new(Stage::new(dice, start, lease, wanted.whole_story));
+    let stage = Arc::new(Stage::new(dice, start, lease));
     let options = OpenOptions {
         access: Access::Engine,
         durability: Durability::TestOnly,
@@ -110,7 +117,11 @@ pub async fn run(seed: u64, url: &str, wanted: Wanted) -> anyhow::Result<Outcome
     let members = wanted.members.unwrap_or(members);
     let outcome = live(seed, &mut world, start, members).await;
     store.close().await;
-    outcome
+    let mut outcome = outcome?;
+    if !wanted.whole_story {
+        outcome.story.clear();
+    }
+    Ok(outcome)
 }
 
 /// A day between 2026 and 2029, at any second.
@@ -189,7 +200,7 @@ async fn judged(seed: u64, world: &mut World, start: DateTime<Utc>) -> anyhow::R
     drop(repo);
     for event in &books.events {
         let (kind, subject, at) = (event.kind, event.subject, event.at);
-        stage.note(format_args!("event {kind:?} of {subject:?} at {at}"));
+        stage.trace().note(at, format_args!("event {kind:?} of {subject:?}"));
     }
     let charges: Vec<_> =
         world.gateways.iter().flat_map(|gateway| gateway.provider().charges.clone()).collect();
@@ -237,11 +248,10 @@ async fn judged(seed: u64, world: &mut World, start: DateTime<Utc>) -> anyhow::R
         stuck: books.stuck.len() as u64,
         faults: stage.faults.fired(),
     };
-    Ok(Outcome {
-        seed,
-        figures,
-        findings,
-        digest: stage.trace().digest(),
-        story: stage.trace().story(),
-    })
+    let story = stage.trace().story();
+    let wrong = findings.lines().take(ACCOUNTS);
+    let accounts =
+        wrong.map(|finding| story::account(finding, &story, &books, &judge.charges)).collect();
+    let digest = stage.trace().digest();
+    Ok(Outcome { seed, figures, findings, digest, accounts, story })
 }

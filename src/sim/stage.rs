@@ -86,12 +86,12 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    pub(super) fn new(dice: Dice, start: DateTime<Utc>, lease: TimeDelta, whole: bool) -> Self {
+    pub(super) fn new(dice: Dice, start: DateTime<Utc>, lease: TimeDelta) -> Self {
         let faults = Faults::drawn(&dice);
         Self {
             dice,
             faults,
-            trace: Trace::new(whole),
+            trace: Trace::new(),
             time: Mutex::new(Time { truth: start, ahead: TimeDelta::zero() }),
             blow: Mutex::new(None),
             struck: Notify::new(),

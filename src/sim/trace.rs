@@ -1,8 +1,7 @@
-//! What happened in a simulated world, in order: the last of it as a story to read, all of it as one
-//! digest, by which two runs are compared byte for byte (RULES P-7).
+//! What happened in a simulated world, in order: line by line, and as one digest, by which two runs are compared byte
+//! for byte (RULES P-7).
 
 use std::{
-    collections::VecDeque,
     fmt::{self, Write as _},
     sync::{Mutex, MutexGuard},
 };
@@ -10,18 +9,14 @@ use std::{
 use chrono::{DateTime, Utc};
 use ring::digest::{Context, SHA256};
 
-/// How many lines a story keeps, unless all are wanted.
-const STORY: usize = 60;
-
 /// The record of one world.
 pub(super) struct Trace {
     pages: Mutex<Pages>,
-    keep: usize,
 }
 
 struct Pages {
     digest: Context,
-    lines: VecDeque<String>,
+    lines: Vec<(DateTime<Utc>, String)>,
 }
 
 impl fmt::Debug for Trace {
@@ -31,10 +26,10 @@ impl fmt::Debug for Trace {
 }
 
 impl Trace {
-    /// An empty one, which keeps every line if `whole`.
-    pub(super) fn new(whole: bool) -> Self {
-        let pages = Pages { digest: Context::new(&SHA256), lines: VecDeque::new() };
-        Self { pages: Mutex::new(pages), keep: if whole { usize::MAX } else { STORY } }
+    /// An empty one.
+    pub(super) fn new() -> Self {
+        let pages = Pages { digest: Context::new(&SHA256), lines: Vec::new() };
+        Self { pages: Mutex::new(pages) }
     }
 
     fn pages(&self) -> MutexGuard<'_, Pages> {
@@ -47,10 +42,7 @@ impl Trace {
         let mut pages = self.pages();
         pages.digest.update(line.as_bytes());
         pages.digest.update(b"\n");
-        if pages.lines.len() == self.keep {
-            pages.lines.pop_front();
-        }
-        pages.lines.push_back(line);
+        pages.lines.push((at, line));
     }
 
     /// The digest of all lines so far, in hexadecimal digits.
@@ -62,25 +54,32 @@ impl Trace {
         })
     }
 
-    /// The lines that are kept, oldest first.
+    /// All lines, oldest first: what was noted later than it happened stands where it happened.
     pub(super) fn story(&self) -> Vec<String> {
-        self.pages().lines.iter().cloned().collect()
+        let mut lines = self.pages().lines.clone();
+        lines.sort_by_key(|(at, _)| *at);
+        lines.into_iter().map(|(_, line)| line).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
 
     #[test]
-    fn the_digest_is_of_all_lines_and_the_story_of_the_last() {
-        let [short, other] = [Trace::new(false), Trace::new(false)];
-        for number in 0..STORY + 5 {
-            short.note(DateTime::UNIX_EPOCH, format_args!("step {number}"));
-            other.note(DateTime::UNIX_EPOCH, format_args!("step {}", number.max(1)));
-        }
-        assert_eq!(short.story(), other.story());
-        assert_eq!(short.story()[0], "1970-01-01 00:00:00 step 5");
-        assert_ne!(short.digest(), other.digest());
+    fn the_digest_is_of_lines_as_they_were_noted_and_the_story_as_they_happened() {
+        let [forth, back] = [[1, 2, 3], [3, 2, 1]].map(|order| {
+            let trace = Trace::new();
+            for second in order {
+                let at = DateTime::UNIX_EPOCH + TimeDelta::seconds(second);
+                trace.note(at, format_args!("step {second}"));
+            }
+            trace
+        });
+        assert_eq!(forth.story(), back.story());
+        assert_eq!(back.story()[0], "1970-01-01 00:00:01 step 1");
+        assert_ne!(forth.digest(), back.digest());
     }
 }
