@@ -74,7 +74,7 @@ impl Provider {
         let way = match stage.dice.below(100) {
             0..20 => Way::Later,
             20..23 if !stage.faults.is_calm() => Way::ToNothing,
-            23 if !stage.faults.is_calm() => Way::AndBack,
+            23..33 if !stage.faults.is_calm() => Way::AndBack,
             _ => Way::AtOnce,
         };
         let reference = format!("re_{}", order.refund);
@@ -125,13 +125,10 @@ impl Provider {
         self.refund_comes_to(refund, RefundOutcome::Failed { reason }, stage);
     }
 
-    /// Its webhook may be all that ever tells of it, so that it is sent until it is taken.
     fn refund_comes_to(&mut self, refund: Id<kind::Refund>, outcome: RefundOutcome, stage: &Stage) {
         let Some(known) = self.refunds.get_mut(&refund) else { return };
         known.outcome = outcome.clone();
-        let news = News::Refund { refund: Some(refund), outcome };
-        let delivery = self.signed(vec![news], self.name);
-        self.plan(stage.truth(), Coming::Webhook(self.name, delivery));
+        self.moved(News::Refund { refund: Some(refund), outcome }, stage);
     }
 
     /// Whether money of a charge that was just captured will go back.
