@@ -71,7 +71,7 @@ faults! {
     /// A webhook comes twice.
     WebhookTwice = "webhook_twice" up to 200;
     /// A webhook is overtaken by later ones.
-    WebhookReordered = "webhook_reordered" up to 300;
+    WebhookReordered = "webhook_reordered" up to 600;
     /// A webhook comes days later.
     WebhookDelayed = "webhook_delayed" up to 100;
     /// Someone else sends a webhook that tells of money, and lies.

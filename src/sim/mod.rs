@@ -183,7 +183,7 @@ async fn live(
     world.portal.goes_home();
     let quiet = end + SETTLES;
     let mut portal = std::mem::take(&mut world.portal);
-    portal.look_after(end, quiet);
+    portal.look_after(&stage.dice, end, quiet);
     world.portal = portal;
     world.settle(quiet).await?;
     judged(seed, world, start).await

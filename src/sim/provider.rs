@@ -26,6 +26,9 @@ use crate::{
     },
 };
 
+/// How long it takes at least until a reply comes that outlives the key.
+const SILENT_AT_LEAST: TimeDelta = TimeDelta::hours(24);
+
 pub(super) type AttemptId = Id<kind::Attempt>;
 
 /// What is remembered of an order's key.
@@ -84,6 +87,8 @@ pub(super) struct Provider {
     pub(super) refunds: BTreeMap<Id<kind::Refund>, Refund>,
     pub(super) cards: Cards,
     pub(super) movements: Vec<Movement>,
+    /// When the news of an object arrives that later news of it may overtake.
+    pub(super) held_back: BTreeMap<String, DateTime<Utc>>,
     coming: BTreeMap<(DateTime<Utc>, u64), Coming>,
     numbered: u64,
 }
@@ -108,6 +113,7 @@ impl Provider {
             refunds: BTreeMap::new(),
             cards: Cards::of(name),
             movements: Vec::new(),
+            held_back: BTreeMap::new(),
             coming: BTreeMap::new(),
             numbered: 0,
         }
@@ -346,10 +352,18 @@ impl Provider {
     /// Decides what is seen of a new charge, and when.
     fn hide(&mut self, number: usize, stage: &Stage) {
         let now = stage.truth();
-        let has_short_keys = self.key_life().is_some_and(|life| life < TimeDelta::hours(24));
+        let life = self.key_life();
+        let has_short_keys = life.is_some_and(|life| life < TimeDelta::hours(24));
+        // As long a silence where keys live on is the same to bear, and not this fault.
+        let is_silent = if life.is_some_and(|life| life <= SILENT_AT_LEAST) {
+            stage.strikes(Fault::ReplyAfterKeyExpired)
+        } else {
+            stage.threatens(Fault::ReplyAfterKeyExpired)
+        };
         let charge = &mut self.charges[number];
-        if stage.strikes(Fault::ReplyAfterKeyExpired) {
-            charge.silent_until = now + TimeDelta::hours(stage.dice.between(24, 30));
+        if is_silent {
+            let more = TimeDelta::hours(stage.dice.between(0, 6));
+            charge.silent_until = now + SILENT_AT_LEAST + more;
         } else if stage.threatens(Fault::StaleLookup) {
             // Shorter than what an absence must have lasted to prove anything, and than any sleep before a call.
             let (least, most) = if has_short_keys && stage.dice.says(500) {
@@ -395,9 +409,9 @@ impl Provider {
             self.plan(at, Coming::Capture(number));
         }
         let is_told = match self.charges[number].standing {
-            Standing::Captured => true,
+            Standing::Captured | Standing::Pending => true,
             Standing::Declined(_) => self.capabilities.webhooks_cover_declines,
-            Standing::Pending | Standing::Waiting | Standing::Ended => false,
+            Standing::Waiting | Standing::Ended => false,
         };
         self.may_be_lied_about(number, stage);
         if is_told {

@@ -237,6 +237,7 @@ impl Provider {
             self.send(news, stage.truth(), stage);
         } else {
             // Its webhook is all that ever tells of it, so that it is sent until it is taken.
+            self.overtakes(&news, stage.truth(), stage);
             let delivery = self.signed(vec![news], self.name);
             self.plan(stage.truth(), Coming::Webhook(self.name, delivery));
         }

@@ -63,10 +63,18 @@ impl Provider {
             return;
         }
         let mut wait = TimeDelta::seconds(stage.dice.between(1, 5));
-        if stage.strikes(Fault::WebhookDelayed) {
+        let is_delayed = stage.strikes(Fault::WebhookDelayed);
+        // It counts when something else has overtaken it.
+        let is_held_back = !is_delayed && stage.threatens(Fault::WebhookReordered);
+        if is_delayed {
             wait += TimeDelta::hours(stage.dice.between(24, 200));
-        } else if stage.strikes(Fault::WebhookReordered) {
-            wait += TimeDelta::minutes(stage.dice.between(1, 600));
+        } else if is_held_back {
+            let hours = if stage.dice.says(500) { 10 } else { 200 };
+            wait += TimeDelta::minutes(stage.dice.between(1, hours * 60));
+        }
+        self.overtakes(&news, from + wait, stage);
+        if is_held_back {
+            self.held_back.insert(object(&news), from + wait);
         }
         let delivery = self.signed(vec![news], self.name);
         if stage.strikes(Fault::WebhookTwice) {
@@ -74,6 +82,15 @@ impl Provider {
             self.plan(again, Coming::Webhook(self.name, delivery.clone()));
         }
         self.plan(from + wait, Coming::Webhook(self.name, delivery));
+    }
+
+    /// News that arrives at `at` overtakes what was told of the same object before, if that is held back longer.
+    pub(super) fn overtakes(&mut self, news: &News, at: DateTime<Utc>, stage: &Stage) {
+        let object = object(news);
+        if self.held_back.get(&object).is_some_and(|before| *before > at) {
+            self.held_back.remove(&object);
+            stage.meets(Fault::WebhookReordered);
+        }
     }
 
     /// A webhook, signed with an account's secret.
@@ -87,6 +104,17 @@ impl Provider {
     /// A webhook that was not taken is sent again.
     pub(super) fn send_again(&mut self, at: DateTime<Utc>, account: &'static str, what: Delivery) {
         self.plan(at, Coming::Webhook(account, what));
+    }
+}
+
+/// What news is of: a charge, whatever became of its money, or a refund that was ordered.
+fn object(news: &News) -> String {
+    match news {
+        News::Charge { reference, .. } | News::Setup { reference } => reference.clone(),
+        News::Reversal { charge, .. } => charge.clone(),
+        News::ForeignRefund(told) => told.charge.clone(),
+        News::Refund { refund, .. } => refund.map(|id| id.to_string()).unwrap_or_default(),
+        News::MethodUpdated(stored) => stored.token.clone(),
     }
 }
 
