@@ -29,7 +29,7 @@ use crate::{
         },
     },
     gateway::{GatewayError, RefundOrder, RefundOutcome, RefundSighting},
-    store::{StoreError, Work},
+    store::{StoreError, Times, Work},
 };
 
 /// After so many tries without an answer a person looks.
@@ -127,6 +127,8 @@ struct Errand {
     order: RefundOrder,
     may_have_been_sent: bool,
     may_be_sent: bool,
+    /// Whether the gateway still knows its key, if it was sent.
+    is_key_safe: bool,
     leased_until: DateTime<Utc>,
 }
 
@@ -159,6 +161,7 @@ async fn claim(
     let leased_until = rondo.lease_until(times.world);
     for mut refund in claim.rows {
         let attempt = &attempts[&refund.attempt];
+        let is_key_safe = trust_key(rondo, &mut refund, &attempt.gateway, times);
         errands.push(Errand {
             refund: refund.id,
             gateway: attempt.gateway.clone(),
@@ -167,6 +170,7 @@ async fn claim(
             may_have_been_sent: refund.tries > 0 || rondo.forgotten().is_some(),
             may_be_sent: refund.origin != RefundOrigin::AtGateway
                 && attempt.may_still_give_back(&refunds),
+            is_key_safe,
             leased_until,
         });
         refund.leased_until = Some(leased_until);
@@ -178,6 +182,23 @@ async fn claim(
     repo.write(changes).await.map_err(poisoned)?;
     repo.commit().await?;
     Ok((count, errands))
+}
+
+/// Whether a refund that its gateway does not know may be sent under its key: for the first time, while the key is
+/// surely remembered, or when a day has proved that nothing arrived (RULES PRB-2). Then its key's life begins.
+fn trust_key(rondo: &Rondo, refund: &mut Refund, gateway: &str, times: Times) -> bool {
+    let Some(port) = rondo.gateways.get(gateway) else { return true };
+    let key = port.capabilities().idempotency;
+    let Some(first_sent_at) = refund.first_sent_at else {
+        refund.first_sent_at = Some(times.world);
+        return true;
+    };
+    let age = (times.world - first_sent_at).to_std().unwrap_or_default();
+    if key.absence_proves(age) {
+        refund.first_sent_at = Some(times.world);
+        return true;
+    }
+    key.resend_is_safe(age)
 }
 
 type Answer = Result<RefundOutcome, GatewayError>;
@@ -232,6 +253,11 @@ async fn send(rondo: &Rondo, errand: Errand) -> Option<(Id<kind::Refund>, Answer
     if !errand.may_be_sent {
         let reason = TAKEN_BACK.to_owned();
         return Some((refund, Ok(RefundOutcome::Failed { reason })));
+    }
+    if !errand.is_key_safe {
+        let why =
+            "the gateway does not know it, and may have forgotten its key: a day will prove it";
+        return Some((refund, Err(GatewayError::Unknown(why.into()))));
     }
     if !rondo.may_begin(errand.leased_until) {
         return None;

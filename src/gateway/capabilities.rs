@@ -75,6 +75,13 @@ impl Idempotency {
             Self::UniqueReference | Self::DuplicateWindow { .. } | Self::None => false,
         }
     }
+
+    /// Whether a look-up that sees nothing of an order first sent `age` ago proves that there is nothing: it was last
+    /// sent while [`Self::resend_is_safe`], and that was a day ago.
+    pub fn absence_proves(self, age: Duration) -> bool {
+        let seen_within = ABSENCE_PROVES_AFTER.to_std().unwrap_or_default();
+        age.checked_sub(seen_within).is_some_and(|since| !self.resend_is_safe(since))
+    }
 }
 
 /// How a charge can be found again when its answer was lost.
@@ -129,6 +136,22 @@ mod tests {
     ) {
         assert_eq!(idempotency.resend_is_safe(Duration::from_mins(287)), before);
         assert_eq!(idempotency.resend_is_safe(Duration::from_mins(288)), after);
+    }
+
+    #[rstest]
+    #[case(Idempotency::FrozenReplay { ttl: SIX_HOURS }, false, true)]
+    #[case(Idempotency::ClientNamed, false, false)]
+    #[case(Idempotency::None, true, true)]
+    fn an_absence_proves_something_a_day_after_the_last_time_that_it_may_have_been_sent(
+        #[case] idempotency: Idempotency,
+        #[case] before: bool,
+        #[case] after: bool,
+    ) {
+        let (day, last) = (Duration::from_hours(24), Duration::from_mins(288));
+        let nearly = day + last - Duration::from_secs(1);
+        assert_eq!(idempotency.absence_proves(nearly), before);
+        assert_eq!(idempotency.absence_proves(day + last), after);
+        assert!(!idempotency.absence_proves(day - Duration::from_secs(1)));
     }
 
     #[rstest]

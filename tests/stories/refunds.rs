@@ -1,9 +1,12 @@
 //! Money on its way back, and money that does not arrive there.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use rondo::{
     app::reconcile,
     domain::payment::reconcile::Difference,
+    gateway::GatewayError,
     grpc::proto::v1::{
         self,
         refund::State::{self, Failed, Pending, Succeeded},
@@ -256,6 +259,31 @@ async fn a_worker_that_is_taken_for_dead_sends_no_refund(
     assert_eq!(world.line.calls(), [Call::FindRefund, Call::FindRefund, Call::Refund]);
     let left: Vec<_> = world.captured().await.into_values().collect();
     assert_eq!(left, [4_000]);
+    world.assert_books_agree().await;
+}
+
+/// Nobody knows whether it arrived, and the gateway keeps its key for six hours. Later it would give the money back
+/// twice, were a look-up behind: a day has to prove first that there is nothing (RULES PRB-2).
+#[rstest]
+#[tokio::test]
+async fn a_refund_is_sent_again_only_while_its_key_is_surely_remembered_or_an_absence_is_proved(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").without_test_clock().await;
+    world.line.keeps_keys_for(Duration::from_hours(6));
+    let (_, payment) = bought(&world, cards::GOOD).await;
+    world.line.fails(Call::Refund, || GatewayError::Unknown("no answer".into()));
+    let asked = refund(&world, &payment, None).await;
+    world.line.works();
+    world.line.calls();
+
+    world.time_passes(TimeDelta::minutes(288));
+    world.settle().await;
+    assert_eq!(world.line.calls(), [Call::FindRefund]);
+    world.time_passes(TimeDelta::hours(24));
+    world.settle().await;
+    assert_eq!(world.line.calls(), [Call::FindRefund, Call::Refund]);
+    assert_eq!(get(&world, &asked.name).await.state(), Succeeded);
     world.assert_books_agree().await;
 }
 

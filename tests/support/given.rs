@@ -389,6 +389,7 @@ impl Shop {
             failure: None,
             due_at: Some(self.opening),
             tries: 0,
+            first_sent_at: Some(self.opening),
             leased_until: None,
             created_at: self.opening,
             settled_at: None,

@@ -47,6 +47,8 @@ pub struct Refund {
     pub due_at: Option<DateTime<Utc>>,
     /// How often it was sent or asked after.
     pub tries: u32,
+    /// The world's time at which it was first sent under its key, since the gateway last proved to know nothing of it.
+    pub first_sent_at: Option<DateTime<Utc>>,
     /// The world's time until which a worker may be busy with it.
     pub leased_until: Option<DateTime<Utc>>,
     /// When it was asked for.
@@ -122,6 +124,7 @@ impl Refund {
             failure: None,
             due_at: Some(now),
             tries: 0,
+            first_sent_at: None,
             leased_until: None,
             created_at: now,
             settled_at: None,
