@@ -69,6 +69,8 @@ pub(super) struct Charge {
     pub(super) silent_until: DateTime<Utc>,
     /// Look-ups do not see it before this.
     pub(super) seen_from: DateTime<Utc>,
+    /// Look-ups show the refusal as a repeat until then, with which its order was answered.
+    pub(super) a_repeat_until: DateTime<Utc>,
     /// Whether its payer chose a card on our page, and the card, if it is to be kept.
     pub(super) on_page: bool,
     pub(super) method: Option<StoredMethod>,
@@ -102,6 +104,7 @@ impl Charge {
             turned: false,
             silent_until: now,
             seen_from: now,
+            a_repeat_until: now,
             on_page: false,
             method: None,
         }
@@ -192,6 +195,13 @@ impl Charge {
                 decline: Decline::of(DeclineClass::Generic),
             },
         }
+    }
+
+    /// What a gateway tells in its place whose network takes it for one that it already has.
+    pub(super) fn taken_for_a_repeat(&self) -> Outcome {
+        let decline =
+            Decline { response_code: Some("94".to_owned()), ..Decline::of(DeclineClass::Generic) };
+        Outcome::Declined { reference: Some(self.reference.clone()), decline }
     }
 
     /// What a gateway's list tells of it.

@@ -16,10 +16,7 @@ use super::{
     webhook,
 };
 use crate::{
-    domain::{
-        money::Money,
-        payment::decline::{Decline, DeclineClass},
-    },
+    domain::money::Money,
     gateway::{
         Capabilities, ChargeOrder, ChargeTrace, CheckoutOrder, Delivery, Gateway, GatewayError,
         HostedPage, Idempotency, Lookup, Outcome, RefundOrder, RefundOutcome, RefundSighting,
@@ -38,6 +35,8 @@ pub(super) struct SimGateway {
 
 /// Of a thousand orders that were carried out, how many are answered as if they were repeats of their own.
 const TAKEN_FOR_A_REPEAT: PerMille = 4;
+/// So long look-ups may show them as that: longer than anybody asks.
+const REPEAT_KEPT_TO_MINUTES: i64 = 9 * 24 * 60;
 
 /// What an account can do in this world: every kind of idempotency and of look-up comes up.
 fn drawn(stage: &Stage) -> Capabilities {
@@ -162,11 +161,12 @@ impl SimGateway {
         let is_card = network.is_some_and(|network| !network.is_bank_debit());
         if is_card && !stage.faults.is_calm() && stage.dice.says(TAKEN_FOR_A_REPEAT) {
             stage.note(format_args!("{}: answers 94, it has that one already", self.name));
-            let decline = Decline {
-                response_code: Some("94".to_owned()),
-                ..Decline::of(DeclineClass::Generic)
-            };
-            return Ok(Outcome::Declined { reference: None, decline });
+            let is_kept_to = stage.dice.says(500);
+            let minutes =
+                if is_kept_to { stage.dice.between(1, REPEAT_KEPT_TO_MINUTES) } else { 0 };
+            let until = stage.truth() + TimeDelta::minutes(minutes);
+            let told = self.provider().take_for_a_repeat(order.attempt, until);
+            return Ok(told.unwrap_or(outcome));
         }
         if let Outcome::Paid(paid) = &mut outcome
             && stage.strikes(Fault::WrongAmount)

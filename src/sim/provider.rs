@@ -278,6 +278,18 @@ impl Provider {
         }
     }
 
+    /// Answers an order that was carried out as if it were the repeat of its own charge, and look-ups too until
+    /// `until`.
+    pub(super) fn take_for_a_repeat(
+        &mut self,
+        attempt: AttemptId,
+        until: DateTime<Utc>,
+    ) -> Option<Outcome> {
+        let number = *self.by_attempt.get(&attempt)?.last()?;
+        self.charges[number].a_repeat_until = until;
+        Some(self.charges[number].taken_for_a_repeat())
+    }
+
     /// Until when the key is to be remembered.
     fn key_until(&self, charge: &Charge) -> DateTime<Utc> {
         let ttl = match self.capabilities.idempotency {
@@ -485,6 +497,9 @@ impl Provider {
         let best = charges.iter().filter(|charge| charge.seen_from <= now).max_by_key(rank);
         let page = self.pages.iter().find(|page| page.attempt == trace.attempt);
         Ok(match (best, page) {
+            (Some(charge), _) if charge.a_repeat_until > now => {
+                Sighting::Found(charge.taken_for_a_repeat())
+            }
             (Some(charge), page) if rank(&charge) > 0 || page.is_none_or(|page| !page.is_open) => {
                 Sighting::Found(charge.outcome())
             }

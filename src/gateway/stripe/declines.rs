@@ -53,8 +53,6 @@ const TABLE: &[(DeclineClass, &[&str])] = &[
             "amount_too_large",
             "amount_too_small",
             "api_key_expired",
-            // Which payment it repeats, staff must see before anything is tried again.
-            DUPLICATE,
             "livemode_mismatch",
             "resource_missing",
             "secret_key_required",

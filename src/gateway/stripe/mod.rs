@@ -281,7 +281,7 @@ impl Gateway for Stripe {
             Said::News(news) => news,
             Said::ReadBack(reference) => {
                 let intent = self.intent(&reference).await.map_err(WebhookError::Unverifiable)?;
-                vec![webhook::charge_news(&intent, mode).map_err(WebhookError::Unverifiable)?]
+                webhook::charge_news(&intent, mode).map_err(WebhookError::Unverifiable)?
             }
             Said::ReadRefunds(intent) => {
                 let query = || form::refunds_of_payment(&intent);

@@ -18,6 +18,9 @@ pub fn of_intent(intent: &wire::PaymentIntent, mode: Mode) -> Result<Outcome, Ga
     if !mode.admits(intent.livemode) {
         return Err(unreadable("a payment of the other mode (test or live)"));
     }
+    if is_a_repeat(intent) {
+        return Err(a_repeat());
+    }
     let reference = intent.id.clone();
     Ok(match intent.status {
         IntentStatus::Succeeded => Outcome::Paid(paid(intent)?),
@@ -86,10 +89,21 @@ pub fn taking(intent: &wire::PaymentIntent, mode: Mode) -> Option<Result<Taking,
 /// behind, open, so its reference is kept.
 pub fn of_refusal(error: &wire::ApiError) -> Result<Outcome, GatewayError> {
     if declines::names_a_duplicate(error) {
-        return Err(unreadable("the issuer takes the payment for an earlier one's repeat"));
+        return Err(a_repeat());
     }
     let reference = error.payment_intent.as_ref().map(|intent| intent.id().to_owned());
     Ok(Outcome::Declined { reference, decline: declines::decline(error) })
+}
+
+/// A payment that the issuer takes for one that it already has: it tells nothing of that one (RULES §1.1).
+fn a_repeat() -> GatewayError {
+    unreadable("a payment that its issuer takes for an earlier one's repeat")
+}
+
+/// Whether the issuer refused a payment as the repeat of another, and said nothing since.
+pub fn is_a_repeat(intent: &wire::PaymentIntent) -> bool {
+    intent.status == IntentStatus::RequiresPaymentMethod
+        && intent.last_payment_error.as_ref().is_some_and(declines::names_a_duplicate)
 }
 
 /// How a payment stands that is made on a page. A refused card is not the end of it while the
@@ -364,6 +378,10 @@ mod tests {
     fn a_refusal_as_a_repeat_is_no_verdict(#[case] decline_code: &str, #[case] network: &str) {
         let error = read(json!({ "decline_code": decline_code, "network_decline_code": network }));
         assert!(matches!(of_refusal(&error), Err(GatewayError::Unknown(_))));
+        let refused = json!({ "status": "requires_payment_method", "last_payment_error": {
+            "decline_code": decline_code, "network_decline_code": network,
+        } });
+        assert!(matches!(of_intent(&intent(&refused), Mode::Test), Err(GatewayError::Unknown(_))));
     }
 
     #[test]

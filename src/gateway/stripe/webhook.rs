@@ -123,13 +123,17 @@ pub fn said(event: &wire::Event, mode: Mode) -> Result<Said, WebhookError> {
     }
 }
 
-/// News of a payment, as Stripe's answer to a question or an event tells it.
-pub fn charge_news(intent: &wire::PaymentIntent, mode: Mode) -> Result<News, GatewayError> {
-    Ok(News::Charge {
+/// News of a payment, as Stripe's answer to a question or an event tells it. One that was refused as the
+/// repeat of another is none: it is looked up as planned.
+pub fn charge_news(intent: &wire::PaymentIntent, mode: Mode) -> Result<Vec<News>, GatewayError> {
+    if outcome::is_a_repeat(intent) {
+        return Ok(Vec::new());
+    }
+    Ok(vec![News::Charge {
         attempt: outcome::own_id(&intent.metadata, wire::ATTEMPT),
         reference: intent.id.clone(),
         outcome: outcome::of_intent(intent, mode)?,
-    })
+    }])
 }
 
 fn payment(intent: &wire::PaymentIntent, kind: &str, mode: Mode) -> Result<Said, WebhookError> {
@@ -142,7 +146,7 @@ fn payment(intent: &wire::PaymentIntent, kind: &str, mode: Mode) -> Result<Said,
     if kind == "payment_intent.succeeded" && outcome::stores_its_method(intent) {
         return Ok(Said::ReadBack(intent.id.clone()));
     }
-    charge_news(intent, mode).map(|news| Said::News(vec![news])).map_err(|why| not_ours(&why))
+    charge_news(intent, mode).map(Said::News).map_err(|why| not_ours(&why))
 }
 
 fn dispute(event: &wire::Event, told: Option<ReversalState>) -> Result<Said, WebhookError> {
@@ -309,6 +313,13 @@ mod tests {
             outcome,
             Outcome::Declined { decline, .. } if decline.class == DeclineClass::Never
         ));
+    }
+
+    #[test]
+    fn a_refusal_as_a_repeat_tells_nothing() {
+        let mut refused = intent("requires_payment_method", "", &json!(null));
+        refused["last_payment_error"] = json!({ "network_decline_code": "94" });
+        assert_eq!(news("payment_intent.payment_failed", &refused), []);
     }
 
     #[rstest]

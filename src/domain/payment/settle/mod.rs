@@ -132,6 +132,15 @@ pub fn settle(
     now: DateTime<Utc>,
     mint: &Mint,
 ) -> Result<Settled, WrongAmount> {
+    let news = match news {
+        // No verdict, nor the reference of the charge that it repeats: that one is looked up (RULES §1.1).
+        News::Declined { decline, .. }
+            if read(&standing.attempt, &decline, now) == Reading::OutcomeUnknown =>
+        {
+            News::Silence
+        }
+        news => news,
+    };
     match (standing.attempt.state.hear(&news), news) {
         (Step::Reversal, News::Reversed(told)) => Ok(reversed::hear(standing, *told, now, mint)),
         // Money was taken back of what is not known to have taken any: it is asked after until that is known.
@@ -152,12 +161,6 @@ pub fn settle(
             Ok(Settled { for_staff: Some(reason), ..settled })
         }
         (Step::Nothing, _) => Ok(ask_later(standing.attempt, now)),
-        // A duplicate is no verdict: another sending of its key was told of the charge that is known.
-        (Step::Contradiction, News::Declined { decline, .. })
-            if read(&standing.attempt, &decline, now) == Reading::OutcomeUnknown =>
-        {
-            Ok(Settled::of(Changes::default()))
-        }
         (Step::Contradiction, _) => {
             let attempt = standing.attempt.id;
             let reason = format!(
@@ -189,8 +192,7 @@ pub fn settle(
                     Settled { for_staff: Some(reason), ..settled }
                 }
                 Reading::Approved { .. } => declined::settle(standing, &decline, now, mint),
-                // A duplicate is no verdict: the earlier charge is looked up.
-                Reading::OutcomeUnknown => waiting(standing, AttemptState::Unknown, now, mint),
+                Reading::OutcomeUnknown => unreachable!("a duplicate is heard as silence"),
             })
         }
         (_, News::Rejected { reason }) => Ok(rejected(standing, reason, now, mint)),

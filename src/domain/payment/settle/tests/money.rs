@@ -55,11 +55,46 @@ fn another_sending_that_was_told_of_the_same_charge_denies_nothing() {
     let changes = heard(renewal(), paid(2_000)).changes;
     let owed = renewal().owed.after(&changes);
     let known = Standing { attempt: changes.attempts[0].clone(), owed };
-    let decline =
-        Decline { response_code: Some("94".into()), ..Decline::of(DeclineClass::Generic) };
-    let settled = heard(known, News::Declined { reference: None, decline });
+    let settled = heard(known, duplicate());
     assert_eq!(settled.for_staff, None);
     assert!(settled.changes.attempts.is_empty());
+}
+
+/// The issuer takes the charge for one that it already has.
+fn duplicate() -> News {
+    let decline =
+        Decline { response_code: Some("94".into()), ..Decline::of(DeclineClass::Generic) };
+    News::Declined { reference: Some("ch_repeat".into()), decline }
+}
+
+#[test]
+fn a_duplicate_is_asked_after_as_silence_is_until_staff_is_told() {
+    let mut standing = renewal();
+    let mut told = Vec::new();
+    while standing.attempt.state.is_open() {
+        let now = standing.attempt.probe_at.unwrap_or(standing.attempt.sent_at);
+        let settled = settle(standing.clone(), duplicate(), now, &mint()).unwrap();
+        told.extend(events(&settled.changes));
+        standing.attempt = settled.changes.attempts[0].clone();
+        if settled.for_staff.is_some() {
+            break;
+        }
+    }
+    let attempt = standing.attempt;
+    assert_eq!((attempt.state, attempt.probes), (AttemptState::Unknown, 12));
+    assert_eq!((attempt.probe_at, attempt.reference), (None, None));
+    assert_eq!(told, [EventKind::PaymentUnknown]);
+}
+
+#[rstest]
+#[case(AttemptState::Pending)]
+#[case(AttemptState::ActionRequired)]
+fn a_duplicate_takes_nothing_back_of_what_is_under_way(#[case] state: AttemptState) {
+    let mut standing = renewal();
+    standing.attempt.state = state;
+    let settled = heard(standing, duplicate());
+    assert_eq!(settled.changes.attempts[0].state, state);
+    assert!(settled.changes.events.is_empty());
 }
 
 #[test]
