@@ -11,7 +11,6 @@ use super::{
     Rondo,
     index::by_id,
     news::{self, NotApplied},
-    order::Word,
     record::{self, Heard},
     turn::TurnError,
 };
@@ -209,7 +208,7 @@ async fn apply_together(rondo: &Rondo, items: &[InboxItem]) -> Result<BTreeSet<u
         if settle::is_known(&attempt, &news) {
             done.insert(charge.place);
         } else if !attempt.state.took_money() {
-            let heard = Heard { attempt: id, word: Word::News(news) };
+            let heard = Heard::news(id, news);
             groups.entry(merchant).or_default().push((charge.place, heard));
         }
     }

@@ -1,9 +1,7 @@
 //! What one piece of a gateway's news does: it goes the one path that replies and look-ups go.
 
 use super::{
-    Act, AppError, Rondo, dunning,
-    order::Word,
-    pay,
+    Act, AppError, Rondo, dunning, pay,
     record::{self, Heard},
     refunds, resolve, returns,
     turn::TurnError,
@@ -114,7 +112,7 @@ async fn charge(
         if is_brief(&attempt, &outcome) {
             resolve::ask_again(rondo, &merchant, attempt.id).await?;
         }
-        let heard = Heard { attempt: attempt.id, word: Word::News(outcome.into()) };
+        let heard = Heard::news(attempt.id, outcome.into());
         record::record(rondo, &merchant, vec![heard]).await?;
     }
     Ok(())

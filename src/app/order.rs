@@ -57,13 +57,18 @@ impl Errand {
 
 /// Sends a charge and tells what was heard. Never fails: silence is an answer of its own.
 pub(super) async fn send(rondo: &Rondo, errand: Errand) -> Heard {
+    let (attempt, leased_until) = (errand.attempt, Some(errand.leased_until));
+    Heard { attempt, leased_until, word: told(rondo, errand).await }
+}
+
+async fn told(rondo: &Rondo, errand: Errand) -> Word {
     let Errand { attempt, gateway, leased_until, order } = errand;
     if !rondo.may_begin(leased_until) {
-        return Heard { attempt, word: Word::SendAgain { wait: None, leased_until } };
+        return Word::SendAgain { wait: None };
     }
     let Some(port) = rondo.gateways.get(&gateway) else {
         let reason = format!("no gateway named `{gateway}` is configured");
-        return Heard { attempt, word: Word::News(News::Rejected { reason }) };
+        return Word::News(News::Rejected { reason });
     };
     let asked = Asked {
         account: &gateway,
@@ -72,17 +77,14 @@ pub(super) async fn send(rondo: &Rondo, errand: Errand) -> Heard {
         customer_reference: order.customer_reference.as_deref(),
     };
     match restored::look_first(rondo, port.as_ref(), asked).await {
-        Looked::Found { news, .. } => return Heard { attempt, word: Word::News(*news) },
+        Looked::Found { news, .. } => return Word::News(*news),
         Looked::Free if rondo.may_begin(leased_until) => {}
-        Looked::Free | Looked::NotNow => {
-            return Heard { attempt, word: Word::SendAgain { wait: None, leased_until } };
-        }
+        Looked::Free | Looked::NotNow => return Word::SendAgain { wait: None },
     }
-    let word = match port.charge(&order).await {
+    match port.charge(&order).await {
         Ok(outcome) => Word::News(outcome.into()),
-        Err(error) => of_error(&error, leased_until),
-    };
-    Heard { attempt, word }
+        Err(error) => of_error(&error),
+    }
 }
 
 /// What came back of a call.
@@ -91,21 +93,18 @@ pub(super) enum Word {
     /// News of the attempt.
     News(News),
     /// A look-up saw no such charge.
-    NotFound {
-        /// The lease under which it was asked for: whoever holds a newer one knows better.
-        leased_until: DateTime<Utc>,
-    },
+    NotFound,
+    /// This gateway cannot look the charge up, and its key protects it no more.
+    CannotTell,
     /// Nothing left, or the gateway did nothing: the same key is sent again after a while.
     SendAgain {
         /// How long the gateway asks to wait.
         wait: Option<Duration>,
-        /// The lease under which it was tried: whoever holds a newer one knows better.
-        leased_until: DateTime<Utc>,
     },
 }
 
 /// What an error says of the attempt. Only what surely did nothing may be sent again (RULES §3).
-fn of_error(error: &GatewayError, leased_until: DateTime<Utc>) -> Word {
+fn of_error(error: &GatewayError) -> Word {
     match error.remedy() {
         Remedy::SendSameKeyAgain => {
             let wait = match error {
@@ -116,7 +115,7 @@ fn of_error(error: &GatewayError, leased_until: DateTime<Utc>) -> Word {
                 | GatewayError::Unknown(_)
                 | GatewayError::Unsupported(_) => None,
             };
-            Word::SendAgain { wait, leased_until }
+            Word::SendAgain { wait }
         }
         Remedy::ResolveFirst => Word::News(News::Silence),
         Remedy::TellStaff => Word::News(News::Rejected { reason: error.to_string() }),

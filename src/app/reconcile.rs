@@ -14,7 +14,6 @@ use super::{
     Rondo, audit,
     index::by_id,
     news::{self, NotApplied},
-    order::Word,
     record::{self, Heard},
     resolve, standing,
     turn::{self, TurnError},
@@ -479,8 +478,7 @@ async fn follow(
     let Some(merchant) = merchant else { return Ok(()) };
     // A look-up tells more of the card; the list counts also if nobody answers.
     resolve::ask_again(rondo, &merchant, attempt.id).await?;
-    let word = Word::News(ChargeNews::Paid(taking.paid()));
-    let heard = Heard { attempt: attempt.id, word };
+    let heard = Heard::news(attempt.id, ChargeNews::Paid(taking.paid()));
     Ok(record::record(rondo, &merchant, vec![heard]).await?)
 }
 

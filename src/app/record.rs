@@ -38,8 +38,23 @@ use crate::{
 pub(super) struct Heard {
     /// The attempt.
     pub attempt: Id<kind::Attempt>,
+    /// The lease under which the gateway was called, where a worker did: what is no evidence counts only while
+    /// nobody holds a newer one (RULES WRK-2).
+    pub leased_until: Option<DateTime<Utc>>,
     /// What came back.
     pub word: Word,
+}
+
+impl Heard {
+    /// News that came by itself, or to somebody who asked without a lease.
+    pub fn news(attempt: Id<kind::Attempt>, news: News) -> Self {
+        Self { attempt, leased_until: None, word: Word::News(news) }
+    }
+
+    /// Whether it was heard under a lease that is over, and the attempt is another's or has come on since.
+    fn is_outlived(&self, attempt: &Attempt) -> bool {
+        self.leased_until.is_some() && self.leased_until != attempt.leased_until
+    }
 }
 
 /// What staff has to do with an outcome.
@@ -122,7 +137,7 @@ async fn record_once(
             continue;
         };
         let before = standing.attempt.clone();
-        outcomes.add(&before, decide(standing, heard.word.clone(), times, &rondo.mint));
+        outcomes.add(&before, decide(standing, heard, times, &rondo.mint));
     }
     let objects = ids.iter().map(ToString::to_string).collect();
     let mut act = Act { repo: repo.as_mut(), merchant, times, mint: &rondo.mint };
@@ -224,43 +239,39 @@ fn goes_on(before: &Attempt, after: &Attempt) -> bool {
     may_be_listed && (after.state != before.state || (was_aside && after.probe_at.is_some()))
 }
 
-fn decide(standing: Standing, word: Word, times: Times, mint: &Mint) -> Settled {
-    match word {
-        Word::SendAgain { .. } if standing.attempt.state != AttemptState::InFlight => {
-            decide(standing, Word::News(News::Silence), times, mint)
-        }
-        Word::SendAgain { wait, leased_until } => {
-            send_again(standing, wait, leased_until, times.now)
-        }
-        Word::NotFound { leased_until } if standing.attempt.leased_until != Some(leased_until) => {
+fn decide(standing: Standing, heard: &Heard, times: Times, mint: &Mint) -> Settled {
+    let is_outlived = heard.is_outlived(&standing.attempt);
+    match &heard.word {
+        // Whoever overslept knows nothing that the one who took over does not.
+        Word::News(News::Silence) | Word::NotFound | Word::CannotTell | Word::SendAgain { .. }
+            if is_outlived =>
+        {
             Settled::of(Changes::default())
         }
-        Word::NotFound { .. } => settle::not_found(standing, times.now, mint),
-        Word::News(news) => {
-            let is_reply = standing.attempt.state == AttemptState::InFlight;
-            settle::settle(standing.clone(), news, times.now, mint).unwrap_or_else(|wrong| {
-                // A reply with a wrong amount is no usable answer; a look-up that insists on it is
-                // for a person.
-                let mut settled = settle::settle(standing, News::Silence, times.now, mint)
-                    .expect("silence has no amount");
-                settled.for_staff = (!is_reply).then(|| wrong.to_string());
-                settled
-            })
+        Word::SendAgain { wait } if standing.attempt.state == AttemptState::InFlight => {
+            send_again(standing, *wait, times.now)
         }
+        Word::SendAgain { .. } => heard_of(standing, News::Silence, times.now, mint),
+        Word::NotFound => settle::not_found(standing, times.now, mint),
+        Word::CannotTell => settle::cannot_tell(standing, times.now, mint),
+        Word::News(news) => heard_of(standing, news.clone(), times.now, mint),
     }
 }
 
-/// Plans the next sending of the same key, unless another worker has taken the attempt over.
-fn send_again(
-    mut standing: Standing,
-    wait: Option<Duration>,
-    leased_until: DateTime<Utc>,
-    now: DateTime<Utc>,
-) -> Settled {
+fn heard_of(standing: Standing, news: News, now: DateTime<Utc>, mint: &Mint) -> Settled {
+    let is_reply = standing.attempt.state == AttemptState::InFlight;
+    settle::settle(standing.clone(), news, now, mint).unwrap_or_else(|wrong| {
+        // A reply with a wrong amount is no usable answer; a look-up that insists on it is for a person.
+        let mut settled =
+            settle::settle(standing, News::Silence, now, mint).expect("silence has no amount");
+        settled.for_staff = (!is_reply).then(|| wrong.to_string());
+        settled
+    })
+}
+
+/// Plans the next sending of the same key.
+fn send_again(mut standing: Standing, wait: Option<Duration>, now: DateTime<Utc>) -> Settled {
     let attempt = &mut standing.attempt;
-    if attempt.leased_until != Some(leased_until) {
-        return Settled::of(Changes::default());
-    }
     let asked = wait.and_then(|wait| TimeDelta::from_std(wait).ok()).unwrap_or_default();
     attempt.leased_until = None;
     attempt.probes += 1;

@@ -21,7 +21,7 @@ use crate::{
         merchant::Merchant,
         payment::attempt::{Attempt, AttemptState, Initiator, News, Step},
     },
-    gateway::{ChargeTrace, Gateway, Sighting},
+    gateway::{ChargeTrace, Gateway, GatewayError, Sighting},
     store::{Repository, StoreError, Times, Work},
 };
 
@@ -81,7 +81,10 @@ async fn ask(
         let state = inquiry.attempt.state;
         let heard = inquire(rondo, Inquiry { errand: None, ..inquiry }, times).await;
         let news = match &heard.word {
-            Word::News(News::Silence) | Word::NotFound { .. } | Word::SendAgain { .. } => None,
+            Word::News(News::Silence)
+            | Word::NotFound
+            | Word::CannotTell
+            | Word::SendAgain { .. } => None,
             Word::News(news) => {
                 Some(news).filter(|news| state.hear(news) != Step::Nothing).cloned()
             }
@@ -184,41 +187,49 @@ fn is_wanted(
 }
 
 async fn inquire(rondo: &Rondo, inquiry: Inquiry, times: Times) -> Heard {
-    let attempt = inquiry.attempt.id;
-    let Some(gateway) = rondo.gateways.get(&inquiry.attempt.gateway).cloned() else {
-        tracing::error!(%attempt, gateway = inquiry.attempt.gateway, "no such gateway is configured");
-        return Heard { attempt, word: Word::News(News::Silence) };
+    let (attempt, leased_until) = (inquiry.attempt.id, Some(inquiry.leased_until));
+    Heard { attempt, leased_until, word: told(rondo, inquiry, times).await }
+}
+
+async fn told(rondo: &Rondo, inquiry: Inquiry, times: Times) -> Word {
+    let attempt = &inquiry.attempt;
+    let Some(gateway) = rondo.gateways.get(&attempt.gateway).cloned() else {
+        tracing::error!(
+            attempt = %attempt.id, gateway = attempt.gateway, "no such gateway is configured"
+        );
+        return Word::News(News::Silence);
     };
     // A worker noted that nothing had left: the same key goes out for the first time.
-    if inquiry.attempt.was_not_sent()
+    if attempt.was_not_sent()
         && let Some(errand) = inquiry.errand
     {
-        return order::send(rondo, errand).await;
+        return order::send(rondo, errand).await.word;
     }
-    let trace = ChargeTrace::of(&inquiry.attempt);
-    let can_end = gateway.capabilities().can_cancel && inquiry.attempt.is_abandoned(times.now);
+    let trace = ChargeTrace::of(attempt);
+    let can_end = gateway.capabilities().can_cancel && attempt.is_abandoned(times.now);
     let answer = if can_end {
         gateway.cancel_charge(&trace).await
     } else {
         gateway.find_charge(&trace).await
     };
-    let word = match answer {
+    let again = inquiry.errand.filter(|_| may_send_again(rondo, gateway.as_ref(), attempt, times));
+    match answer {
         Ok(Sighting::Found(outcome)) => Word::News(outcome.into()),
-        Ok(Sighting::NotFound) => match inquiry.errand {
-            Some(errand) if may_send_again(rondo, gateway.as_ref(), &inquiry.attempt, times) => {
-                return order::send(rondo, errand).await;
-            }
-            Some(_) | None if gateway.capabilities().lookup.proves_absence() => {
-                Word::NotFound { leased_until: inquiry.leased_until }
-            }
-            Some(_) | None => Word::News(News::Silence),
+        Ok(Sighting::NotFound) => match again {
+            Some(errand) => order::send(rondo, errand).await.word,
+            None if gateway.capabilities().lookup.proves_absence() => Word::NotFound,
+            None => Word::News(News::Silence),
+        },
+        // While its key lives, another sending tells what a look-up cannot (RULES PRB-2).
+        Err(GatewayError::Unsupported(_)) => match again {
+            Some(errand) => order::send(rondo, errand).await.word,
+            None => Word::CannotTell,
         },
         Err(error) => {
-            tracing::warn!(%attempt, %error, "the gateway could not be asked");
+            tracing::warn!(attempt = %attempt.id, %error, "the gateway could not be asked");
             Word::News(News::Silence)
         }
-    };
-    Heard { attempt, word }
+    }
 }
 
 /// Whether an attempt that the gateway does not know may be sent again under its own key: a charge

@@ -5,7 +5,6 @@
 use super::{
     Act, Rondo,
     news::NotApplied,
-    order::Word,
     record::{self, Heard},
     refunds, resolve, turn,
 };
@@ -35,8 +34,8 @@ pub(super) async fn reversal(
     reversal: Reversal,
 ) -> Result<(), NotApplied> {
     let (merchant, attempt) = charged(rondo, gateway, attempt, charge).await?;
-    let word = Word::News(News::Reversed(Box::new(reversal)));
-    Ok(record::record(rondo, &merchant, vec![Heard { attempt: attempt.id, word }]).await?)
+    let heard = Heard::news(attempt.id, News::Reversed(Box::new(reversal)));
+    Ok(record::record(rondo, &merchant, vec![heard]).await?)
 }
 
 /// Whether a decline speaks of a debit that had succeeded: some banks' returns are told so.
@@ -64,8 +63,8 @@ pub(super) async fn late_failure(
         state: ReversalState::TakenBack,
         why: decline,
     };
-    let word = Word::News(News::Reversed(Box::new(reversal)));
-    Ok(record::record(rondo, merchant, vec![Heard { attempt: attempt.id, word }]).await?)
+    let heard = Heard::news(attempt.id, News::Reversed(Box::new(reversal)));
+    Ok(record::record(rondo, merchant, vec![heard]).await?)
 }
 
 /// Records a refund that Rondo did not order. It is never sent.

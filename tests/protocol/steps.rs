@@ -213,22 +213,19 @@ impl State {
                     self.end_lease(attempt);
                 }
             }
-            Word::Verdict(_) | Word::Silence => {
-                // What changes nothing gives the lease back all the same.
-                let _ = self.hear(attempt, word);
-            }
             // Who holds a newer lease, or has heard more, knows better.
-            Word::NotFound if !holds => {}
-            Word::NotFound => {
+            Word::Silence | Word::NotFound | Word::SendAgain if !holds => {}
+            // Evidence counts whoever brings it. What changes nothing gives the lease back all the same.
+            Word::Verdict(_) | Word::Silence | Word::NotFound => {
                 let _ = self.hear(attempt, word);
             }
             Word::SendAgain => {
                 let row = &mut self.attempts[attempt];
-                if row.state != AttemptState::InFlight {
-                    let _ = self.hear(attempt, Word::Silence);
-                } else if holds {
+                if row.state == AttemptState::InFlight {
                     row.was_not_sent = true;
                     self.end_lease(attempt);
+                } else {
+                    let _ = self.hear(attempt, Word::Silence);
                 }
             }
         }

@@ -12,6 +12,7 @@ use rondo::{
             verdict::Verdict,
         },
     },
+    gateway::GatewayError,
     grpc::proto::v1::{
         attempt::{
             self,
@@ -54,6 +55,57 @@ async fn what_nobody_can_decide_waits_for_staff(#[values(Sqlite, Postgres)] engi
     );
     assert_eq!(listed(&world).await, [(attempt, told)]);
     assert_eq!(world.flaws().await, []);
+}
+
+/// A gateway that cannot look up at all.
+fn no_look_up() -> GatewayError {
+    GatewayError::Unsupported("look up a charge")
+}
+
+#[rstest]
+#[tokio::test]
+async fn where_nothing_can_be_looked_up_another_sending_under_the_key_tells(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let ana = world.member("Ana", "tok_visa_reply_lost").await;
+    world.line.fails(Call::FindCharge, no_look_up);
+    let course = world.subscription(&ana).monthly("20.00 EUR").create().await;
+    world.advance_to("2026-02-01").await;
+    course.assert().is_active().has_invoices([Paid]).was_tried([Succeeded]).await;
+    world.assert_charged(&ana, "20.00 EUR", 1).await;
+    assert_eq!(listed(&world).await, []);
+}
+
+#[rstest]
+#[tokio::test]
+async fn where_nothing_can_be_looked_up_staff_hears_as_soon_as_the_key_is_old(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let plan = world.plan("Membership", "20.00 EUR").yearly().with_trial(7).create().await;
+    let ana = world.member("Ana", "tok_visa_error_after").await;
+    let course = world.subscribe(&ana, &plan).await;
+    world.line.fails(Call::FindCharge, no_look_up);
+    world.advance_to("2026-02-07 13:00").await;
+    course.assert().was_tried([Unknown]).await;
+    assert_eq!(listed(&world).await, []);
+    world.line.calls();
+
+    // Four fifths of a day.
+    world.time_passes(TimeDelta::hours(20));
+    world.advance_to("2026-02-08").await;
+    let attempt = course.payment().await.attempts.remove(0);
+    let attempt = bare(&attempt.name).to_owned();
+    let [(object, told)] = &listed(&world).await[..] else { panic!("staff is told once") };
+    assert_eq!(*object, attempt);
+    assert!(told.contains(&format!("cannot be asked how {attempt} ended")), "{told}");
+    assert_eq!(
+        world.line.calls(),
+        [Call::FindCharge],
+        "it is not sent again, nor asked after twice"
+    );
+    course.assert().was_tried([Unknown]).await;
 }
 
 #[rstest]

@@ -5,7 +5,6 @@
 use crate::{
     app::{
         Act, Result, Rondo, accounts,
-        order::Word,
         record::{self, Heard},
         resolve,
         restored::{self, Asked, Looked},
@@ -207,7 +206,7 @@ async fn open_page(
                     News::Declined { .. } => Started::NotNow(Obstacle::Unreachable),
                     _ => Started::NotNow(Obstacle::UnderWay),
                 };
-                let heard = Heard { attempt: attempt.id, word: Word::News(*news) };
+                let heard = Heard::news(attempt.id, *news);
                 record::record(rondo, merchant, vec![heard]).await.map_err(told)?;
                 return Ok(started);
             }
@@ -307,6 +306,9 @@ async fn close(
     attempt.leased_until = None;
     attempt.probe_at = None;
     attempt.settled_at = Some(act.now());
+    // Staff may have been told already that nobody knows what became of it.
+    let off_list = [attempt.id.to_string()];
+    act.repo.take_off_list(act.merchant_id(), Work::Resolve, &off_list).await?;
     let mut owed = bill.owed;
     let mut changes = Changes { attempts: vec![attempt], ..Changes::default() };
     let mut to_put_back = None;

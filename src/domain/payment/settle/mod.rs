@@ -268,6 +268,24 @@ pub fn not_found(mut standing: Standing, now: DateTime<Utc>, mint: &Mint) -> Set
     }
 }
 
+/// The gateway cannot look the charge up, and no other sending may ask after it: of one whose outcome is unknown,
+/// only a webhook or a person may still tell (RULES §3).
+pub fn cannot_tell(standing: Standing, now: DateTime<Utc>, mint: &Mint) -> Settled {
+    let mut settled = settle(standing, News::Silence, now, mint)
+        .expect("only money that came can be of a wrong amount");
+    for attempt in &mut settled.changes.attempts {
+        if attempt.state == AttemptState::Unknown {
+            attempt.probe_at = None;
+            let Attempt { id, gateway, .. } = attempt;
+            settled.for_staff = Some(format!(
+                "`{gateway}` cannot be asked how {id} ended; look for it there, then settle it with \
+                 `rondo stuck settle`"
+            ));
+        }
+    }
+    settled
+}
+
 impl Owed {
     /// The same after `changes` were committed.
     #[must_use]

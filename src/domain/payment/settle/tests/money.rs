@@ -97,6 +97,23 @@ fn a_duplicate_takes_nothing_back_of_what_is_under_way(#[case] state: AttemptSta
     assert!(settled.changes.events.is_empty());
 }
 
+#[rstest]
+#[case(AttemptState::Unknown, true)]
+#[case(AttemptState::Pending, false)]
+#[case(AttemptState::ActionRequired, false)]
+fn what_a_gateway_cannot_tell_is_staffs_at_once_unless_it_was_accepted(
+    #[case] state: AttemptState,
+    #[case] is_staffs: bool,
+) {
+    let mut standing = renewal();
+    standing.attempt.state = state;
+    let settled = cannot_tell(standing, an_hour_later(), &mint());
+    let attempt = &settled.changes.attempts[0];
+    assert_eq!((attempt.state, attempt.leased_until), (state, None));
+    assert_eq!(attempt.probe_at.is_none(), is_staffs);
+    assert_eq!(settled.for_staff.is_some(), is_staffs);
+}
+
 #[test]
 fn a_subscription_with_another_overdue_invoice_stays_past_due() {
     let mut standing = overdue(ByCustomer);
