@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     Rondo,
@@ -93,7 +93,10 @@ pub(super) enum Word {
     /// News of the attempt.
     News(News),
     /// A look-up saw no such charge.
-    NotFound,
+    NotFound {
+        /// How long after the last sending that proves something.
+        proves_after: TimeDelta,
+    },
     /// This gateway cannot look the charge up, and its key protects it no more.
     CannotTell,
     /// Nothing left, or the gateway did nothing: the same key is sent again after a while.

@@ -243,7 +243,10 @@ fn decide(standing: Standing, heard: &Heard, times: Times, mint: &Mint) -> Settl
     let is_outlived = heard.is_outlived(&standing.attempt);
     match &heard.word {
         // Whoever overslept knows nothing that the one who took over does not.
-        Word::News(News::Silence) | Word::NotFound | Word::CannotTell | Word::SendAgain { .. }
+        Word::News(News::Silence)
+        | Word::NotFound { .. }
+        | Word::CannotTell
+        | Word::SendAgain { .. }
             if is_outlived =>
         {
             Settled::of(Changes::default())
@@ -252,7 +255,9 @@ fn decide(standing: Standing, heard: &Heard, times: Times, mint: &Mint) -> Settl
             send_again(standing, *wait, times.now)
         }
         Word::SendAgain { .. } => heard_of(standing, News::Silence, times.now, mint),
-        Word::NotFound => settle::not_found(standing, times.now, mint),
+        Word::NotFound { proves_after } => {
+            settle::not_found(standing, *proves_after, times.now, mint)
+        }
         Word::CannotTell => settle::cannot_tell(standing, times.now, mint),
         Word::News(news) => heard_of(standing, news.clone(), times.now, mint),
     }

@@ -188,17 +188,17 @@ async fn claim(
 /// surely remembered, or when a day has proved that nothing arrived (RULES PRB-2). Then its key's life begins.
 fn trust_key(rondo: &Rondo, refund: &mut Refund, gateway: &str, times: Times) -> bool {
     let Some(port) = rondo.gateways.get(gateway) else { return true };
-    let key = port.capabilities().idempotency;
+    let gateway = port.capabilities();
     let Some(first_sent_at) = refund.first_sent_at else {
         refund.first_sent_at = Some(times.world);
         return true;
     };
     let age = (times.world - first_sent_at).to_std().unwrap_or_default();
-    if key.absence_proves(age) {
+    if gateway.absence_of_refund_proves(age) {
         refund.first_sent_at = Some(times.world);
         return true;
     }
-    key.resend_is_safe(age)
+    gateway.idempotency.resend_is_safe(age)
 }
 
 type Answer = Result<RefundOutcome, GatewayError>;

@@ -82,7 +82,7 @@ async fn ask(
         let heard = inquire(rondo, Inquiry { errand: None, ..inquiry }, times).await;
         let news = match &heard.word {
             Word::News(News::Silence)
-            | Word::NotFound
+            | Word::NotFound { .. }
             | Word::CannotTell
             | Word::SendAgain { .. } => None,
             Word::News(news) => {
@@ -215,10 +215,10 @@ async fn told(rondo: &Rondo, inquiry: Inquiry, times: Times) -> Word {
     let again = inquiry.errand.filter(|_| may_send_again(rondo, gateway.as_ref(), attempt, times));
     match answer {
         Ok(Sighting::Found(outcome)) => Word::News(outcome.into()),
-        Ok(Sighting::NotFound) => match again {
-            Some(errand) => order::send(rondo, errand).await.word,
-            None if gateway.capabilities().lookup.proves_absence() => Word::NotFound,
-            None => Word::News(News::Silence),
+        Ok(Sighting::NotFound) => match (again, gateway.capabilities().absence_proves_after()) {
+            (Some(errand), _) => order::send(rondo, errand).await.word,
+            (None, Some(proves_after)) => Word::NotFound { proves_after },
+            (None, None) => Word::News(News::Silence),
         },
         // While its key lives, another sending tells what a look-up cannot (RULES PRB-2).
         Err(GatewayError::Unsupported(_)) => match again {

@@ -12,6 +12,10 @@ use crate::domain::payment::probe::ABSENCE_PROVES_AFTER;
 
 /// What a gateway can do, as data (RULES PRB-3). Where a gateway does not say, the most
 /// pessimistic value stands.
+///
+/// Of the rule's list, `key_ttl` and `caches_5xx` are told by the kind of [`Idempotency`]. Our reference is the key,
+/// so that `lookup_by_key` is [`Lookup::ByReference`]. `caches_4xx` would decide nothing: what was refused before it
+/// was tried is closed, and the next attempt has a key of its own.
 #[expect(clippy::struct_excessive_bools, reason = "each is one independent fact about a gateway")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Capabilities {
@@ -19,6 +23,8 @@ pub struct Capabilities {
     pub idempotency: Idempotency,
     /// How a charge can be found again.
     pub lookup: Lookup,
+    /// How long after a call the order may still come to be carried out.
+    pub max_latency: Duration,
     /// Whether the answer to a charge may come later than the call (bank debits, mandates).
     pub answers_later: bool,
     /// Whether a charge once declined or expired may still succeed.
@@ -36,6 +42,29 @@ pub struct Capabilities {
     pub hosted_setup: bool,
     /// Whether [`Gateway::checkout`](super::Gateway::checkout) works.
     pub hosted_checkout: bool,
+}
+
+impl Capabilities {
+    /// How long after the last sending a "not found" counts as proof that nothing was carried out (RULES §3): when
+    /// what was sent has arrived, and the index shows it, but never sooner than in a day. None, where a charge whose
+    /// answer was lost cannot be looked for.
+    pub fn absence_proves_after(&self) -> Option<TimeDelta> {
+        let lag = match self.lookup {
+            Lookup::ByReference => Duration::ZERO,
+            Lookup::ByReferenceEventually { lag } => lag,
+            Lookup::ById | Lookup::None => return None,
+        };
+        let shown = TimeDelta::from_std(self.max_latency + lag).ok()?;
+        Some(shown.max(ABSENCE_PROVES_AFTER))
+    }
+
+    /// Whether a look-up that sees nothing of a refund first sent `age` ago proves that there is none: it was last sent
+    /// while [`Idempotency::resend_is_safe`], and that is long enough ago.
+    pub fn absence_of_refund_proves(&self, age: Duration) -> bool {
+        let after = self.absence_proves_after().unwrap_or(ABSENCE_PROVES_AFTER);
+        let since = age.checked_sub(after.to_std().unwrap_or_default());
+        since.is_some_and(|since| !self.idempotency.resend_is_safe(since))
+    }
 }
 
 /// What a second sending of one order does: the six kinds that gateways have.
@@ -75,13 +104,6 @@ impl Idempotency {
             Self::UniqueReference | Self::DuplicateWindow { .. } | Self::None => false,
         }
     }
-
-    /// Whether a look-up that sees nothing of an order first sent `age` ago proves that there is nothing: it was last
-    /// sent while [`Self::resend_is_safe`], and that was a day ago.
-    pub fn absence_proves(self, age: Duration) -> bool {
-        let seen_within = ABSENCE_PROVES_AFTER.to_std().unwrap_or_default();
-        age.checked_sub(seen_within).is_some_and(|since| !self.resend_is_safe(since))
-    }
 }
 
 /// How a charge can be found again when its answer was lost.
@@ -98,20 +120,6 @@ pub enum Lookup {
     ById,
     /// Not at all.
     None,
-}
-
-impl Lookup {
-    /// Whether a "not found" can prove that a charge never happened: it is looked for by our own reference,
-    /// and the index is behind for less than what an absence must have lasted (RULES §3).
-    pub fn proves_absence(self) -> bool {
-        match self {
-            Self::ByReference => true,
-            Self::ByReferenceEventually { lag } => {
-                TimeDelta::from_std(lag).is_ok_and(|lag| lag < ABSENCE_PROVES_AFTER)
-            }
-            Self::ById | Self::None => false,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -148,22 +156,26 @@ mod tests {
         #[case] after: bool,
     ) {
         let (day, last) = (Duration::from_hours(24), Duration::from_mins(288));
-        let nearly = day + last - Duration::from_secs(1);
-        assert_eq!(idempotency.absence_proves(nearly), before);
-        assert_eq!(idempotency.absence_proves(day + last), after);
-        assert!(!idempotency.absence_proves(day - Duration::from_secs(1)));
+        let gateway = Capabilities { idempotency, ..crate::gateway::stripe::CAPABILITIES };
+        let second = Duration::from_secs(1);
+        assert_eq!(gateway.absence_of_refund_proves(day + last - second), before);
+        assert_eq!(gateway.absence_of_refund_proves(day + last), after);
+        assert!(!gateway.absence_of_refund_proves(day - second));
     }
 
     #[rstest]
-    #[case(Lookup::ByReference, true)]
-    #[case(Lookup::ByReferenceEventually { lag: Duration::from_hours(23) }, true)]
-    #[case(Lookup::ByReferenceEventually { lag: Duration::from_hours(24) }, false)]
-    #[case(Lookup::ById, false)]
-    #[case(Lookup::None, false)]
-    fn not_found_proves_something_only_where_all_could_be_seen(
+    #[case::in_a_day_at_the_soonest(Lookup::ByReference, 1, Some(24))]
+    #[case::when_all_has_arrived(Lookup::ByReference, 30, Some(30))]
+    #[case::when_the_index_shows_it(Lookup::ByReferenceEventually { lag: SIX_HOURS }, 20, Some(26))]
+    #[case::not_by_what_was_never_told(Lookup::ById, 1, None)]
+    #[case::not_where_nothing_can_be_asked(Lookup::None, 1, None)]
+    fn an_absence_proves_something_when_all_could_be_seen(
         #[case] lookup: Lookup,
-        #[case] proves: bool,
+        #[case] latency_hours: u64,
+        #[case] after_hours: Option<i64>,
     ) {
-        assert_eq!(lookup.proves_absence(), proves);
+        let max_latency = Duration::from_hours(latency_hours);
+        let gateway = Capabilities { lookup, max_latency, ..crate::gateway::stripe::CAPABILITIES };
+        assert_eq!(gateway.absence_proves_after(), after_hours.map(TimeDelta::hours));
     }
 }

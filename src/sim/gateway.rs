@@ -35,6 +35,8 @@ pub(super) struct SimGateway {
 
 /// Of a thousand orders that were carried out, how many are answered as if they were repeats of their own.
 const TAKEN_FOR_A_REPEAT: PerMille = 4;
+/// An order that comes late comes so late at most.
+const LATEST_SECONDS: i64 = 1_200;
 /// So long look-ups may show them as that: longer than anybody asks.
 const REPEAT_KEPT_TO_MINUTES: i64 = 9 * 24 * 60;
 
@@ -68,6 +70,7 @@ fn drawn(stage: &Stage) -> Capabilities {
     Capabilities {
         idempotency,
         lookup,
+        max_latency: Duration::from_secs(LATEST_SECONDS.unsigned_abs()),
         answers_later: true,
         late_success: true,
         webhooks_cover_declines: dice.says(700),
@@ -144,7 +147,7 @@ impl SimGateway {
         self.sends(&format!("order of {} by the {}", order.attempt, who(order.initiator)))?;
         let stage = &self.stage;
         if stage.strikes(Fault::ReplyLate) {
-            let at = stage.truth() + TimeDelta::seconds(stage.dice.between(26, 1_200));
+            let at = stage.truth() + TimeDelta::seconds(stage.dice.between(26, LATEST_SECONDS));
             self.provider().order_late(at, order);
             return Err(unknown("the call timed out"));
         }

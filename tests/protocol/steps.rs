@@ -242,7 +242,7 @@ impl State {
                 News::ActionRequired { reference: "pg_1".to_owned(), url: Some(String::new()) }
             }
             Word::Silence | Word::SendAgain | Word::NoPage => News::Silence,
-            Word::NotFound => match probe::weigh_absence(&as_read(row), at(row.age)) {
+            Word::NotFound => match probe::weigh_absence(&as_read(row), ABSENCE, at(row.age)) {
                 Absence::NeverHappened => News::NeverHappened,
                 Absence::AskAgain(_) => {
                     if HOURS[row.age] >= 24 {
@@ -404,6 +404,9 @@ fn paid() -> News {
 fn declined() -> News {
     News::Declined { reference: None, decline: Decline::of(DeclineClass::WaitFunds) }
 }
+
+/// How long after the last sending a "not found" of this gateway proves something.
+const ABSENCE: TimeDelta = probe::ABSENCE_PROVES_AFTER;
 
 /// The attempt as `weigh_absence` reads it.
 fn as_read(row: &Row) -> Attempt {

@@ -20,7 +20,7 @@ const PENDING_WAITS: u32 = 14;
 /// until their time is over, and then until the gateway has ended it.
 const ACTION_WAITS: u32 = 7;
 
-/// "Not found" counts for nothing sooner than this after the last sending.
+/// "Not found" counts for nothing sooner than this after the last sending, whatever the gateway.
 pub const ABSENCE_PROVES_AFTER: TimeDelta = TimeDelta::hours(24);
 
 /// Two times "not found" must lie at least this far apart.
@@ -60,10 +60,10 @@ pub enum Absence {
     AskAgain(DateTime<Utc>),
 }
 
-/// Weighs a "not found" heard at `now`: two of them, at least an hour apart, both at least a day
+/// Weighs a "not found" heard at `now`: two of them, at least an hour apart, both at least `proves_after`
 /// after the last sending, prove that nothing was carried out (RULES §3).
-pub fn weigh_absence(attempt: &Attempt, now: DateTime<Utc>) -> Absence {
-    let counts_from = attempt.last_sent_at + ABSENCE_PROVES_AFTER;
+pub fn weigh_absence(attempt: &Attempt, proves_after: TimeDelta, now: DateTime<Utc>) -> Absence {
+    let counts_from = attempt.last_sent_at + proves_after;
     if now < counts_from {
         return Absence::AskAgain(counts_from);
     }

@@ -41,6 +41,7 @@ use crate::domain::{
 pub const CAPABILITIES: Capabilities = Capabilities {
     idempotency: Idempotency::FrozenReplay { ttl: Duration::from_hours(24) },
     lookup: Lookup::ByReference,
+    max_latency: Duration::from_hours(1),
     answers_later: true,
     late_success: true,
     webhooks_cover_declines: true,

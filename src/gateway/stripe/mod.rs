@@ -57,6 +57,8 @@ pub fn is_live(secret_key: &str) -> Option<bool> {
 pub const CAPABILITIES: Capabilities = Capabilities {
     idempotency: Idempotency::FrozenReplay { ttl: Duration::from_hours(24) },
     lookup: Lookup::ByReference,
+    // Stripe does not say: as long as a key lives at the least.
+    max_latency: Duration::from_hours(24),
     answers_later: true,
     // A customer who authenticates a refused payment pays that very payment.
     late_success: true,

@@ -19,7 +19,7 @@ mod steps;
 mod tests;
 mod twice;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 pub use by_staff::by_staff;
 pub use declined::{held_back, without_method};
@@ -243,9 +243,15 @@ fn is_unanswered(attempt: &Attempt, decline: &Decline) -> bool {
         && !decline.is_of_issuer()
 }
 
-/// A look-up that saw no charge: proof that there is none, or nothing yet.
-pub fn not_found(mut standing: Standing, now: DateTime<Utc>, mint: &Mint) -> Settled {
-    match probe::weigh_absence(&standing.attempt, now) {
+/// A look-up that saw no charge: proof that there is none, if all that was sent could be seen `proves_after` the
+/// last sending, or nothing yet.
+pub fn not_found(
+    mut standing: Standing,
+    proves_after: TimeDelta,
+    now: DateTime<Utc>,
+    mint: &Mint,
+) -> Settled {
+    match probe::weigh_absence(&standing.attempt, proves_after, now) {
         Absence::NeverHappened => settle(standing, News::NeverHappened, now, mint)
             .expect("only money that came can be of a wrong amount"),
         Absence::AskAgain(_) if standing.attempt.state == AttemptState::InFlight => {
@@ -253,7 +259,7 @@ pub fn not_found(mut standing: Standing, now: DateTime<Utc>, mint: &Mint) -> Set
                 .expect("only money that came can be of a wrong amount")
         }
         Absence::AskAgain(not_before) => {
-            let counts = now >= standing.attempt.last_sent_at + probe::ABSENCE_PROVES_AFTER;
+            let counts = now >= standing.attempt.last_sent_at + proves_after;
             if counts {
                 standing.attempt.not_found_at.get_or_insert(now);
             }

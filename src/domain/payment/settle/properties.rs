@@ -99,7 +99,10 @@ impl World {
                 if let Some(standing) = self.standing(index)
                     && standing.attempt.state.is_open()
                 {
-                    self.commit(not_found(standing, self.now, &self.mint).changes);
+                    self.commit(
+                        not_found(standing, probe::ABSENCE_PROVES_AFTER, self.now, &self.mint)
+                            .changes,
+                    );
                 }
             }
             Happening::Starts(initiator) => self.start(initiator),

@@ -170,13 +170,19 @@ fn a_challenge_asks_the_customer_to_confirm_and_starts_no_dunning() {
     assert!(changes.dunning_cases.is_empty() && changes.payments.is_empty());
 }
 
-#[test]
-fn two_absences_after_a_day_let_the_payment_be_tried_again() {
+#[rstest]
+#[case::in_a_day(24, &[(2, false), (25, false), (25, false), (26, true)])]
+#[case::when_all_has_arrived(30, &[(25, false), (26, false), (30, false), (31, true)])]
+fn two_absences_let_the_payment_be_tried_again(
+    #[case] proves_after_hours: i64,
+    #[case] look_ups: &[(i64, bool)],
+) {
     let mut standing = renewal();
     standing.attempt.state = AttemptState::Unknown;
-    for (hours, is_over) in [(2, false), (25, false), (25, false), (26, true)] {
+    let proves_after = TimeDelta::hours(proves_after_hours);
+    for &(hours, is_over) in look_ups {
         let now = at(START) + TimeDelta::hours(hours);
-        let changes = not_found(standing.clone(), now, &mint()).changes;
+        let changes = not_found(standing.clone(), proves_after, now, &mint()).changes;
         standing.attempt = changes.attempts[0].clone();
         let expected = if is_over { AttemptState::NotExecuted } else { AttemptState::Unknown };
         assert_eq!(standing.attempt.state, expected, "after {hours} h");
