@@ -75,8 +75,10 @@ async fn start(
         match decide(due, times, &cards_in_use) {
             Start::Attempt(due, method) => {
                 cards_in_use.insert(method.card_key.clone());
-                let (payment, attempt) = intend(&due, &method, times, leased_until);
-                errands.extend(Errand::charge(&attempt, &due.invoice, leased_until));
+                let (payment, mut attempt) = intend(&due, &method, times, leased_until);
+                let errand = Errand::first(&attempt, &due.invoice, leased_until);
+                attempt.request_hash = errand.as_ref().map(Errand::request_hash);
+                errands.extend(errand);
                 changes.payments.push(payment);
                 changes.attempts.push(attempt);
             }
@@ -158,6 +160,7 @@ fn intend(
         customer: payment.customer,
         method: Some(method.id),
         credential: Some(method.credential()),
+        request_hash: None,
         gateway: method.gateway.clone(),
         amount: due.invoice.open_amount(),
         applied: Money::zero(payment.amount.currency()),

@@ -28,9 +28,8 @@ pub(super) struct Errand {
 }
 
 impl Errand {
-    /// The order of an attempt: the same for every sending. None, for what the customer pays on the
-    /// gateway's page.
-    pub(super) fn charge(
+    /// The first sending of an attempt. None, for what the customer pays on the gateway's page.
+    pub(super) fn first(
         attempt: &Attempt,
         invoice: &Invoice,
         leased_until: DateTime<Utc>,
@@ -52,6 +51,27 @@ impl Errand {
                 description,
             },
         })
+    }
+
+    /// Another sending of an attempt, if it says what the first one said: under one key, a gateway that is told
+    /// anything else refuses it, or charges that (RULES CHG-2, CHG-3).
+    pub(super) fn again(
+        attempt: &Attempt,
+        invoice: &Invoice,
+        leased_until: DateTime<Utc>,
+    ) -> Option<Self> {
+        let errand = Self::first(attempt, invoice, leased_until)?;
+        let told = attempt.request_hash.as_ref();
+        let is_the_same = told.is_none_or(|told| *told == errand.request_hash());
+        if !is_the_same {
+            tracing::warn!(attempt = %attempt.id, "not sent again: it would read otherwise");
+        }
+        is_the_same.then_some(errand)
+    }
+
+    /// What is committed of the order with its attempt.
+    pub(super) fn request_hash(&self) -> String {
+        self.order.request_hash()
     }
 }
 

@@ -163,7 +163,7 @@ async fn load(
         .map(|attempt| {
             let invoice = &invoices[&attempt.invoice];
             let method = attempt.method.and_then(|id| methods.get(&id));
-            let errand = Errand::charge(attempt, invoice, leased_until);
+            let errand = Errand::again(attempt, invoice, leased_until);
             Inquiry {
                 errand: errand.filter(|_| is_wanted(attempt, invoice, method, merchant)),
                 leased_until,

@@ -3,6 +3,7 @@
 //! All in them was decided and committed before; nothing here is looked up or completed.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use ring::digest::{SHA256, digest};
 
 use super::Initiator;
 use crate::domain::{
@@ -30,6 +31,39 @@ pub struct ChargeOrder {
     pub original_transaction: Option<String>,
     /// What stands on the statement: no personal data.
     pub description: String,
+}
+
+impl ChargeOrder {
+    /// A SHA-256 of all that the gateway is told, in hexadecimal digits: two orders with one hash are one.
+    pub fn request_hash(&self) -> String {
+        let Self {
+            attempt,
+            invoice,
+            amount,
+            method_token,
+            customer_reference,
+            initiator,
+            original_transaction,
+            description,
+        } = self;
+        let initiator = match initiator {
+            Initiator::Customer => "customer",
+            Initiator::Merchant => "merchant",
+        };
+        let told = serde_json::json!([
+            attempt.to_string(),
+            invoice.to_string(),
+            amount.minor(),
+            amount.currency().code(),
+            method_token,
+            customer_reference,
+            initiator,
+            original_transaction,
+            description,
+        ]);
+        let hash = digest(&SHA256, told.to_string().as_bytes());
+        hash.as_ref().iter().fold(String::with_capacity(64), |hex, byte| format!("{hex}{byte:02x}"))
+    }
 }
 
 /// One payment that the customer makes on the gateway's own page.
@@ -108,5 +142,54 @@ impl ChargeTrace {
             customer_reference: told.and_then(|told| told.customer_reference.clone()),
             not_before: Self::not_before(attempt.key_born_at),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        money::Currency,
+        payment::settle::given::{eur, id},
+    };
+
+    fn order() -> ChargeOrder {
+        ChargeOrder {
+            attempt: id(8),
+            invoice: id(6),
+            amount: eur(2_000),
+            method_token: "tok_5".to_owned(),
+            customer_reference: None,
+            initiator: Initiator::Merchant,
+            original_transaction: None,
+            description: "A-17".to_owned(),
+        }
+    }
+
+    #[test]
+    fn each_thing_that_a_gateway_is_told_counts_for_the_hash() {
+        let usd = Currency::from_code("USD").unwrap();
+        let said = || Some("tok_5".to_owned());
+        let mut hashes: Vec<_> = [
+            order(),
+            ChargeOrder { attempt: id(9), ..order() },
+            ChargeOrder { invoice: id(7), ..order() },
+            ChargeOrder { amount: eur(2_001), ..order() },
+            ChargeOrder { amount: Money::new(2_000, usd), ..order() },
+            ChargeOrder { method_token: "tok_6".to_owned(), ..order() },
+            ChargeOrder { customer_reference: said(), ..order() },
+            ChargeOrder { initiator: Initiator::Customer, ..order() },
+            ChargeOrder { original_transaction: said(), ..order() },
+            ChargeOrder { description: "A-18".to_owned(), ..order() },
+        ]
+        .iter()
+        .map(ChargeOrder::request_hash)
+        .collect();
+        assert_eq!(hashes[0], order().request_hash());
+        assert!(hashes.iter().all(|hash| hash.len() == 64));
+        let all = hashes.len();
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(hashes.len(), all);
     }
 }

@@ -420,6 +420,7 @@ fn as_read(row: &Row) -> Attempt {
         customer: mint.id(now),
         method: None,
         credential: None,
+        request_hash: None,
         gateway: String::new(),
         amount: euro(),
         applied: Money::zero(euro().currency()),

@@ -110,6 +110,36 @@ async fn where_nothing_can_be_looked_up_staff_hears_as_soon_as_the_key_is_old(
 
 #[rstest]
 #[tokio::test]
+async fn what_would_read_otherwise_is_looked_up_and_never_sent_again(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let plan = world.plan("Membership", "20.00 EUR").yearly().with_trial(7).create().await;
+    let ana = world.member("Ana", "tok_visa_request_lost_x1_then_ok").await;
+    let course = world.subscribe(&ana, &plan).await;
+    world.line.fails(Call::FindCharge, || GatewayError::Unknown("it timed out".into()));
+    world.advance_to("2026-02-07 13:00").await;
+    course.assert().was_tried([Unknown]).await;
+
+    let known = attempt_of(&world, &course).await;
+    assert_eq!(known.request_hash.as_ref().map(String::len), Some(64), "committed with it");
+    let otherwise = Attempt { request_hash: Some("0".repeat(64)), ..known };
+    world.write(Changes { attempts: vec![otherwise], ..Changes::default() }).await;
+    world.line.works();
+    world.advance_to("2026-02-10").await;
+    course.assert().has_invoices([Paid]).was_tried([NotExecuted, Succeeded]).await;
+    world.assert_charged(&ana, "20.00 EUR", 1).await;
+}
+
+/// The course's last attempt, as it is recorded.
+async fn attempt_of(world: &World, course: &Course) -> Attempt {
+    let attempt = course.payment().await.attempts.pop().unwrap();
+    let mut repo = world.rondo.store.snapshot().await.unwrap();
+    repo.attempt_by_id(id_of(&attempt.name)).await.unwrap().unwrap()
+}
+
+#[rstest]
+#[tokio::test]
 async fn money_that_staff_has_found_pays_the_invoice(#[values(Sqlite, Postgres)] engine: Engine) {
     let world = World::on(engine, "2026-01-31").await;
     let (ana, course) = world.undecided("Ana", "tok_visa_reply_lost").await;

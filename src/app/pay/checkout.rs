@@ -142,6 +142,7 @@ fn intend(
         customer: payment.customer,
         method: None,
         credential: None,
+        request_hash: None,
         gateway: act.merchant.gateway.clone(),
         amount: invoice.open_amount(),
         applied: Money::zero(invoice.total.currency()),

@@ -33,6 +33,9 @@ pub struct Attempt {
     pub method: Option<Id<kind::PaymentMethod>>,
     /// What the gateway is told to charge; nothing, where the customer chooses on its page.
     pub credential: Option<Credential>,
+    /// What stands for all that the gateway is told with the charge (RULES CHG-2): a sending that would tell
+    /// it anything else under the same key is not made. Nothing, for a page, which is asked for once.
+    pub request_hash: Option<String>,
     /// The gateway account, by its name in the configuration.
     pub gateway: String,
     /// What is to be taken.

@@ -163,6 +163,7 @@ pub(crate) fn attempt(number: u128, initiator: Initiator, now: DateTime<Utc>) ->
         customer: id(3),
         method: Some(id(5)),
         credential: Some(card(5, 2030, 12).credential()),
+        request_hash: None,
         gateway: "main".to_owned(),
         amount: eur(2_000),
         applied: eur(0),

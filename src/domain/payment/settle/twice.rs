@@ -29,6 +29,7 @@ pub fn taken_twice(
         id: Id::following(attempt.id, named(&paid.reference), attempt.id.made_at() + AFTER_IT),
         method: None,
         credential: None,
+        request_hash: None,
         applied: nothing,
         reversed: nothing,
         reversals: Vec::new(),

@@ -213,19 +213,27 @@ fn a_decline_that_the_customer_saw_leaves_the_ladder_alone(
 #[case::rejected(News::Rejected { reason: "no such key".to_owned() }, true)]
 #[case::never_carried_out(News::NeverHappened, false)]
 fn what_was_not_tried_is_due_again_without_a_step(#[case] news: News, #[case] for_staff: bool) {
-    let mut paid_otherwise = renewal();
-    paid_otherwise.owed.invoice.state = InvoiceState::Paid;
-    paid_otherwise.owed.payment.state = PaymentState::Succeeded;
-    let mut voided = renewal();
-    voided.owed.invoice.state = InvoiceState::Void;
-    for (standing, payment) in [
-        (renewal(), PaymentState::Scheduled),
-        (retried(), PaymentState::Scheduled),
+    let paid_otherwise = || {
+        let mut standing = renewal();
+        standing.owed.invoice.state = InvoiceState::Paid;
+        standing.owed.payment.state = PaymentState::Succeeded;
+        standing
+    };
+    let voided = || {
+        let mut standing = renewal();
+        standing.owed.invoice.state = InvoiceState::Void;
+        standing
+    };
+    let cases: [(fn() -> Standing, PaymentState); 5] = [
+        (renewal, PaymentState::Scheduled),
+        (retried, PaymentState::Scheduled),
         // A page that came to nothing must not become a charge that the ladder did not order.
-        (overdue(ByCustomer), PaymentState::Waiting),
+        (|| overdue(ByCustomer), PaymentState::Waiting),
         (voided, PaymentState::Abandoned),
         (paid_otherwise, PaymentState::Succeeded),
-    ] {
+    ];
+    for (standing, payment) in cases {
+        let standing = standing();
         let before = standing.owed.case.clone();
         let settled = heard(standing, news.clone());
         assert_eq!(settled.changes.payments[0].state, payment);
