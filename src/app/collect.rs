@@ -180,6 +180,7 @@ fn intend(
         leased_until: Some(leased_until),
         probe_at: None,
         probes: 0,
+        asked_at: None,
         not_found_at: None,
         settled_at: None,
         version: Version::NEW,

@@ -43,6 +43,7 @@ pub mod send_mail;
 mod sent;
 pub mod settle_attempt;
 mod standing;
+pub mod stuck;
 pub mod subscriptions;
 pub mod test_clocks;
 pub mod turn;

@@ -143,6 +143,7 @@ fn leased(rondo: &Rondo, inquiry: &Inquiry, times: Times) -> Attempt {
         attempt.state = AttemptState::Unknown;
     }
     attempt.leased_until = Some(inquiry.leased_until);
+    attempt.asked_at = Some(times.world);
     attempt.probe_at = None;
     attempt
 }

@@ -1,7 +1,7 @@
 //! `rondo stuck`: what was taken out of its loop because it could not go on, putting it back, and saying
 //! what became of a charge that nobody else can decide.
 
-use std::{process::ExitCode, str::FromStr};
+use std::{process::ExitCode, str::FromStr, sync::Arc};
 
 use anyhow::{Context, anyhow, bail};
 use chrono::SecondsFormat;
@@ -17,7 +17,8 @@ use super::{
     settings::{self, Settings},
 };
 use crate::{
-    app::{AppError, clock, payments::PaymentWithAttempts, settle_attempt::settle_attempt},
+    app::{AppError, clock, payments::PaymentWithAttempts, settle_attempt::settle_attempt, stuck},
+    config::Config,
     domain::{
         ids::{Id, kind},
         merchant::Merchant,
@@ -61,6 +62,8 @@ enum Command {
 }
 
 /// Lists what is set aside, oldest first. This is what happens without a subcommand.
+///
+/// Of charges among it whose outcome is unknown, the gateway is asked once more, not oftener than once a minute.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  \
     rondo stuck list\n  \
@@ -183,8 +186,16 @@ async fn list(args: List) -> anyhow::Result<ExitCode> {
     let store = settings::open_migrated(&config).await?;
     let mut repo = store.snapshot().await?;
     settings::refuse_unknown(repo.as_mut(), args.merchant).await?;
-    let stuck = repo.stuck(args.merchant, usize::try_from(args.limit)?).await?;
+    let limit = usize::try_from(args.limit)?;
+    let mut stuck = repo.stuck(args.merchant, limit).await?;
     drop(repo);
+    if stuck.iter().any(|one| one.object.parse::<Id<kind::Attempt>>().is_ok()) {
+        // What is known is shown, whatever comes of asking.
+        if let Err(error) = ask_after(&config, &store, &stuck).await {
+            eprintln!("warning: the gateways were not asked once more: {error:#}");
+        }
+        stuck = store.snapshot().await?.stuck(args.merchant, limit).await?;
+    }
     store.close().await;
     if args.json {
         let stuck: Vec<_> = stuck.iter().map(as_json).collect();
@@ -201,6 +212,13 @@ async fn list(args: List) -> anyhow::Result<ExitCode> {
         say(shown)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Asks the gateways once more after what of it they alone know.
+async fn ask_after(config: &Config, store: &Arc<dyn Store>, stuck: &[Stuck]) -> anyhow::Result<()> {
+    let rondo = service::ports(config, Arc::clone(store)).await?;
+    stuck::ask_after(&rondo, stuck).await?;
+    Ok(())
 }
 
 async fn retry(args: Retry) -> anyhow::Result<ExitCode> {

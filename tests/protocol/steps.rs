@@ -441,6 +441,7 @@ fn as_read(row: &Row) -> Attempt {
         probe_at: None,
         probes: 0,
         not_found_at: row.not_found.map(at),
+        asked_at: None,
         settled_at: None,
         version: Version::NEW,
     }

@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 use rondo::{
-    app::settle_attempt::settle_attempt,
+    app::{settle_attempt::settle_attempt, stuck::ask_after},
     domain::{
         changes::Changes,
         ids::{Id, kind},
@@ -106,6 +106,30 @@ async fn where_nothing_can_be_looked_up_staff_hears_as_soon_as_the_key_is_old(
         "it is not sent again, nor asked after twice"
     );
     course.assert().was_tried([Unknown]).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_gateway_is_asked_when_staff_looks_but_not_oftener_than_once_a_minute(
+    #[values(Sqlite, Postgres)] engine: Engine,
+) {
+    let world = World::on(engine, "2026-01-31").await;
+    let (ana, course) = world.undecided("Ana", "tok_visa_reply_lost").await;
+    world.line.calls();
+    world.time_passes(TimeDelta::minutes(1));
+    let looked_at = async || ask_after(&world.rondo, &world.stuck().await).await.unwrap();
+    assert_eq!((looked_at().await, looked_at().await), (1, 0));
+    assert_eq!(world.line.calls(), [Call::FindCharge]);
+    let before = course.payment().await.attempts.remove(0);
+    assert_eq!(listed(&world).await.len(), 1, "it stays staff's: {before:?}");
+
+    world.time_passes(TimeDelta::minutes(1));
+    world.look_ups_work();
+    assert_eq!(looked_at().await, 1);
+    course.assert().is_active().has_invoices([Paid]).was_tried([Succeeded]).await;
+    assert_eq!(listed(&world).await, []);
+    assert_eq!(looked_at().await, 0);
+    world.assert_charged(&ana, "20.00 EUR", 1).await;
 }
 
 #[rstest]

@@ -361,6 +361,7 @@ impl Shop {
             probe_at: None,
             probes: 0,
             not_found_at: None,
+            asked_at: Some(self.opening),
             settled_at: None,
             version: Version::NEW,
         }

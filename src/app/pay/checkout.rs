@@ -163,6 +163,7 @@ fn intend(
         leased_until: Some(rondo.lease_until(act.times.world)),
         probe_at: None,
         probes: 0,
+        asked_at: None,
         not_found_at: None,
         settled_at: None,
         version: Version::NEW,

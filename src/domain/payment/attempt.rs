@@ -76,6 +76,8 @@ pub struct Attempt {
     pub probe_at: Option<DateTime<Utc>>,
     /// How often it was asked.
     pub probes: u32,
+    /// The world's time at which a worker last set out to ask it, or a person's looking did.
+    pub asked_at: Option<DateTime<Utc>>,
     /// When the gateway first said that it knows of no such charge.
     pub not_found_at: Option<DateTime<Utc>>,
     /// When it was settled.

@@ -183,6 +183,7 @@ pub(crate) fn attempt(number: u128, initiator: Initiator, now: DateTime<Utc>) ->
         leased_until: None,
         probe_at: None,
         probes: 0,
+        asked_at: None,
         not_found_at: None,
         settled_at: None,
         version: Version::NEW,

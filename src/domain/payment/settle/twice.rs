@@ -40,6 +40,7 @@ pub fn taken_twice(
         action_url: None,
         store_method: false,
         probes: 0,
+        asked_at: None,
         not_found_at: None,
         version: Version::NEW,
         ..attempt
