@@ -335,12 +335,17 @@ impl Provider {
             return;
         }
         self.key_was_gone(attempt, stage);
+        // Nor can anybody help what left before, and arrives when its key is forgotten.
+        let is_it =
+            |coming: &Coming| matches!(coming, Coming::Order(_, order) if order.attempt == attempt);
+        let is_on_its_way = || self.coming.values().any(is_it);
         let has_keys = self.key_life().is_some() && self.can_find(None) && !stage.has_sleepers();
         if let Some(key) = self.keys.get_mut(&attempt)
             && has_keys
             && key.is_firm
             && now < key.until
             && self.charges[key.charge].silent_until <= now
+            && !is_on_its_way()
             && stage.threatens(Fault::KeyForgotten)
         {
             (key.until, key.due_until) = (now, now);

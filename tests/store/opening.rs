@@ -18,7 +18,7 @@ async fn a_new_file_is_made_migrated_and_kept() {
     let folder = TempDir::new().unwrap();
     let url = format!("sqlite:{}", folder.path().join("rondo.db").display());
     let store = open(&url, OpenOptions::default()).await.unwrap();
-    assert_eq!(store.pending_migrations().await.unwrap().len(), 11);
+    assert_eq!(store.pending_migrations().await.unwrap().len(), 12);
     store.migrate().await.unwrap();
     assert_eq!(store.pending_migrations().await.unwrap(), Vec::<String>::new());
     assert!(store.describe().await.unwrap().starts_with("SQLite 3."));

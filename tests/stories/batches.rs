@@ -156,7 +156,8 @@ async fn calls_that_are_cut_off_leave_the_books_in_order(
     let listed = bo.invoices().await;
     assert!(listed.len() >= done && done > 0 && done < asked, "{} {done}", listed.len());
     bo.buys("Last", "2.00 EUR").await;
-    world.settle().await;
+    // Where the machine was too busy for an answer, there is time to ask again.
+    world.advance_to("2026-02-01").await;
     assert_eq!(bo.invoices().await.len(), listed.len() + 1);
     world.assert_books_agree().await;
 }
