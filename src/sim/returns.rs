@@ -39,6 +39,8 @@ pub(super) struct Refund {
     outcome: RefundOutcome,
     /// Until when its key is remembered.
     until: DateTime<Utc>,
+    /// Whether somebody gave that money back in the dashboard since.
+    by_hand: bool,
 }
 
 /// What becomes of a refund.
@@ -96,7 +98,10 @@ impl Provider {
         };
         let until = self.key_life().map_or(DateTime::<Utc>::MAX_UTC, |life| now + life);
         let (amount, told) = (order.amount, outcome.clone());
-        self.refunds.insert(order.refund, Refund { charge: number, amount, outcome, until });
+        self.refunds.insert(
+            order.refund,
+            Refund { charge: number, amount, outcome, until, by_hand: false },
+        );
         told
     }
 
@@ -196,12 +201,12 @@ impl Provider {
 
     /// Somebody gives the money of a refund that failed back by another way, in the provider's dashboard.
     pub(super) fn refund_by_hand(&mut self, refund: Id<kind::Refund>, stage: &Stage) {
-        let Some(Refund { charge, amount, outcome, .. }) = self.refunds.get(&refund) else {
-            return;
-        };
-        let (number, amount) = (*charge, *amount);
-        let has_failed = matches!(outcome, RefundOutcome::Failed { .. });
-        if has_failed && self.charges[number].left() >= amount.minor() {
+        let Some(known) = self.refunds.get_mut(&refund) else { return };
+        let (number, amount) = (known.charge, known.amount);
+        let has_failed = matches!(known.outcome, RefundOutcome::Failed { .. });
+        // The dashboard shows what was given back there, also to those whose notes of that were lost.
+        if has_failed && !known.by_hand && self.charges[number].left() >= amount.minor() {
+            known.by_hand = true;
             self.give_back_here(number, amount, format!("rf_{refund}"), stage);
         }
     }
