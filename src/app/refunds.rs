@@ -161,15 +161,16 @@ async fn claim(
     let leased_until = rondo.lease_until(times.world);
     for mut refund in claim.rows {
         let attempt = &attempts[&refund.attempt];
-        let is_key_safe = trust_key(rondo, &mut refund, &attempt.gateway, times);
+        let may_be_sent =
+            refund.origin != RefundOrigin::AtGateway && attempt.may_still_give_back(&refunds);
+        let is_key_safe = may_be_sent && trust_key(rondo, &mut refund, &attempt.gateway, times);
         errands.push(Errand {
             refund: refund.id,
             gateway: attempt.gateway.clone(),
             order: order(&refund, attempt),
             // Nor does a database that was restored know what left since its copy was made.
             may_have_been_sent: refund.tries > 0 || rondo.forgotten().is_some(),
-            may_be_sent: refund.origin != RefundOrigin::AtGateway
-                && attempt.may_still_give_back(&refunds),
+            may_be_sent,
             is_key_safe,
             leased_until,
         });

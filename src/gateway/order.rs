@@ -61,8 +61,7 @@ impl ChargeOrder {
             original_transaction,
             description,
         ]);
-        let hash = digest(&SHA256, told.to_string().as_bytes());
-        hash.as_ref().iter().fold(String::with_capacity(64), |hex, byte| format!("{hex}{byte:02x}"))
+        hex::encode(digest(&SHA256, told.to_string().as_bytes()))
     }
 }
 

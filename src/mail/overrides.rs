@@ -4,11 +4,7 @@
 //! nothing else of the template language, so that what they make is never much longer than they
 //! are. They are plain text: the frame escapes them, and the facts, links and footer stay ours.
 
-use std::{
-    collections::BTreeMap,
-    fmt::{self, Write as _},
-    str::FromStr,
-};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use minijinja::{Environment, UndefinedBehavior, value::Serde};
 use ring::digest;
@@ -164,10 +160,7 @@ impl Overrides {
             hash.update(&u64::try_from(source.len()).unwrap_or(u64::MAX).to_be_bytes());
             hash.update(source.as_bytes());
         }
-        hash.finish().as_ref().iter().fold(String::new(), |mut hex, byte| {
-            write!(hex, "{byte:02x}").expect("writing to a string does not fail");
-            hex
-        })
+        hex::encode(hash.finish())
     }
 }
 

@@ -395,7 +395,7 @@ impl World {
             stage: Arc::clone(&self.stage),
         };
         let store_method = self.stage.dice.says(500);
-        let job = Box::pin(async move { Box::pin(opener.open_page(payer, store_method)).await });
+        let job = Box::pin(opener.open_page(payer, store_method));
         if self.begin(job).await? == 0 {
             self.portal.wants(self.stage.truth() + TimeDelta::minutes(5), wish);
         }

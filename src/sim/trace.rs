@@ -2,7 +2,7 @@
 //! for byte (RULES P-7).
 
 use std::{
-    fmt::{self, Write as _},
+    fmt,
     sync::{Mutex, MutexGuard},
 };
 
@@ -47,11 +47,7 @@ impl Trace {
 
     /// The digest of all lines so far, in hexadecimal digits.
     pub(super) fn digest(&self) -> String {
-        let digest = self.pages().digest.clone().finish();
-        digest.as_ref().iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        hex::encode(self.pages().digest.clone().finish())
     }
 
     /// All lines, oldest first: what was noted later than it happened stands where it happened.

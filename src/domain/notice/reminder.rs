@@ -146,15 +146,20 @@ fn leads(subscription: &Subscription) -> Option<(&'static [TimeDelta], TimeDelta
     }
 }
 
+/// When the next charge comes, if one does.
+fn next_charge(subscription: &Subscription) -> Option<DateTime<Utc>> {
+    subscription.due_at.filter(|_| subscription.cancellation.is_none())
+}
+
 /// The next charge, if there is one that nobody was told of yet.
 fn untold_charge(subscription: &Subscription) -> Option<DateTime<Utc>> {
-    let charge_at = subscription.due_at.filter(|_| subscription.cancellation.is_none())?;
+    let charge_at = next_charge(subscription)?;
     (subscription.reminded_for != Some(charge_at)).then_some(charge_at)
 }
 
 /// When the reminder of a card that cannot pay the next charge is due: while it still works.
 fn card_due(subscription: &Subscription, expiry: Expiry) -> Option<DateTime<Utc>> {
-    let charge_at = subscription.due_at.filter(|_| subscription.cancellation.is_none())?;
+    let charge_at = next_charge(subscription)?;
     let is_running = match subscription.state {
         SubscriptionState::Trialing | SubscriptionState::Active | SubscriptionState::PastDue => {
             true
@@ -206,10 +211,7 @@ pub fn remind(
     now: DateTime<Utc>,
     mint: &Mint,
 ) -> Result<Vec<Notice>, RenewalError> {
-    let Some(charge_at) = subscription.due_at.filter(|_| subscription.cancellation.is_none())
-    else {
-        return Ok(Vec::new());
-    };
+    let Some(charge_at) = next_charge(subscription) else { return Ok(Vec::new()) };
     let bill = next_bill(subscription, terms, charge_at)?;
     let amount = bill.total;
     // What was due before was told before.
@@ -299,10 +301,8 @@ pub fn put_off(
     now: DateTime<Utc>,
     mint: &Mint,
 ) -> Result<Option<Notice>, RenewalError> {
-    let Some(charge_at) = untold_charge(subscription) else { return Ok(None) };
-    if is_told(subscription, now) {
-        return Ok(None);
-    }
+    let untold = next_charge(subscription).filter(|_| !is_told(subscription, now));
+    let Some(charge_at) = untold else { return Ok(None) };
     let is_on_trial = subscription.state == SubscriptionState::Trialing;
     let lead = match subscription.state {
         SubscriptionState::Trialing if !is_short_trial(subscription, charge_at) => TRIAL_LEAD,

@@ -2,6 +2,7 @@
 //! WIN-2), then translated.
 
 use chrono::{DateTime, Utc};
+use hex::FromHex as _;
 use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -28,8 +29,10 @@ pub(super) fn verify(
         return Err(WebhookError::Signature);
     }
     let signed = [at.as_bytes(), b".", &delivery.body].concat();
-    let tags: Vec<_> =
-        parts().filter(|(name, _)| *name == "v1").filter_map(|(_, tag)| unhex(tag)).collect();
+    let tags: Vec<_> = parts()
+        .filter(|(name, _)| *name == "v1")
+        .filter_map(|(_, tag)| <[u8; 32]>::from_hex(tag).ok())
+        .collect();
     let is_genuine = secrets.iter().any(|secret| {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
         tags.iter().any(|tag| hmac::verify(&key, &signed, tag).is_ok())
@@ -75,17 +78,6 @@ fn object<T: DeserializeOwned>(object: serde_json::Value) -> Result<T, WebhookEr
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn unreadable(error: serde_json::Error) -> WebhookError {
     WebhookError::Unreadable(error.to_string())
-}
-
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

@@ -64,8 +64,7 @@ fn signature(secret: &SecretString, time: &str, body: &[u8]) -> String {
     context.update(time.as_bytes());
     context.update(b".");
     context.update(body);
-    let tag = context.sign();
-    tag.as_ref().iter().fold(String::with_capacity(64), |hex, byte| format!("{hex}{byte:02x}"))
+    hex::encode(context.sign())
 }
 
 /// What a verified event says.

@@ -10,7 +10,7 @@ pub(super) struct Chance(pub u64);
 impl Chance {
     /// An id such as `ch_8f3c…`, 24 hexadecimal digits long.
     pub fn id(self, prefix: &str, name: &[&str]) -> String {
-        let digits = hex(&self.draw(prefix, name)[..12]);
+        let digits = hex::encode(&self.draw(prefix, name)[..12]);
         format!("{prefix}_{digits}")
     }
 
@@ -28,13 +28,4 @@ impl Chance {
         }
         digest(&SHA256, &text).as_ref().try_into().expect("SHA-256 has 32 bytes")
     }
-}
-
-/// Lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a String takes all text");
-        text
-    })
 }

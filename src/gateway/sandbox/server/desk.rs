@@ -24,7 +24,6 @@ use subtle::ConstantTimeEq;
 use super::{
     SandboxOptions,
     book::{Answered, Sent},
-    chance::hex,
     ledger::{DiskFailed, Ledger, Pen},
     webhooks::Post,
     wire::{Refusal, Wire},
@@ -88,7 +87,7 @@ impl<T: DeserializeOwned> Call<T> {
         let order = serde_json::from_slice(body)
             .map_err(|_| Refusal::Invalid("the body is not the order that this call takes"))?;
         let whole = [what.as_bytes(), b"\n", body].concat();
-        let digest = hex(&digest(&SHA256, &whole).as_ref()[..8]);
+        let digest = hex::encode(&digest(&SHA256, &whole).as_ref()[..8]);
         Ok(Self { sent: Sent { key: key.to_owned(), digest }, order })
     }
 }

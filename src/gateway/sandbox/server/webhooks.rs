@@ -11,10 +11,7 @@ use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::{
-    Clock,
-    chance::{Chance, hex},
-};
+use super::{Clock, chance::Chance};
 use crate::gateway::http;
 
 /// One event, to be told.
@@ -126,6 +123,6 @@ impl Courier {
     fn signature(&self, body: &str, now: DateTime<Utc>) -> String {
         let at = now.timestamp();
         let tag = hmac::sign(&self.key, format!("{at}.{body}").as_bytes());
-        format!("t={at},v1={}", hex(tag.as_ref()))
+        format!("t={at},v1={}", hex::encode(tag))
     }
 }
